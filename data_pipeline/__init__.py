@@ -1,0 +1,1 @@
+"""Raw videos to text evidence, and to filtered video–text pairs."""

@@ -1,0 +1,1 @@
+"""What a video is, how it is embedded, kept, found and scored."""

@@ -1,0 +1,73 @@
+"""Text as it is compared: Unicode, script and case folded, then cut into tokens that need no dictionary."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from pathlib import Path
+
+# Scripts written without spaces: Han with its extensions and compatibility forms, kana, bopomofo, hangul.
+_UNSPACED = (
+    "\u3005-\u3007\u3040-\u30ff\u3100-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\u1100-\u11ff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_RUN = re.compile(rf"(?P<unspaced>[{_UNSPACED}]+)|(?P<spaced>[^\W_{_UNSPACED}]+)|(?P<sign>[\U0001f000-\U0001faff\u2600-\u27bf])")
+_LETTERS_OR_DIGITS = re.compile(r"\d+|[^\W\d_]+")
+_SPACE = re.compile(r"\s+")
+
+
+def normalise(text: str) -> str:
+    """Unicode NFKC, control characters dropped, white space folded to single spaces; case and script are kept."""
+    text = unicodedata.normalize("NFKC", text)
+    text = "".join(c for c in text if c in "\t\n\r" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
+    return _SPACE.sub(" ", text).strip()
+
+
+def fold(text: str) -> str:
+    """The form in which two texts are compared: normalised, traditional characters simplified one by one, lower case.
+
+    Characters are mapped without looking at their neighbours, so that a part of a text always folds to a part of the
+    folded text: a search for one character finds every word that holds it.
+    """
+    return normalise(text).casefold().translate(_simplified())
+
+
+def simplify(text: str) -> str:
+    """Traditional to simplified Chinese with phrases taken into account: what a text encoder should read."""
+    return _phrase_converter().convert(text)
+
+
+def ngrams(text: str) -> list[str]:
+    """Unigrams and bigrams of unspaced scripts; other words whole and, where letters meet digits, in parts.
+
+    In reading order, with repetitions: `"狗 iPhone15"` gives `狗 iphone15 iphone 15`.
+    """
+    tokens: list[str] = []
+    for run in _RUN.finditer(fold(text)):
+        word = run.group()
+        if run.lastgroup == "unspaced":
+            tokens.extend(word)
+            tokens.extend(word[i : i + 2] for i in range(len(word) - 1))
+        else:
+            tokens.append(word)
+            parts = _LETTERS_OR_DIGITS.findall(word)
+            if len(parts) > 1:
+                tokens.extend(parts)
+    return tokens
+
+
+@lru_cache(maxsize=1)
+def _simplified() -> dict[int, str]:
+    import opencc
+
+    table = Path(opencc.__file__).parent / "dictionary" / "TSCharacters.txt"
+    pairs = (line.split("\t") for line in table.read_text(encoding="utf-8").splitlines() if "\t" in line)
+    return {ord(source): targets.split(" ")[0] for source, targets in pairs if len(source) == 1}
+
+
+@lru_cache(maxsize=1)
+def _phrase_converter():  # type: ignore[no-untyped-def]
+    from opencc import OpenCC
+
+    return OpenCC("t2s")
