@@ -63,7 +63,9 @@ def _simplified() -> dict[int, str]:
 
     table = Path(opencc.__file__).parent / "dictionary" / "TSCharacters.txt"
     pairs = (line.split("\t") for line in table.read_text(encoding="utf-8").splitlines() if "\t" in line)
-    return {ord(source): targets.split(" ")[0] for source, targets in pairs if len(source) == 1}
+    direct = {source: targets.split(" ")[0] for source, targets in pairs if len(source) == 1}
+    # 薴 -> 苧 -> 苎: follow to the end, so that folding twice is folding once.
+    return {ord(source): direct.get(target, target) for source, target in direct.items()}
 
 
 @lru_cache(maxsize=1)

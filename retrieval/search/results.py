@@ -1,0 +1,110 @@
+"""What a search answers with. Times are integer milliseconds; every number can be traced to a channel and a rank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """One row of one channel: a piece of evidence or a clip that answers the query.
+
+    `score` is the channel's own and only orders rows within it; `coverage` (0..1) is the share of the query's
+    information that the row's text holds, None where that has no meaning (a picture).
+    """
+
+    channel: str
+    video_id: str
+    start_ms: int
+    end_ms: int
+    score: float
+    rank: int = 0                   # 1-based within the channel; equal scores share a rank
+    coverage: float | None = None
+    text: str | None = None
+    source: str | None = None
+    clip_id: int | None = None
+    best_ms: int | None = None      # the frame that answers best, where frames were scored
+
+    def to_json(self) -> dict[str, Any]:
+        row: dict[str, Any] = {"name": self.channel, "rank": self.rank, "score": round(self.score, 6)}
+        row |= {"text": self.text, "start_ms": self.start_ms, "end_ms": self.end_ms}
+        if self.source is not None:
+            row["source"] = self.source
+        if self.coverage is not None:
+            row["coverage"] = round(self.coverage, 4)
+        return row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """A span of a video that answers the query, with everything that speaks for it."""
+
+    start_ms: int
+    end_ms: int
+    best_ms: int                    # where to start looking, or the picture to show
+    score: float
+    matches: tuple[Match, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "start_ms": self.start_ms,
+            "end_ms": self.end_ms,
+            "best_ms": self.best_ms,
+            "score": round(self.score, 6),
+            "channels": [match.to_json() for match in self.matches],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """A video that answers the query: one row a channel that matched, and the moments inside it, best first."""
+
+    video_id: str
+    path: str
+    title: str
+    duration_ms: int
+    score: float
+    channels: tuple[Match, ...]     # the best row of each channel
+    moments: tuple[Moment, ...]
+    confidence: str | None = None   # "high" "medium" "low"; None while the library has no calibration
+
+    @property
+    def start_ms(self) -> int:
+        return self.moments[0].start_ms if self.moments else 0
+
+    @property
+    def end_ms(self) -> int:
+        return self.moments[0].end_ms if self.moments else self.duration_ms
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "video": self.video_id,
+            "path": self.path,
+            "title": self.title,
+            "score": round(self.score, 6),
+            "confidence": self.confidence,
+            "start_ms": self.start_ms,
+            "end_ms": self.end_ms,
+            "duration_ms": self.duration_ms,
+            "moments": [moment.to_json() for moment in self.moments],
+            "channels": [match.to_json() for match in self.channels],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchResult:
+    """`hidden` counts the videos that shared only incidental characters with the query and are left out."""
+
+    query: str
+    hits: tuple[Hit, ...]
+    hidden: int
+    notices: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "query": self.query,
+            "hits": [hit.to_json() for hit in self.hits],
+            "hidden": self.hidden,
+            "notices": list(self.notices),
+        }

@@ -1,0 +1,47 @@
+"""What a query's tokens are worth."""
+
+from __future__ import annotations
+
+import pytest
+
+from retrieval.search.background import character_probabilities
+from retrieval.search.query import Query, WordScorer
+
+
+def scorer(text: str, **frequency: int) -> WordScorer:
+    return WordScorer(Query.parse(text), rows=10, document_frequency=frequency, average_length=20)
+
+
+def test_a_query_is_normalised_and_its_tokens_are_distinct():
+    query = Query.parse("  繁體ＡＢＣ　狗狗 ")
+    assert query.text == "繁體ABC 狗狗"
+    assert query.encoder_text == "繁体ABC 狗狗"
+    assert query.tokens == ("繁", "体", "繁体", "abc", "狗", "狗狗")
+
+
+def test_common_characters_say_less_than_rare_ones_even_in_an_empty_library():
+    information = scorer("的狗").information
+    assert information["的"] < 0.5 * information["狗"]
+
+
+def test_background_is_a_probability_and_unknown_characters_are_zero():
+    known = character_probabilities(["的", "狗", "\U00020000"])
+    assert 0.005 < known["的"] < 0.2
+    assert 0 < known["狗"] < known["的"]
+    assert known["\U00020000"] == 0.0
+
+
+def test_the_library_s_own_frequencies_count():
+    rare, common = scorer("狗"), scorer("狗", 狗=9)
+    assert common.information["狗"] < rare.information["狗"]
+
+
+def test_coverage_is_one_for_the_query_itself_and_small_for_a_shared_particle():
+    words = scorer("小狗的草地")
+    assert words.coverage("一只小狗的草地很绿") == pytest.approx(1.0)
+    assert words.coverage("我的手机") < 0.15
+
+
+def test_a_row_with_more_of_the_query_scores_higher():
+    words = scorer("小狗追球")
+    assert words.score("小狗在草地上追球") > words.score("小狗在草地上睡觉") > words.score("一辆汽车驶过大桥") == 0.0
