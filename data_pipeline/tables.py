@@ -153,7 +153,7 @@ def _csv_rows(text: str, *, path: Path, needed_column: str) -> Iterator[TableRow
     if needed_column not in names:
         first = lines[header_at].strip()[:80]
         raise InputError(
-            f"The table {path} has no column `{needed_column}` (its first line reads {first!r}); name the columns there."
+            f"The table {path} has no column `{needed_column}` (its first line reads {first!r}); name them there."
         )
     for record in records:
         if isinstance(record, BrokenLine):

@@ -1,0 +1,123 @@
+"""On-screen text as evidence, from every frame of the one decoding pass, looking only at the frames that matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_pipeline.evidence.ocr import OcrEngine, OcrLine
+from data_pipeline.evidence.text_blocks import text_blocks
+from data_pipeline.evidence.text_gate import GATE_SIDE, Grey, grey, text_may_have_changed, text_still_there
+from data_pipeline.evidence.text_policy import TextPolicy
+from data_pipeline.evidence.text_tracks import TextTracker
+from retrieval.records import Evidence
+
+_PICTURE_SIDE = 960                 # longest side of what the engine reads
+_SLOW_MS = 900                      # below a second, so that a caption of one second is seen at least once
+_QUIET_MS = 5000                    # after so long without text, looks become slow
+
+
+class Frame(Protocol):
+    """A decoded frame: its time, and its pixels at the size one asks for."""
+
+    @property
+    def time_ms(self) -> int: ...
+
+    def rgb(
+        self, *, height: int | None = None, width: int | None = None, fit: Literal["inside"] = "inside"
+    ) -> NDArray[np.uint8]: ...
+
+
+@dataclass
+class LookCounts:
+    """What the pass cost: frames that were offered, sampled for the gate, and read by the engine."""
+
+    frames: int = 0
+    samples: int = 0
+    looks: int = 0
+
+
+class OnScreenText:
+    """Feed it every frame in order of time, then `finish`: text on the screen, one piece of evidence for each showing.
+
+    A frame is sampled every `interval_ms`. A sample is read when its picture has changed where text could be; at most
+    every 900 ms while the known texts stand still or while there has been no text for long.
+    """
+
+    def __init__(self, engine: OcrEngine, *, interval_ms: int = 500, policy: TextPolicy | None = None) -> None:
+        if interval_ms < 1:
+            raise ValueError(f"interval_ms must be at least 1, not {interval_ms}")
+        self._engine = engine
+        self._interval_ms = interval_ms
+        self._policy = policy or TextPolicy()
+        self._tracker = TextTracker()
+        self._next_sample_ms = 0
+        self._looked_ms = 0
+        self._looked_at: Grey | None = None
+        self._text_ms = 0
+        self._aspect = 16 / 9
+        self.counts = LookCounts()
+
+    def feed(self, frame: Frame) -> bool:
+        """Take a frame; True when the engine read it. Raises what the engine raises."""
+        self.counts.frames += 1
+        if frame.time_ms < self._next_sample_ms:
+            return False
+        self.counts.samples += 1
+        self._next_sample_ms = frame.time_ms + self._interval_ms
+        picture = grey(frame.rgb(height=GATE_SIDE, width=GATE_SIDE, fit="inside"))
+        if not self._worth_a_look(frame.time_ms, picture):
+            return False
+        self._look(frame, picture)
+        return True
+
+    def finish(self, end_ms: int) -> list[Evidence]:
+        """All evidence by start time, spans within 0 and `end_ms`; ready for another video afterwards."""
+        tracks = [
+            track for track in self._tracker.finish(end_ms)
+            if self._policy.accepts_track(looks=track.looks, confidence=track.confidence)
+        ]
+        pieces = text_blocks(tracks, tolerance_ms=max(self._interval_ms, _SLOW_MS), aspect=self._aspect)
+        self._next_sample_ms, self._looked_ms, self._looked_at, self._text_ms = 0, 0, None, 0
+        return [
+            Evidence(
+                kind="ocr", text=piece.text, start_ms=piece.start_ms, end_ms=min(piece.end_ms, end_ms),
+                source=f"{self._engine.name} {self._engine.version}", confidence=round(piece.confidence, 3),
+            )
+            for piece in pieces
+            if piece.start_ms < end_ms
+        ]
+
+    def _worth_a_look(self, now_ms: int, picture: Grey) -> bool:
+        if self._looked_at is None or self._tracker.wants_look:
+            return True
+        if not text_may_have_changed(self._looked_at, picture):
+            return False
+        slow_look_ms = self._looked_ms + _SLOW_MS
+        if now_ms >= slow_look_ms or not self._is_calm(now_ms, self._looked_at, picture):
+            return True
+        self._next_sample_ms = min(self._next_sample_ms, slow_look_ms)
+        return False
+
+    def _is_calm(self, now_ms: int, before: Grey, now: Grey) -> bool:
+        """Known texts stand still, or there has been none for long: the slow beat is enough."""
+        boxes = self._tracker.visible
+        return text_still_there(before, now, boxes) if boxes else now_ms - self._text_ms >= _QUIET_MS
+
+    def _look(self, frame: Frame, small: Grey) -> None:
+        picture = frame.rgb(height=_PICTURE_SIDE, width=_PICTURE_SIDE, fit="inside")
+        height, width = picture.shape[:2]
+        size = np.array([width, height], dtype=np.float32)
+        lines = [
+            OcrLine(quad=line.quad / size, text=line.text, confidence=line.confidence)
+            for line in self._engine.read(picture)
+            if self._policy.accepts(line.text, line.confidence)
+        ]
+        self._tracker.observe(frame.time_ms, lines)
+        self._looked_ms, self._looked_at, self._aspect = frame.time_ms, small, width / height
+        if lines:
+            self._text_ms = frame.time_ms
+        self.counts.looks += 1

@@ -1,0 +1,68 @@
+"""Is a look worth its price? Cheap tests on a small grey picture that say whether text on it can have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_pipeline.evidence.text_likeness import Box
+
+Grey = NDArray[np.float32]
+
+GATE_SIDE = 320                     # longest side of the small picture; a caption line is still 6 to 10 pixels high
+_BLOCK = 8
+_CHANGE = 6.0                       # mean grey levels in a block; coding noise of a still picture stays below 4
+_CONTRAST = 24.0                    # grey levels between the brightest and the darkest pixel of a block with text
+_HELD_CORRELATION = 0.8
+
+
+def grey(picture: NDArray[np.uint8]) -> Grey:
+    """Luma (ITU-R BT.601) of RGB: uint8 [H, W, 3] to float32 [H, W]."""
+    return picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+def text_may_have_changed(before: Grey, now: Grey) -> bool:
+    """Say whether some block with the contrast of text, before or now, differs: one caption is enough.
+
+    Both are [H, W]; pictures of two sizes always differ.
+    """
+    if before.shape != now.shape:
+        return True
+    change = _blocks(np.abs(now - before)).mean(axis=(1, 3))
+    contrast = np.maximum(_contrast(before), _contrast(now))
+    return bool(((change >= _CHANGE) & (contrast >= _CONTRAST)).any())
+
+
+def text_still_there(before: Grey, now: Grey, boxes: Iterable[Box]) -> bool:
+    """Say whether every box still shows the same strokes, whatever moves behind them (normalised correlation)."""
+    if before.shape != now.shape:
+        return False
+    return all(_correlation(_crop(before, box), _crop(now, box)) >= _HELD_CORRELATION for box in boxes)
+
+
+def _blocks(picture: Grey) -> Grey:
+    """[H, W] to [H / 8, 8, W / 8, 8]; the last rows and columns are repeated to fill up."""
+    height, width = picture.shape
+    padded = np.pad(picture, ((0, -height % _BLOCK), (0, -width % _BLOCK)), mode="edge")
+    return padded.reshape(padded.shape[0] // _BLOCK, _BLOCK, padded.shape[1] // _BLOCK, _BLOCK)
+
+
+def _contrast(picture: Grey) -> Grey:
+    blocks = _blocks(picture)
+    spread: Grey = blocks.max(axis=(1, 3)) - blocks.min(axis=(1, 3))
+    return spread
+
+
+def _crop(picture: Grey, box: Box) -> Grey:
+    height, width = picture.shape
+    left, top = int(box[0] * width), int(box[1] * height)
+    return picture[max(top, 0) : max(int(np.ceil(box[3] * height)), top + 1),
+                   max(left, 0) : max(int(np.ceil(box[2] * width)), left + 1)]
+
+
+def _correlation(a: Grey, b: Grey) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / scale if scale > 0 else 1.0
