@@ -1,0 +1,35 @@
+"""The store on disk: SQLite and append-only frame vectors are the truth, both indexes derived."""
+
+from retrieval.library.filesystem import filesystem_type
+from retrieval.library.library import Library
+from retrieval.library.rows import (
+    ClipHit,
+    Failure,
+    GenerationStatus,
+    LibraryStatus,
+    Problem,
+    Removed,
+    StoredClip,
+    StoredEvidence,
+    StoredLocation,
+    StoredVideo,
+    WordHit,
+)
+from retrieval.library.writing import evidence_fingerprint
+
+__all__ = [
+    "ClipHit",
+    "Failure",
+    "GenerationStatus",
+    "Library",
+    "LibraryStatus",
+    "Problem",
+    "Removed",
+    "StoredClip",
+    "StoredEvidence",
+    "StoredLocation",
+    "StoredVideo",
+    "WordHit",
+    "evidence_fingerprint",
+    "filesystem_type",
+]

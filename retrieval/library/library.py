@@ -1,0 +1,287 @@
+"""A library on disk: everything known about indexed videos, written by one process and read by many."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.errors import InputError, LibraryError
+from retrieval.library import checks, reading, words, writing
+from retrieval.library.database import DATABASE_NAME, Database, Unchanged, database_errors
+from retrieval.library.filesystem import refuse_network
+from retrieval.library.frames import FOLDER, FrameWriter, read_frames
+from retrieval.library.lock import WriterLock
+from retrieval.library.opening import prepare
+from retrieval.library.rows import (
+    ClipHit,
+    Failure,
+    LibraryStatus,
+    Problem,
+    Removed,
+    StoredClip,
+    StoredEvidence,
+    StoredLocation,
+    StoredVideo,
+    WordHit,
+)
+from retrieval.library.schema import revision
+from retrieval.library.vectors import ClipIndex, check_clips
+from retrieval.records import Clip, Evidence, EvidenceKind, Generation, Location, Video
+
+
+class Library:
+    """Videos, their paths, clips, evidence and vectors. Reading is safe from several threads, writing takes turns.
+
+    Each reading call sees one consistent state and notices what other processes committed before it. Each writing call
+    is one transaction, on the disk when it returns. Both raise LibraryError for what the disk or the database refuses.
+    """
+
+    def __init__(self, directory: Path, *, lock: WriterLock | None) -> None:
+        """Use `Library.open`."""
+        self.directory = directory
+        self._lock = lock
+        self._clip_index = ClipIndex()
+        self._database = Database(directory, write=lock is not None)
+        self._frames = self._recovered_frames() if lock is not None else None
+
+    @classmethod
+    def open(cls, directory: str | Path, *, write: bool = False, create: bool = False) -> Library:
+        """Open a library; with `create` a missing one is made, with `write` nobody else can change it meanwhile.
+
+        Raises LibraryError when it is missing, no library, of a newer version, being written by another process (which
+        it names), on a network file system or on a disk that does not allow what was asked.
+        """
+        directory = Path(directory).expanduser().absolute()
+        refuse_network(directory)
+        lock = prepare(directory, write=write, create=create)
+        try:
+            library = cls(directory, lock=lock)
+            library._bring_words_up_to_date()
+        except BaseException:
+            if lock is not None:
+                lock.release()
+            raise
+        return library
+
+    def close(self) -> None:
+        """Close the files and let the next writer in; calling it again does nothing."""
+        self._database.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- writing
+
+    def put(
+        self,
+        video: Video,
+        location: Location,
+        *,
+        evidence: Sequence[Evidence],
+        location_evidence: Sequence[Evidence],
+        clips: Sequence[Clip],
+        generation: Generation | None,
+        examined: Mapping[str, str],
+    ) -> None:
+        """Insert or replace everything known of a video, as found at one of its paths.
+
+        `evidence` belongs to the content, `location_evidence` to this path, `examined` says which channels were looked
+        at and by what. A video that the path held before is dropped when it has no path left. Clips with the same span
+        and frames as before keep their vectors of other generations. ValueError, before anything is written, for
+        vectors that are not finite, of unit length (1e-3) and of the generation's dimension.
+        """
+        check_clips(clips, generation)
+        writing.check_location(location)
+        writing.check_evidence([*evidence, *location_evidence])
+        with self._database.writing() as db:
+            assert self._frames is not None
+            number = writing.put_video(db, video, examined=examined)
+            writing.put_content_evidence(db, number, evidence)
+            writing.put_location(db, number, location, location_evidence)
+            numbers = writing.put_clips(db, number, clips)
+            if generation is not None:
+                writing.put_vectors(db, self._frames, generation, list(zip(numbers, clips, strict=True)))
+
+    def put_location(self, video_id: str, location: Location, *, location_evidence: Sequence[Evidence]) -> bool:
+        """Say that a path holds a known video, replacing the evidence of this path; False when nothing changed."""
+        writing.check_location(location)
+        writing.check_evidence(location_evidence)
+        with self._database.writing() as db:
+            number = writing.video_number(db, video_id)
+            if number is None:
+                raise InputError(f"the library has no video {video_id}: put the video before its other paths")
+            if not writing.location_changed(db, number, location, location_evidence):
+                raise Unchanged
+            writing.put_location(db, number, location, location_evidence)
+            return True
+        return False
+
+    def remove(self, target: str) -> Removed:
+        """Drop a path, or a video with all its paths; a video goes with its last path.
+
+        `target`: an absolute path, a video id, or at least 8 characters that begin one id only; else InputError.
+        """
+        with self._database.writing() as db:
+            return writing.remove(db, target)
+
+    def record_failure(self, path: str, *, kind: str, message: str, size_bytes: int, modified_ns: int) -> None:
+        """Remember that a path could not be added; cleared when it is put or removed."""
+        with self._database.writing() as db:
+            writing.record_failure(
+                db, path, kind=kind, message=message, size_bytes=size_bytes, modified_ns=modified_ns
+            )
+
+    def activate(self, generation: Generation) -> None:
+        """Search this generation of vectors from now on; InputError when the library holds none like it."""
+        with self._database.writing() as db:
+            writing.activate(db, generation)
+
+    def rebuild_words(self) -> None:
+        """Make the word index again from the rows of evidence."""
+        with self._database.writing() as db:
+            words.rebuild(db)
+
+    # --- reading
+
+    def location(self, path: str) -> StoredLocation | None:
+        """The path as it was when it was put, None when the library does not know it."""
+        with self._database.reading() as db:
+            return next(iter(reading.locations(db, path=path)), None)
+
+    def locations(self) -> list[StoredLocation]:
+        """Every path, by path."""
+        with self._database.reading() as db:
+            return reading.locations(db)
+
+    def video(self, video_id: str) -> StoredVideo | None:
+        """A video by its full id, None when the library has none."""
+        return self.videos([video_id]).get(video_id)
+
+    def videos(self, ids: Collection[str]) -> dict[str, StoredVideo]:
+        """The videos with these ids, in this order; an unknown id is left out."""
+        with self._database.reading() as db:
+            return reading.videos(db, ids)
+
+    def video_ids(self) -> list[str]:
+        """Every video id, in the order the videos were added."""
+        with self._database.reading() as db:
+            return reading.video_ids(db)
+
+    def evidence(self, video_id: str) -> list[StoredEvidence]:
+        """The evidence of a video by time: that of the content and that of each of its paths."""
+        with self._database.reading() as db:
+            return reading.evidence(db, video_id)
+
+    def clips(self, video_id: str) -> list[StoredClip]:
+        """The clips of a video by time."""
+        with self._database.reading() as db:
+            return reading.clips(db, video_id)
+
+    def failures(self) -> list[Failure]:
+        """Every path that could not be added, by path."""
+        with self._database.reading() as db:
+            return reading.failures(db)
+
+    def search_words(self, kind: EvidenceKind, text: str, *, limit: int) -> list[WordHit]:
+        """The rows of one kind of evidence that share a token with any text, ranked by BM25, best first."""
+        with self._database.reading() as db:
+            return words.search(db, kind, text, limit=limit)
+
+    def document_frequency(self, kind: EvidenceKind, tokens: Collection[str]) -> tuple[int, dict[str, int]]:
+        """The number of rows of one kind, and in how many of them each token of `retrieval.text.ngrams` occurs."""
+        with self._database.reading() as db:
+            return words.document_frequency(db, kind, tokens)
+
+    def search_clips(self, vector: NDArray[np.float32], *, limit: int) -> list[ClipHit]:
+        """The clips of the active generation nearest to `vector` [D], exact cosine, best first.
+
+        [] while no generation is active; ValueError when `vector` is not D finite numbers or is zero.
+        """
+        vector = np.asarray(vector, dtype=np.float32)
+        with self._clip_index.lock, self._database.reading() as db:
+            active = reading.active_generation(db)
+            if active is None:
+                return []
+            number, generation = active
+            if vector.shape != (generation.dimension,):
+                raise ValueError(f"the query has the shape {vector.shape}, not ({generation.dimension},)")
+            if not np.isfinite(vector).all() or not vector.any():
+                raise ValueError("the query vector is zero or holds a number that is not finite")
+            found = self._clip_index.search(db, vector, generation=number, revision=revision(db), limit=limit)
+            return reading.clip_hits(db, found)
+
+    def frame_vectors(self, clip_ids: Collection[int]) -> dict[int, tuple[tuple[int, ...], NDArray[np.float32]]]:
+        """For each clip with frame vectors in the active generation: their times in ms, and the vectors [n, D].
+
+        Every checksum is verified; LibraryError names the file and the offset of damaged ones.
+        """
+        dimension, rows = self._frame_rows(clip_ids)
+        try:
+            vectors = read_frames(self.directory, [record for _, record in rows.values()], dimension=dimension)
+        except LibraryError:
+            # between the two, a writer may have removed the clip and cut off its bytes
+            dimension, newer = self._frame_rows(clip_ids)
+            if newer == rows:
+                raise
+            rows = newer
+            vectors = read_frames(self.directory, [record for _, record in rows.values()], dimension=dimension)
+        return {clip: (times, rows_of) for (clip, (times, _)), rows_of in zip(rows.items(), vectors, strict=True)}
+
+    def clip_vectors(self, video_ids: Collection[str]) -> dict[str, NDArray[np.float32]]:
+        """The clip vectors [n, D] of the active generation of each video that has some, by time."""
+        with self._database.reading() as db:
+            return reading.clip_vectors(db, video_ids)
+
+    def generation(self) -> Generation | None:
+        """The generation of vectors that is searched, None while there is none."""
+        with self._database.reading() as db:
+            active = reading.active_generation(db)
+            return None if active is None else active[1]
+
+    def status(self) -> LibraryStatus:
+        """What the library holds: counts, coverage of each generation, damage, bytes on disk."""
+        with self._database.reading() as db:
+            return reading.status(db, self.directory, bytes_on_disk=self._bytes_on_disk())
+
+    def check(self) -> list[Problem]:
+        """Look for damage in the database, the word index and every vector; [] when all is well."""
+        return checks.check(self._database)
+
+    # --- inside
+
+    def _frame_rows(self, clip_ids: Collection[int]) -> tuple[int, dict[int, reading.FrameRow]]:
+        with self._database.reading() as db:
+            return reading.frame_rows(db, clip_ids)
+
+    def _recovered_frames(self) -> FrameWriter:
+        with self._database.reading() as db:
+            ends = reading.frame_file_ends(db)
+        with database_errors(self.directory):
+            return FrameWriter(self.directory, ends=ends)
+
+    def _bring_words_up_to_date(self) -> None:
+        """An index made with other tokens is made again; a reader asks a writer to, and goes on when that fails."""
+        with self._database.reading() as db:
+            if words.is_current(db):
+                return
+        if self._lock is not None:
+            self.rebuild_words()
+        else:
+            with suppress(LibraryError):
+                Library.open(self.directory, write=True).close()
+
+    def _bytes_on_disk(self) -> int:
+        files = [*self.directory.glob(f"{DATABASE_NAME}*"), *(self.directory / FOLDER).glob("*.vectors")]
+        return sum(file.stat().st_size for file in files if file.exists())

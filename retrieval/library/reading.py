@@ -1,0 +1,218 @@
+"""What a library knows, read from one connection inside the caller's snapshot."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.library.database import select_in
+from retrieval.library.frames import FrameRecord
+from retrieval.library.rows import (
+    ClipHit,
+    Failure,
+    GenerationStatus,
+    LibraryStatus,
+    StoredClip,
+    StoredEvidence,
+    StoredLocation,
+    StoredVideo,
+)
+from retrieval.library.schema import revision
+from retrieval.library.vectors import unpack
+from retrieval.records import EVIDENCE_KINDS, Generation, Location, Video
+
+_VIDEO_FIELDS = tuple(f.name for f in fields(Video))
+_LOCATIONS = (
+    "SELECT v.id, l.path, l.size_bytes, l.modified_ns, l.details, l.evidence_fingerprint "
+    "FROM locations l JOIN videos v ON v.number = l.video"
+)
+FrameRow = tuple[tuple[int, ...], FrameRecord]      # the times of a clip's frames, and where their vectors lie
+
+
+def locations(db: sqlite3.Connection, *, path: str | None = None) -> list[StoredLocation]:
+    """Every path in the library, or the one asked for, by path."""
+    where, values = ("", []) if path is None else (" WHERE l.path = ?", [os.fsencode(path)])
+    return [_stored_location(row) for row in db.execute(f"{_LOCATIONS}{where} ORDER BY l.path", values)]
+
+
+def videos(db: sqlite3.Connection, ids: Collection[str]) -> dict[str, StoredVideo]:
+    """The videos with these ids, in the order asked; an unknown id is left out."""
+    paths: dict[str, list[Location]] = defaultdict(list)
+    for row in select_in(db, f"{_LOCATIONS} WHERE v.id IN {{in}} ORDER BY l.path", ids):
+        stored = _stored_location(row)
+        paths[stored.video_id].append(Location(**{f.name: getattr(stored, f.name) for f in fields(Location)}))
+    examined: dict[str, dict[str, str]] = defaultdict(dict)
+    sql = "SELECT v.id, channel, examiner FROM examined JOIN videos v ON v.number = video WHERE v.id IN {in}"
+    for video_id, channel, examiner in select_in(db, sql, ids):
+        examined[video_id][channel] = examiner
+    found = {}
+    sql = f"SELECT added_at, {', '.join(_VIDEO_FIELDS)} FROM videos WHERE id IN {{in}}"
+    for added_at, *facts in select_in(db, sql, ids):
+        video = _video(facts)
+        found[video.id] = StoredVideo(
+            video=video, locations=tuple(paths[video.id]), examined=examined[video.id], added_at=added_at
+        )
+    return {video_id: found[video_id] for video_id in ids if video_id in found}
+
+
+def video_ids(db: sqlite3.Connection) -> list[str]:
+    """Every video id, in the order the videos were added."""
+    return [video_id for (video_id,) in db.execute("SELECT id FROM videos ORDER BY number")]
+
+
+def evidence(db: sqlite3.Connection, video_id: str) -> list[StoredEvidence]:
+    """The evidence of a video, by start and row number; that of a path carries the path."""
+    rows = db.execute(
+        "SELECT e.id, l.path, e.kind, e.text, e.start_ms, e.end_ms, e.source, e.confidence, e.language "
+        "FROM evidence e JOIN videos v ON v.number = e.video LEFT JOIN locations l ON l.number = e.location "
+        "WHERE v.id = ? ORDER BY e.start_ms, e.id",
+        [video_id],
+    )
+    names = ("kind", "text", "start_ms", "end_ms", "source", "confidence", "language")
+    return [
+        StoredEvidence(id=number, path=path and os.fsdecode(path), **dict(zip(names, row, strict=True)))
+        for number, path, *row in rows
+    ]
+
+
+def clips(db: sqlite3.Connection, video_id: str) -> list[StoredClip]:
+    """The clips of a video in the order of time."""
+    rows = db.execute(
+        "SELECT c.id, c.start_ms, c.end_ms, c.keyframe_ms, c.frame_times_ms FROM clips c "
+        "JOIN videos v ON v.number = c.video WHERE v.id = ? ORDER BY c.start_ms, c.id",
+        [video_id],
+    )
+    return [
+        StoredClip(id=number, start_ms=start, end_ms=end, keyframe_ms=keyframe, frame_times_ms=tuple(json.loads(times)))
+        for number, start, end, keyframe, times in rows
+    ]
+
+
+def failures(db: sqlite3.Connection) -> list[Failure]:
+    """Every path that could not be added, by path."""
+    rows = db.execute("SELECT path, kind, message, size_bytes, modified_ns, failed_at FROM failures ORDER BY path")
+    names = ("kind", "message", "size_bytes", "modified_ns", "failed_at")
+    return [Failure(path=os.fsdecode(path), **dict(zip(names, row, strict=True))) for path, *row in rows]
+
+
+def active_generation(db: sqlite3.Connection) -> tuple[int, Generation] | None:
+    """Number and description of the generation that is searched."""
+    sql = "SELECT number, encoder, revision, preprocessing, dimension FROM generations WHERE active = 1"
+    row = db.execute(sql).fetchone()
+    return None if row is None else (int(row[0]), _generation(row[1:]))
+
+
+def clip_hits(db: sqlite3.Connection, found: Iterable[tuple[int, float]]) -> list[ClipHit]:
+    """The clips of vector rows and their scores, in the order given."""
+    scores = dict(found)
+    sql = (
+        "SELECT x.number, c.id, v.id, c.start_ms, c.end_ms, c.keyframe_ms FROM clip_vectors x "
+        "JOIN clips c ON c.id = x.clip JOIN videos v ON v.number = c.video WHERE x.number IN {in}"
+    )
+    names = ("clip_id", "video_id", "start_ms", "end_ms", "keyframe_ms")
+    hits = {
+        number: ClipHit(score=scores[number], **dict(zip(names, row, strict=True)))
+        for number, *row in select_in(db, sql, scores)
+    }
+    return [hits[number] for number in scores]
+
+
+def clip_vectors(db: sqlite3.Connection, ids: Collection[str]) -> dict[str, NDArray[np.float32]]:
+    """The vectors [n, D] of the active generation of each video that has some, in the order of time."""
+    active = active_generation(db)
+    if active is None:
+        return {}
+    number, generation = active
+    blobs: dict[str, list[bytes]] = defaultdict(list)
+    sql = (
+        "SELECT v.id, x.vector FROM videos v JOIN clips c ON c.video = v.number "
+        "JOIN clip_vectors x ON x.clip = c.id AND x.generation = ? WHERE v.id IN {in} ORDER BY c.start_ms, c.id"
+    )
+    for video_id, blob in select_in(db, sql, ids, before=[number]):
+        blobs[video_id].append(blob)
+    return {video_id: unpack(rows, dimension=generation.dimension) for video_id, rows in blobs.items()}
+
+
+def frame_rows(db: sqlite3.Connection, clip_ids: Collection[int]) -> tuple[int, dict[int, FrameRow]]:
+    """The dimension of the active generation, and for each clip that has frame vectors in it where they lie."""
+    active = active_generation(db)
+    if active is None:
+        return 0, {}
+    number, generation = active
+    sql = (
+        "SELECT c.id, c.frame_times_ms, f.file, f.offset, f.count, f.crc32 FROM clips c "
+        "JOIN frame_records f ON f.clip = c.id AND f.generation = ? WHERE c.id IN {in}"
+    )
+    rows = {
+        clip: (tuple(json.loads(times)), FrameRecord(file=file, offset=offset, count=count, crc32=crc32))
+        for clip, times, file, offset, count, crc32 in select_in(db, sql, clip_ids, before=[number])
+    }
+    return generation.dimension, rows
+
+
+def frame_file_ends(db: sqlite3.Connection) -> dict[str, int]:
+    """For each file of frame vectors that a row names, the offset at which its last record ends."""
+    rows = db.execute(
+        "SELECT file, max(offset + count * dimension * 2) FROM frame_records "
+        "JOIN generations ON number = generation GROUP BY file"
+    )
+    return dict(rows.fetchall())
+
+
+def status(db: sqlite3.Connection, directory: Path, *, bytes_on_disk: int) -> LibraryStatus:
+    """Counts of everything."""
+    per_kind = dict(db.execute("SELECT kind, count(*) FROM evidence GROUP BY kind").fetchall())
+    clip_count = _count(db, "clips")
+    return LibraryStatus(
+        directory=directory,
+        revision=revision(db),
+        videos=_count(db, "videos"),
+        locations=_count(db, "locations"),
+        clips=clip_count,
+        evidence={kind: per_kind.get(kind, 0) for kind in EVIDENCE_KINDS},
+        generations=tuple(_generation_status(db, clip_count)),
+        failures=_count(db, "failures"),
+        damaged=dict(db.execute("SELECT id, damage FROM videos WHERE damage IS NOT NULL ORDER BY number").fetchall()),
+        bytes_on_disk=bytes_on_disk,
+    )
+
+
+def _generation_status(db: sqlite3.Connection, clip_count: int) -> Iterable[GenerationStatus]:
+    rows = db.execute(
+        "SELECT active, encoder, revision, preprocessing, dimension, "
+        "(SELECT count(*) FROM clip_vectors WHERE generation = g.number) FROM generations g ORDER BY number"
+    )
+    for active, *key, covered in rows:
+        share = covered / clip_count if clip_count else 0.0
+        yield GenerationStatus(generation=_generation(key), active=bool(active), clips=covered, share=share)
+
+
+def _count(db: sqlite3.Connection, table: str) -> int:
+    return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def _video(row: Iterable[Any]) -> Video:
+    facts = dict(zip(_VIDEO_FIELDS, row, strict=True))
+    return Video(**{**facts, "has_audio": bool(facts["has_audio"])})
+
+
+def _generation(row: Iterable[Any]) -> Generation:
+    encoder, revision_, preprocessing, dimension = row
+    return Generation(encoder=encoder, revision=revision_, preprocessing=preprocessing, dimension=dimension)
+
+
+def _stored_location(row: tuple[Any, ...]) -> StoredLocation:
+    video_id, path, size_bytes, modified_ns, details, fingerprint = row
+    return StoredLocation(
+        video_id=video_id, path=os.fsdecode(path), size_bytes=size_bytes, modified_ns=modified_ns,
+        details=json.loads(details), evidence_fingerprint=fingerprint,
+    )  # fmt: skip

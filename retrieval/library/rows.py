@@ -1,0 +1,134 @@
+"""What the library hands out: plain frozen rows, times in milliseconds on the presentation timeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from retrieval.records import Evidence, EvidenceKind, Generation, Location, Video
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredLocation(Location):
+    """A path the library knows. `evidence_fingerprint` changes when the evidence of this path does."""
+
+    video_id: str
+    evidence_fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredVideo:
+    """A video with every path that holds it and the channels that were looked at, each with what looked."""
+
+    video: Video
+    locations: tuple[Location, ...]
+    examined: dict[str, str]
+    added_at: str                   # ISO 8601, UTC
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredEvidence(Evidence):
+    """Evidence with its row number; `path` is None when it belongs to the content and not to one path."""
+
+    id: int
+    path: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredClip:
+    """A clip as it is kept, without its vectors."""
+
+    id: int
+    start_ms: int
+    end_ms: int
+    keyframe_ms: int
+    frame_times_ms: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A path that could not be added, as it was when that was tried."""
+
+    path: str
+    kind: str
+    message: str
+    size_bytes: int
+    modified_ns: int
+    failed_at: str                  # ISO 8601, UTC
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removed:
+    """What `remove` dropped: paths, and the videos that had no other path left."""
+
+    paths: tuple[str, ...]
+    video_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordHit:
+    """One row of evidence that shares tokens with a query; a larger `score` is better."""
+
+    evidence_id: int
+    video_id: str
+    kind: EvidenceKind
+    text: str
+    start_ms: int
+    end_ms: int
+    source: str
+    confidence: float | None
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipHit:
+    """One clip near a query vector; `score` is the cosine."""
+
+    clip_id: int
+    video_id: str
+    start_ms: int
+    end_ms: int
+    keyframe_ms: int
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationStatus:
+    """A generation, and the share (0 to 1) of all clips that have a vector in it."""
+
+    generation: Generation
+    active: bool
+    clips: int
+    share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibraryStatus:
+    """What a library holds. `damaged` says, per video id, what could not be read of it."""
+
+    directory: Path
+    revision: int
+    videos: int
+    locations: int
+    clips: int
+    evidence: dict[EvidenceKind, int]
+    generations: tuple[GenerationStatus, ...]
+    failures: int
+    damaged: dict[str, str]
+    bytes_on_disk: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        from dataclasses import asdict
+
+        return {**asdict(self), "directory": str(self.directory)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Something wrong in a library: what, where, and how to mend it, each a short sentence."""
+
+    what: str
+    where: str
+    how_to_mend: str
