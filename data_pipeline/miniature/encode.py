@@ -1,0 +1,60 @@
+"""Pictures and lines of text to a video file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+from PIL import Image
+
+from data_pipeline.miniature.spec import Container, Line
+from data_pipeline.miniature.subtitles import add_subtitle_stream, subtitle_packets
+
+_FORMATS: dict[Container, str] = {"mp4": "mp4", "mkv": "matroska", "webm": "webm"}
+_CODECS: dict[Container, tuple[str, dict[str, str]]] = {
+    "mp4": ("libx264", {"crf": "23", "preset": "veryfast"}),
+    "mkv": ("libx264", {"crf": "23", "preset": "veryfast"}),
+    "webm": ("libvpx", {"crf": "12", "b": "900k", "deadline": "realtime", "cpu-used": "6"}),    # WebM has no H.264
+}
+_SECONDS_BETWEEN_KEYFRAMES = 2
+
+
+def write_clip(
+    path: Path, pictures: Iterable[Image.Image], *, container: Container, width: int, height: int,
+    frames_per_second: int, subtitles: tuple[Line, ...] = (), comment: str = "",
+) -> None:
+    """Encode RGB pictures, and a subtitle stream when there are lines, into a new file.
+
+    The same input gives the same bytes with the same FFmpeg: one thread, and no time or random number in the headers.
+    Raises OSError or av.FFmpegError when the file cannot be written.
+    """
+    options = {"fflags": "+bitexact"}
+    with av.open(str(path), "w", format=_FORMATS[container], options=options) as output:
+        output.metadata["comment"] = comment
+        video = _add_video(output, container, width=width, height=height, frames_per_second=frames_per_second)
+        text = add_subtitle_stream(output, container) if subtitles else None
+        output.start_encoding()
+        if text is not None:
+            # The muxer interleaves by time; few and small, so they can all wait in its queue.
+            output.mux(list(subtitle_packets(text, subtitles)))
+        for index, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_image(picture)
+            frame.pts, frame.time_base = index, Fraction(1, frames_per_second)
+            output.mux(video.encode(frame))
+        output.mux(video.encode())
+
+
+def _add_video(
+    output: OutputContainer, container: Container, *, width: int, height: int, frames_per_second: int
+) -> VideoStream:
+    codec, options = _CODECS[container]
+    video = output.add_stream(codec, rate=frames_per_second, options=dict(options))
+    assert isinstance(video, VideoStream)
+    video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+    video.codec_context.gop_size = _SECONDS_BETWEEN_KEYFRAMES * frames_per_second
+    video.codec_context.thread_count = 1
+    return video
