@@ -26,7 +26,7 @@ DEMO_QUERIES: tuple[DemoQuery, ...] = (
     DemoQuery(text="新车试驾", shows="标题里的词", clip="car-test-drive", channels=("title",)),
     DemoQuery(text="人民广场", shows="画面上的字", clip="bus-old-town", channels=("ocr",), span_ms=(2000, 5000)),
     DemoQuery(text="远光灯", shows="说过的话", clip="night-driving", channels=("subtitle",), span_ms=(2800, 5400)),
-    DemoQuery(text="候鳥飛往南方", shows="繁体查简体", clip="birds-sea", channels=("subtitle",), span_ms=(400, 2600)),
+    DemoQuery(text="飛往南方", shows="繁体查简体", clip="birds-sea", channels=("subtitle",), span_ms=(400, 2600)),
     DemoQuery(text="ＡＢＣ１２３", shows="全角字母和数字", clip="indoor-football", channels=("title",)),
     DemoQuery(
         text="好茶 八十五度", shows="标题和字幕各一个词", clip="good-tea", channels=("title", "subtitle"),

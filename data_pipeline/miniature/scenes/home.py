@@ -19,7 +19,7 @@ HOME = (
     ),
     SceneSpec(
         name="lantern-festival", background="night", seconds=5.0,
-        actors=(actor("large red lantern", motion="sway", count=3),),
+        actors=(actor("medium red lantern", motion="sway", count=3),),
         title="元宵节", caption="三盏红色的灯笼在夜空下摇摆", tags=("节日",), date="2024-02-24",
         on_screen=((500, 4500, "正月十五 猜灯谜"),),
     ),

@@ -59,11 +59,10 @@ TRAVEL = (
         on_screen=((600, 3000, "青岛港 06:30"),),
     ),
     SceneSpec(
-        name="rocket-launch", background="night", seconds=2.0,
+        name="rocket-launch", background="meadow", seconds=2.0,
         actors=(actor("large white rocket", motion="still"),),
-        parts=(Shot(background="night", actors=(actor("medium white rocket", motion="rise"),
-                                                actor("small yellow balloon", motion="still")), seconds=4.0),),
-        title="发射场的夜晚", caption="一枚白色的火箭停在夜空下，然后升起", tags=("航天",), date="2024-05-30",
+        parts=(Shot(background="night", actors=(actor("medium white rocket", motion="rise"),), seconds=4.0),),
+        title="从草原到星空", caption="一枚白色的火箭停在草地上空，然后在夜空里升起", tags=("航天",), date="2024-05-30",
         spoken=((300, 1900, "五四三二一，点火"), (2600, 5600, "飞行正常，跟踪正常")),
     ),
     SceneSpec(
