@@ -57,6 +57,7 @@ class OnScreenText:
         self._next_sample_ms = 0
         self._looked_ms = 0
         self._looked_at: Grey | None = None
+        self._doubtful = False
         self._text_ms = 0
         self._aspect = 16 / 9
         self.counts = LookCounts()
@@ -81,7 +82,7 @@ class OnScreenText:
             if self._policy.accepts_track(looks=track.looks, confidence=track.confidence)
         ]
         pieces = text_blocks(tracks, tolerance_ms=max(self._interval_ms, _SLOW_MS), aspect=self._aspect)
-        self._next_sample_ms, self._looked_ms, self._looked_at, self._text_ms = 0, 0, None, 0
+        self._next_sample_ms, self._looked_ms, self._looked_at, self._text_ms, self._doubtful = 0, 0, None, 0, False
         return [
             Evidence(
                 kind="ocr", text=piece.text, start_ms=piece.start_ms, end_ms=min(piece.end_ms, end_ms),
@@ -92,7 +93,7 @@ class OnScreenText:
         ]
 
     def _worth_a_look(self, now_ms: int, picture: Grey) -> bool:
-        if self._looked_at is None or self._tracker.wants_look:
+        if self._looked_at is None or self._doubtful:
             return True
         if not text_may_have_changed(self._looked_at, picture):
             return False
@@ -117,6 +118,11 @@ class OnScreenText:
             if self._policy.accepts(line.text, line.confidence)
         ]
         self._tracker.observe(frame.time_ms, lines)
+        # A text that was not read although its strokes are still there was missed: look again.
+        missed = self._looked_at is not None and any(
+            text_still_there(self._looked_at, small, [box]) for box in self._tracker.missing
+        )
+        self._doubtful = missed or self._tracker.unsettled
         self._looked_ms, self._looked_at, self._aspect = frame.time_ms, small, width / height
         if lines:
             self._text_ms = frame.time_ms

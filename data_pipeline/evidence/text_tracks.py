@@ -141,11 +141,14 @@ class TextTracker:
         self._retire(time_ms)
 
     @property
-    def wants_look(self) -> bool:
-        """True while a text was read by one look only or has just gone missing: the next look tells."""
-        return any(
-            not track.settled if track.gone_ms is None else track.gone_ms == self._last_ms for track in self._open
-        )
+    def unsettled(self) -> bool:
+        """True while a visible text has not been read twice alike: one more look makes sure of it."""
+        return any(not track.settled for track in self._open if track.gone_ms is None)
+
+    @property
+    def missing(self) -> list[Box]:
+        """Boxes of the texts that the last look was the first to miss."""
+        return [track.last.box for track in self._open if track.gone_ms == self._last_ms]
 
     @property
     def visible(self) -> list[Box]:
