@@ -26,7 +26,7 @@ def draw_cat(pen: Pen, paint: Paint, phase: float) -> None:
 
 
 def draw_dog(pen: Pen, paint: Paint, phase: float) -> None:
-    pen.curve((-0.62, 0.1), (-0.95, 0.0), (-0.9 + 0.1 * swing(phase), -0.42), 0.14, paint.main)
+    pen.curve((-0.62, 0.1), (-0.88, 0.02), (-0.82 + 0.1 * swing(phase), -0.4), 0.14, paint.main)
     _four_legs(pen, paint, phase, hips=(-0.55, 0.2), top=0.4, thick=0.19)
     pen.ellipse((-0.16, 0.22), (0.6, 0.31), paint.main)
     pen.polygon([(0.1, -0.05), (0.3, -0.4), (0.62, -0.1), (0.38, 0.32)], paint.main)

@@ -83,7 +83,7 @@ def test_a_sidecar_track_is_beside_the_clip_and_not_inside(tmp_path: Path) -> No
 
 def test_the_same_scene_gives_the_same_bytes(tmp_path: Path) -> None:
     for container in ("mp4", "mkv", "webm"):
-        spec = dataclasses.replace(CUT, container=container, spoken=LINES)  # type: ignore[arg-type]
+        spec = dataclasses.replace(CUT, container=container, spoken=LINES)
         assert len({render(spec, tmp_path / str(k)).path.read_bytes() for k in range(4)}) == 1
 
 
