@@ -148,12 +148,24 @@ class Library:
         with self._database.writing() as db:
             writing.activate(db, generation)
 
+    def set_setting(self, key: str, value: str) -> None:
+        """Remember a value of the caller's under a name, such as where the model of this library was loaded from."""
+        with self._database.writing() as db:
+            if reading.setting(db, key) == value:
+                raise Unchanged
+            writing.set_setting(db, key, value)
+
     def rebuild_words(self) -> None:
         """Make the word index again from the rows of evidence."""
         with self._database.writing() as db:
             words.rebuild(db)
 
     # --- reading
+
+    def setting(self, key: str) -> str | None:
+        """What `set_setting` remembered, None when it never did."""
+        with self._database.reading() as db:
+            return reading.setting(db, key)
 
     def location(self, path: str) -> StoredLocation | None:
         """The path as it was when it was put, None when the library does not know it."""
@@ -273,13 +285,17 @@ class Library:
 
     def _bring_words_up_to_date(self) -> None:
         """An index made with other tokens is made again; a reader asks a writer to, and goes on when that fails."""
-        with self._database.reading() as db:
-            if words.is_current(db):
-                return
         if self._lock is not None:
-            self.rebuild_words()
-        else:
-            with suppress(LibraryError):
+            with self._database.reading() as db:
+                current = words.is_current(db)
+            if not current:
+                self.rebuild_words()
+            return
+        # a damaged library must open for `check`, and one that another process writes must open for searching
+        with suppress(LibraryError):
+            with self._database.reading() as db:
+                current = words.is_current(db)
+            if not current:
                 Library.open(self.directory, write=True).close()
 
     def _bytes_on_disk(self) -> int:

@@ -26,7 +26,7 @@ from retrieval.library.rows import (
     StoredLocation,
     StoredVideo,
 )
-from retrieval.library.schema import revision
+from retrieval.library.schema import CALLER, revision
 from retrieval.library.vectors import unpack
 from retrieval.records import EVIDENCE_KINDS, Generation, Location, Video
 
@@ -36,6 +36,12 @@ _LOCATIONS = (
     "FROM locations l JOIN videos v ON v.number = l.video"
 )
 FrameRow = tuple[tuple[int, ...], FrameRecord]      # the times of a clip's frames, and where their vectors lie
+
+
+def setting(db: sqlite3.Connection, key: str) -> str | None:
+    """A value kept for the caller."""
+    row = db.execute("SELECT value FROM settings WHERE key = ?", [CALLER + key]).fetchone()
+    return str(row[0]) if row else None
 
 
 def locations(db: sqlite3.Connection, *, path: str | None = None) -> list[StoredLocation]:

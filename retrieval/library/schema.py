@@ -12,6 +12,7 @@ from retrieval.records import EVIDENCE_KINDS
 
 APPLICATION_ID = 0x57454E53         # "WENS": marks the SQLite file as a library
 SCHEMA_VERSION = 1
+CALLER = "caller:"                  # before the names of settings that are not the library's own
 OLDEST_SQLITE = (3, 35, 0)
 
 # Paths are blobs (os.fsencode): a file name on Linux need not be Unicode.

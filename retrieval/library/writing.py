@@ -12,7 +12,7 @@ from pathlib import Path
 from retrieval.errors import InputError
 from retrieval.library.frames import FrameWriter
 from retrieval.library.rows import Removed
-from retrieval.library.schema import now
+from retrieval.library.schema import CALLER, now
 from retrieval.library.vectors import pack
 from retrieval.library.words import add_words, delete_words
 from retrieval.records import EVIDENCE_KINDS, Clip, Evidence, Generation, Location, Video
@@ -154,6 +154,11 @@ def generation_number(db: sqlite3.Connection, generation: Generation) -> int:
     if not db.execute(sql).fetchone():
         _make_active(db, number)
     return number
+
+
+def set_setting(db: sqlite3.Connection, key: str, value: str) -> None:
+    """Keep a value for the caller."""
+    db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", [CALLER + key, value])
 
 
 def activate(db: sqlite3.Connection, generation: Generation) -> None:
