@@ -1,0 +1,17 @@
+"""Read a video: its description, frames with exact times, shots and clips, sound and subtitles."""
+
+from retrieval.video.audio import iter_audio, read_audio
+from retrieval.video.clips import ClipCutter, CutClip
+from retrieval.video.frame import DecodedFrame
+from retrieval.video.probing import SubtitleStream, VideoInfo, probe
+from retrieval.video.reader import VideoReader
+from retrieval.video.sampling import at_times, every, keyframes, uniform
+from retrieval.video.shots import ShotDetector, detect_shots
+from retrieval.video.sidecars import find_sidecars, read_sidecar, sidecar_language
+from retrieval.video.subtitles import SubtitleLine, read_subtitle_stream
+
+__all__ = [
+    "ClipCutter", "CutClip", "DecodedFrame", "ShotDetector", "SubtitleLine", "SubtitleStream", "VideoInfo",
+    "VideoReader", "at_times", "detect_shots", "every", "find_sidecars", "iter_audio", "keyframes", "probe",
+    "read_audio", "read_sidecar", "read_subtitle_stream", "sidecar_language", "uniform",
+]

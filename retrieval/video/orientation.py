@@ -1,0 +1,62 @@
+"""How a stored picture is turned and mirrored before it is shown."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+from av.sidedata.sidedata import Type
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """Swap rows and columns (or not), then mirror."""
+
+    transposed: bool = False
+    mirrored_x: bool = False
+    mirrored_y: bool = False
+
+    @property
+    def rotation(self) -> int:
+        """Clockwise degrees: 0, 90, 180 or 270. A mirrored picture that is not transposed counts as not rotated."""
+        if self.transposed:
+            return 90 if not self.mirrored_y else 270
+        return 180 if self.mirrored_x and self.mirrored_y else 0
+
+    def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Turn a picture [H, W, ...]; the result is contiguous."""
+        if self.transposed:
+            picture = picture.swapaxes(0, 1)
+        if self.mirrored_x:
+            picture = picture[:, ::-1]
+        if self.mirrored_y:
+            picture = picture[::-1]
+        return np.ascontiguousarray(picture)
+
+
+UPRIGHT = Orientation()
+
+
+def orientation_from_matrix(matrix: bytes | memoryview) -> Orientation:
+    """Read a display matrix: nine 32-bit numbers a b u, c d v, x y w.
+
+    A stored point (p, q), q downwards, is shown at (a p + c q, b p + d q). Source: FFmpeg, libavutil/display.h. Angles
+    between quarter turns are taken as the nearest quarter turn.
+    """
+    a, b, _, c, d = struct.unpack_from("=5i", matrix)
+    if a == b == c == d == 0:
+        return UPRIGHT
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return Orientation(mirrored_x=a < 0, mirrored_y=d < 0)
+    return Orientation(transposed=True, mirrored_x=c < 0, mirrored_y=b < 0)
+
+
+def frame_orientation(frame: VideoFrame) -> Orientation:
+    """The orientation that a decoded frame carries."""
+    for data in frame.side_data:
+        if data.type == Type.DISPLAYMATRIX:     # type: ignore[attr-defined]
+            return orientation_from_matrix(memoryview(data))  # type: ignore[arg-type]
+    return UPRIGHT

@@ -1,0 +1,142 @@
+"""Subtitle files that lie beside a video."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pysubs2
+
+from retrieval.errors import InputError
+from retrieval.video.subtitle_text import SubtitleLine, plain_text
+from retrieval.video.text_bytes import decode_text
+
+_FORMATS = {".srt": "srt", ".vtt": "vtt", ".ass": "ass", ".ssa": "ssa"}
+_SUFFIXES = (*_FORMATS, ".lrc")
+_LARGEST_BYTES = 32 << 20
+_LANGUAGES = {
+    "zh": "zh", "chi": "zh", "zho": "zh", "cn": "zh", "chinese": "zh", "中文": "zh", "中字": "zh",
+    "chs": "zh-Hans", "sc": "zh-Hans", "gb": "zh-Hans", "zh-cn": "zh-Hans", "zh-sg": "zh-Hans", "zh-hans": "zh-Hans",
+    "简体": "zh-Hans", "简中": "zh-Hans", "简": "zh-Hans",
+    "cht": "zh-Hant", "tc": "zh-Hant", "big5": "zh-Hant", "zh-tw": "zh-Hant", "zh-hk": "zh-Hant", "zh-hant": "zh-Hant",
+    "繁体": "zh-Hant", "繁體": "zh-Hant", "繁中": "zh-Hant", "繁": "zh-Hant",
+    "en": "en", "eng": "en", "english": "en", "ja": "ja", "jp": "ja", "jpn": "ja", "ko": "ko", "kor": "ko",
+    "fr": "fr", "fre": "fr", "fra": "fr", "de": "de", "ger": "de", "deu": "de", "es": "es", "spa": "es",
+    "ru": "ru", "rus": "ru", "pt": "pt", "por": "pt", "it": "it", "ita": "it", "vi": "vi", "th": "th", "ar": "ar",
+}
+_LRC_STAMP = re.compile(r"\[(\d{1,3}):(\d{1,2})(?:[.:](\d{1,3}))?\]")
+_LRC_WORD_STAMP = re.compile(r"<\d{1,3}:\d{1,2}(?:[.:]\d{1,3})?>")
+_LRC_OFFSET = re.compile(r"^\s*\[offset:\s*([+-]?\d+)\s*\]", re.IGNORECASE | re.MULTILINE)
+_LRC_LONGEST_MS = 10_000
+
+
+def find_sidecars(video_path: str | Path) -> list[Path]:
+    """Subtitle files of a video, sorted: its own name with .srt .vtt .ass .ssa or .lrc, or with a word before that.
+
+    `a.zh.srt` belongs to `a.mp4` unless there is also an `a.zh.mp4`. A folder that cannot be listed has none.
+    """
+    video = Path(video_path).absolute()
+    try:
+        beside = [path for path in video.parent.iterdir() if path.is_file()]
+    except OSError:
+        return []
+    stems = {path.stem for path in beside if path.suffix.lower() not in _SUFFIXES and path.name != video.name}
+    return sorted(path for path in beside if path.suffix.lower() in _SUFFIXES and _belongs(path, video.stem, stems))
+
+
+def _belongs(sidecar: Path, stem: str, other_stems: set[str]) -> bool:
+    if sidecar.stem == stem:
+        return True
+    return sidecar.stem.startswith(f"{stem}.") and not any(
+        sidecar.stem == other or sidecar.stem.startswith(f"{other}.")
+        for other in other_stems
+        if len(other) > len(stem)
+    )
+
+
+def sidecar_language(path: str | Path) -> str | None:
+    """The language that a sidecar's name tells (`a.chs.srt`: zh-Hans), as a BCP 47 tag; None where it tells none."""
+    words = Path(path).name.lower().replace("_", "-").split(".")[1:-1]
+    return next((_LANGUAGES[word] for word in reversed(words) if word in _LANGUAGES), None)
+
+
+def read_sidecar(path: str | Path) -> list[SubtitleLine]:
+    """The lines of a subtitle file by start time, without styling and empty lines.
+
+    Encodings: any with a byte order mark, UTF-8, UTF-16, GB 18030, Big5. Raises InputError when the file cannot be
+    read, has another suffix, is over 32 MiB, or holds no timed line.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise InputError(f"{path} is no subtitle file: its name must end in {', '.join(_SUFFIXES)}.")
+    text = decode_text(_bytes(path)).replace("\x00", "")
+    lines = _parse_lyrics(text) if suffix == ".lrc" else _parse_subtitles(text, _FORMATS[suffix])
+    if not lines:
+        raise InputError(f"{path} holds no subtitle line that can be read: check that it is a {suffix[1:]} file.")
+    return sorted(lines, key=lambda line: (line.start_ms, line.end_ms))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise InputError(f"{path} is not a file: check the path.")
+        if path.stat().st_size > _LARGEST_BYTES:
+            raise InputError(f"{path} is larger than 32 MiB, too large for subtitles: remove or rename it.")
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _parse_subtitles(text: str, name: str) -> list[SubtitleLine]:
+    """As the format that the suffix names, else as the one that the content looks like."""
+    for format_name in (name, None):
+        try:
+            parsed = pysubs2.SSAFile.from_string(text, format_=format_name)
+        except Exception:           # the parser's own errors have no common type, and any input may come here
+            continue
+        lines = [
+            SubtitleLine(max(event.start, 0), event.end, shown)
+            for event in parsed
+            if not event.is_comment and not event.is_drawing and event.end > max(event.start, 0)
+            and (shown := plain_text(event.text))
+        ]
+        if lines:
+            return lines
+    return []
+
+
+def _parse_lyrics(text: str) -> list[SubtitleLine]:
+    """Lyrics: `[mm:ss.xx]` stamps before a text, several for a repeated line.
+
+    `[offset:ms]` shifts all, positive = earlier. A line is shown until the next stamp (an empty line ends one), ten
+    seconds at most.
+    """
+    offset = _LRC_OFFSET.search(text)
+    shift_ms = -int(offset.group(1)) if offset else 0
+    timed: list[tuple[int, str]] = []
+    for line in text.splitlines():
+        stamps = _leading_stamps(line)
+        shown = plain_text(_LRC_WORD_STAMP.sub("", line[stamps[-1].end() :])) if stamps else ""
+        timed += [(max(_stamp_ms(stamp) + shift_ms, 0), shown) for stamp in stamps]
+    timed.sort(key=lambda entry: entry[0])
+    ends = [later for later, _ in timed[1:]] + [timed[-1][0] + _LRC_LONGEST_MS] if timed else []
+    return [
+        SubtitleLine(start, min(end, start + _LRC_LONGEST_MS), shown)
+        for (start, shown), end in zip(timed, ends, strict=True)
+        if shown and end > start
+    ]
+
+
+def _leading_stamps(line: str) -> list[re.Match[str]]:
+    stamps: list[re.Match[str]] = []
+    position = len(line) - len(line.lstrip())
+    while stamp := _LRC_STAMP.match(line, position):
+        stamps.append(stamp)
+        position = stamp.end()
+    return stamps
+
+
+def _stamp_ms(stamp: re.Match[str]) -> int:
+    minutes, seconds, fraction = stamp.groups()
+    return (int(minutes) * 60 + int(seconds)) * 1000 + int((fraction or "0").ljust(3, "0"))
