@@ -1,0 +1,40 @@
+"""Models that turn texts, frames and clips into vectors of one space; importing this loads none of them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retrieval.encoders.loading import DEFAULT_MODEL, load_encoder, read_generation
+    from retrieval.encoders.pooling import pool_frames
+    from retrieval.encoders.protocols import ClipEncoder, FrameEncoder, FrameGeometry, TextEncoder, TextVectors
+    from retrieval.encoders.transformers_encoder import TransformersEncoder
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "ClipEncoder",
+    "FrameEncoder",
+    "FrameGeometry",
+    "TextEncoder",
+    "TextVectors",
+    "TransformersEncoder",
+    "load_encoder",
+    "pool_frames",
+    "read_generation",
+]
+
+# Torch alone takes seconds to import; whoever only needs a type or a name must not wait for it.
+_HOME = {
+    "DEFAULT_MODEL": "loading",
+    "load_encoder": "loading",
+    "read_generation": "loading",
+    "pool_frames": "pooling",
+    "TransformersEncoder": "transformers_encoder",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME.get(name, 'protocols')}"), name)

@@ -1,0 +1,83 @@
+"""Models by hub name: from the local cache when they are there, over the network when they are not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from retrieval.encoders.checkpoint import PROCESSOR_FILES, Checkpoint, open_checkpoint, weight_files
+from retrieval.errors import ModelError
+
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_SECONDS_TO_ANSWER = 10     # the hub must say what it has by then; only a download that has begun may take long
+
+
+def find_checkpoint(name: str, *, weights: bool = True) -> Checkpoint:
+    """The model that `name` means: a directory where there is one, else owner/model on the hub.
+
+    What the cache holds is used without asking the network. `weights` False is content with the small files. Raises
+    ModelError, after seconds, never minutes, when there is no such directory, no such model, or no network.
+    """
+    directory = Path(name).expanduser()
+    if directory.exists() or not _HUB_NAME.fullmatch(name) or name.startswith("."):
+        return open_checkpoint(directory)
+    snapshot = _cached(name, weights=weights) or _download(name, weights=weights)
+    return open_checkpoint(snapshot, name=name, commit=snapshot.name)
+
+
+def _cached(name: str, *, weights: bool) -> Path | None:
+    snapshot = _snapshot(name)
+    if snapshot is None or not (snapshot / "config.json").is_file():
+        return None
+    settings = any((snapshot / file).is_file() for file in PROCESSOR_FILES)
+    return snapshot if settings and (weight_files(snapshot) or not weights) else None
+
+
+def _snapshot(name: str) -> Path | None:
+    from huggingface_hub import constants
+
+    folder = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
+    reference = folder / "refs" / "main"
+    if reference.is_file():
+        snapshot = folder / "snapshots" / reference.read_text(encoding="utf-8").strip()
+        return snapshot if snapshot.is_dir() else None
+    snapshots = [path for path in folder.glob("snapshots/*") if path.is_dir()]
+    return snapshots[0] if len(snapshots) == 1 else None    # of several without a reference none is the right one
+
+
+def _download(name: str, *, weights: bool) -> Path:
+    from huggingface_hub import HfApi, constants, snapshot_download
+
+    if constants.HF_HUB_OFFLINE:
+        raise ModelError(
+            f"The model {name} is not in the local cache {constants.HF_HUB_CACHE} and HF_HUB_OFFLINE forbids the "
+            "network: give the path of a model folder instead."
+        )
+    try:
+        found = HfApi().model_info(name, timeout=_SECONDS_TO_ANSWER)
+        files = [sibling.rfilename for sibling in found.siblings or []]
+        return Path(snapshot_download(name, allow_patterns=_wanted(files, weights=weights)))
+    except Exception as error:      # whichever of the hub's, the HTTP library's or the system's errors it is
+        raise _explained(name, error) from error
+
+
+def _wanted(files: list[str], *, weights: bool) -> list[str]:
+    small = ["*.json", "*.txt", "spiece.model", "tokenizer.model"]
+    if not weights:
+        return small
+    safe = any(re.fullmatch(r"model.*\.safetensors", file) for file in files)
+    return [*small, "model*.safetensors" if safe else "pytorch_model*.bin"]
+
+
+def _explained(name: str, error: Exception) -> ModelError:
+    from huggingface_hub import constants
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    if isinstance(error, GatedRepoError):
+        return ModelError(f"The hub gives the model {name} only to those who accepted its terms: do so and log in.")
+    if isinstance(error, RepositoryNotFoundError):
+        return ModelError(f"There is neither a folder {name} nor a model of that name on the hub: check the spelling.")
+    return ModelError(
+        f"The model {name} is not in the local cache {constants.HF_HUB_CACHE} and the hub cannot be reached "
+        f"({type(error).__name__}): connect to a network once, or give the path of a model folder."
+    )

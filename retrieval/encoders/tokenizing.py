@@ -1,0 +1,123 @@
+"""Texts as the token numbers that a model was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from retrieval.encoders.checkpoint import Checkpoint
+from retrieval.encoders.quiet import quiet_transformers
+from retrieval.errors import InputError, ModelError
+from retrieval.text import normalise
+
+# Each stands in every vocabulary that was made for Chinese.
+_COMMON_CHINESE = "的一是在不了有和人这中大为上个国我以要他"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """A text without special tokens: their numbers, and the piece of text that each stands for."""
+
+    ids: list[int]
+    pieces: list[str]
+
+
+class Tokenizer:
+    """Reads texts the way a checkpoint's own tokenizer does, but never cuts one."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._tokenizer = _load(checkpoint)
+        self._lower_case = checkpoint.family.lower_case
+        self.context_length = _context_length(checkpoint, tokenizer=self._tokenizer)
+        self._prefix, self._suffix = self._special_tokens(checkpoint)
+        self.pads_left = checkpoint.family.pads_to_context and self._tokenizer.padding_side == "left"
+        pad = self._tokenizer.pad_token_id
+        self.pad_id = int(pad) if pad is not None else 0
+        if checkpoint.family.knows_chinese:
+            self._check_chinese(checkpoint)
+
+    @property
+    def capacity(self) -> int:
+        """Tokens of a text that fit the context beside the special ones."""
+        return self.context_length - len(self._prefix) - len(self._suffix)
+
+    @property
+    def first(self) -> int:
+        """Where the first token of the text stands in what `framed` gives."""
+        return len(self._prefix)
+
+    def read(self, texts: Sequence[str]) -> list[Tokens]:
+        """The tokens of each text. Raises InputError when one is no string, is empty or holds nothing readable."""
+        clean = [self._clean(text, number=i, count=len(texts)) for i, text in enumerate(texts, 1)]
+        tokens = [self._tokens(text) for text in clean]
+        for number, found in enumerate(tokens, 1):
+            if not found.ids:
+                which = _which(number, len(texts))
+                raise InputError(f"{which} has nothing that the model can read: {clean[number - 1]!r}.")
+        return tokens
+
+    def framed(self, ids: list[int]) -> list[int]:
+        """`ids` between the model's special tokens."""
+        return [*self._prefix, *ids, *self._suffix]
+
+    def _clean(self, text: str, *, number: int, count: int) -> str:
+        if not isinstance(text, str):
+            raise InputError(f"{_which(number, count)} is no string but {type(text).__name__}.")
+        clean = normalise(text)
+        if not clean:
+            raise InputError(f"{_which(number, count)} is empty: write what should be found.")
+        return clean.lower() if self._lower_case else clean
+
+    def _tokens(self, text: str) -> Tokens:
+        # The name of a special token that someone typed is text: read as a token it would end the text where it stands.
+        options = {"add_special_tokens": False, "verbose": False, "split_special_tokens": True}
+        if not self._tokenizer.is_fast:
+            ids = self._tokenizer(text, **options)["input_ids"]
+            return Tokens(ids=ids, pieces=[piece.strip("▁") for piece in self._tokenizer.convert_ids_to_tokens(ids)])
+        encoded = self._tokenizer(text, return_offsets_mapping=True, **options)
+        pieces = [text[start:stop].strip() for start, stop in encoded["offset_mapping"]]
+        return Tokens(ids=encoded["input_ids"], pieces=pieces)
+
+    def _special_tokens(self, checkpoint: Checkpoint) -> tuple[list[int], list[int]]:
+        bare = self._tokenizer("a", add_special_tokens=False)["input_ids"]
+        full = self._tokenizer("a")["input_ids"]
+        for start in range(len(full) - len(bare) + 1):
+            if bare and full[start : start + len(bare)] == bare:
+                return full[:start], full[start + len(bare) :]
+        raise ModelError(f"The tokenizer in {checkpoint.directory} cannot read the letter a: fetch its files again.")
+
+    def _check_chinese(self, checkpoint: Checkpoint) -> None:
+        ids = self._tokens(_COMMON_CHINESE).ids
+        unknown = sum(token == self._tokenizer.unk_token_id for token in ids)
+        if not ids or unknown > len(ids) // 2:
+            raise ModelError(
+                f"The tokenizer in {checkpoint.directory} does not know {unknown} of {len(ids)} common Chinese "
+                "characters: its vocab.txt is missing, damaged or of another model."
+            )
+
+
+def _load(checkpoint: Checkpoint) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        with quiet_transformers():
+            return AutoTokenizer.from_pretrained(str(checkpoint.directory), local_files_only=True)
+    except ImportError as error:
+        raise ModelError(
+            f"The tokenizer in {checkpoint.directory} is a SentencePiece file: install sentencepiece to read it."
+        ) from error
+    except Exception as error:      # transformers raises what its file readers raise
+        raise ModelError(
+            f"The tokenizer in {checkpoint.directory} cannot be read ({type(error).__name__}): fetch its files again."
+        ) from error
+
+
+def _context_length(checkpoint: Checkpoint, *, tokenizer: Any) -> int:
+    family = checkpoint.family
+    positions = int(checkpoint.config.get("text_config", {}).get("max_position_embeddings", family.positions))
+    return int(min(positions, family.trained_context or positions, tokenizer.model_max_length))
+
+
+def _which(number: int, count: int) -> str:
+    return "The text" if count == 1 else f"Text {number} of {count}"

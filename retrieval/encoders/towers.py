@@ -1,0 +1,87 @@
+"""The two towers of a transformers model: token numbers and pictures to vectors, before they get unit length."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from retrieval.encoders.checkpoint import Checkpoint
+from retrieval.encoders.preprocessing import Preprocessing
+from retrieval.encoders.quiet import quiet_transformers
+from retrieval.errors import ModelError
+
+
+def load_towers(checkpoint: Checkpoint, *, device: torch.device) -> Any:
+    """The model in float32, ready to run. Raises ModelError when a weight is missing, misshapen or unreadable."""
+    import transformers
+
+    model_class = getattr(transformers, checkpoint.family.model_class)
+    try:
+        with quiet_transformers():
+            model, report = model_class.from_pretrained(
+                str(checkpoint.directory), local_files_only=True, output_loading_info=True, dtype=torch.float32
+            )
+    except Exception as error:      # safetensors, pickle, torch and transformers each raise their own
+        raise ModelError(
+            f"The weights in {checkpoint.directory} cannot be read or do not fit its config.json "
+            f"({type(error).__name__}): fetch the model again."
+        ) from error
+    _require_all_weights(report, directory=checkpoint.directory)
+    try:
+        return model.eval().requires_grad_(False).to(device)
+    except RuntimeError as error:
+        raise ModelError(f"The model in {checkpoint.directory} does not fit on {device}: use --device cpu.") from error
+
+
+def text_features(model: Any, ids: Tensor, *, attended: Tensor | None, projected: bool) -> tuple[Tensor, Tensor]:
+    """The vector of each text [B, D] and of each of its tokens [B, L, D], all through the same last layers.
+
+    ids: int64 [B, L]; attended: int64 [B, L], 1 = looked at, None = all are, padding too.
+    """
+    output = model.text_model(input_ids=ids, attention_mask=attended)
+    if not projected:
+        return output.pooler_output, model.text_model.head(output.last_hidden_state)
+    words = model.text_projection(output.last_hidden_state)
+    if output.pooler_output is None:    # Chinese-CLIP: a BERT without its pooling layer, read at [CLS]
+        return words[:, 0], words
+    return model.text_projection(output.pooler_output), words
+
+
+def frame_features(model: Any, pictures: Tensor, *, preprocessing: Preprocessing) -> Tensor:
+    """The vector of each picture: uint8 [B, H, W, 3] -> [B, D]."""
+    pixels = _normalised(pictures, preprocessing)
+    if preprocessing.patch_size is None:
+        output = model.get_image_features(pixel_values=pixels.permute(0, 3, 1, 2))
+    else:
+        output = model.get_image_features(**_patches(pixels, size=preprocessing.patch_size))
+    return output if isinstance(output, Tensor) else output.pooler_output      # a tensor before transformers 5
+
+
+def _normalised(pictures: Tensor, preprocessing: Preprocessing) -> Tensor:
+    mean = torch.tensor(preprocessing.mean, device=pictures.device)
+    std = torch.tensor(preprocessing.std, device=pictures.device)
+    return (pictures.to(torch.float32) * preprocessing.scale - mean) / std
+
+
+def _patches(pixels: Tensor, *, size: int) -> dict[str, Tensor]:
+    batch, height, width, channels = pixels.shape
+    rows, columns = height // size, width // size
+    grid = pixels.reshape(batch, rows, size, columns, size, channels).transpose(2, 3)
+    return {
+        "pixel_values": grid.reshape(batch, rows * columns, size * size * channels),
+        "pixel_attention_mask": torch.ones(batch, rows * columns, dtype=torch.int64, device=pixels.device),
+        "spatial_shapes": torch.tensor([[rows, columns]] * batch, dtype=torch.int64, device=pixels.device),
+    }
+
+
+def _require_all_weights(report: dict[str, Any], *, directory: Path) -> None:
+    # transformers fills what is missing with random numbers: such a model answers, and every answer is nonsense.
+    missing = sorted(map(str, report["missing_keys"]))
+    if missing:
+        raise ModelError(
+            f"The weights in {directory} lack {len(missing)} of the model's tensors, {missing[0]} for one: "
+            "fetch the model again."
+        )
