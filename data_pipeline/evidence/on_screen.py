@@ -7,15 +7,24 @@ from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from data_pipeline.evidence.ocr import OcrEngine, OcrLine
 from data_pipeline.evidence.text_blocks import text_blocks
-from data_pipeline.evidence.text_gate import GATE_SIDE, Grey, grey, text_may_have_changed, text_still_there
+from data_pipeline.evidence.text_gate import (
+    GATE_SIDE,
+    Grey,
+    grey,
+    text_may_have_changed,
+    text_still_there,
+    text_untouched,
+)
 from data_pipeline.evidence.text_policy import TextPolicy
 from data_pipeline.evidence.text_tracks import TextTracker
 from retrieval.records import Evidence
 
 _PICTURE_SIDE = 960                 # longest side of what the engine reads
+_LARGEST_ENLARGEMENT = 2.0
 _SLOW_MS = 900                      # below a second, so that a caption of one second is seen at least once
 _QUIET_MS = 5000                    # after so long without text, looks become slow
 
@@ -109,7 +118,7 @@ class OnScreenText:
         return text_still_there(before, now, boxes) if boxes else now_ms - self._text_ms >= _QUIET_MS
 
     def _look(self, frame: Frame, small: Grey) -> None:
-        picture = frame.rgb(height=_PICTURE_SIDE, width=_PICTURE_SIDE, fit="inside")
+        picture = enlarged(frame.rgb(height=_PICTURE_SIDE, width=_PICTURE_SIDE, fit="inside"))
         height, width = picture.shape[:2]
         size = np.array([width, height], dtype=np.float32)
         lines = [
@@ -117,13 +126,25 @@ class OnScreenText:
             for line in self._engine.read(picture)
             if self._policy.accepts(line.text, line.confidence)
         ]
-        self._tracker.observe(frame.time_ms, lines)
-        # A text that was not read although its strokes are still there was missed: look again.
-        missed = self._looked_at is not None and any(
-            text_still_there(self._looked_at, small, [box]) for box in self._tracker.missing
+        before = small if self._looked_at is None else self._looked_at
+        first = self._looked_at is None
+        self._tracker.observe(
+            frame.time_ms, lines, untouched=lambda box: not first and text_untouched(before, small, box)
         )
+        # A text that was not read although its strokes are still there was missed: look again.
+        missed = any(text_still_there(before, small, [box]) for box in self._tracker.missing)
         self._doubtful = missed or self._tracker.unsettled
         self._looked_ms, self._looked_at, self._aspect = frame.time_ms, small, width / height
         if lines:
             self._text_ms = frame.time_ms
         self.counts.looks += 1
+
+
+def enlarged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A small picture [H, W, 3] at up to twice its size: engines slip on characters of a dozen pixels."""
+    height, width = picture.shape[:2]
+    scale = min(_PICTURE_SIDE / max(height, width), _LARGEST_ENLARGEMENT)
+    if scale <= 1.0:
+        return picture
+    size = (round(width * scale), round(height * scale))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))

@@ -9,7 +9,7 @@ from typing import Protocol
 from data_pipeline.evidence.cues import Cue, merge_cues
 from retrieval.errors import WenshiError
 from retrieval.records import Evidence
-from retrieval.video.subtitles import find_sidecars, read_sidecar, read_subtitle_stream, sidecar_language
+from retrieval.video import find_sidecars, read_sidecar, read_subtitle_stream, sidecar_language
 
 
 class SubtitleTrack(Protocol):

@@ -23,14 +23,14 @@ def text_blocks(tracks: Sequence[TextTrack], *, tolerance_ms: int, aspect: float
     `tolerance_ms` is how far apart the starts and the ends of lines shown together may be: the time between two looks.
     `aspect` is width over height of the picture: gaps in a row are measured in line heights.
     """
-    whole = _without_fragments(_recurring(tracks), tolerance_ms=tolerance_ms)
+    whole = _without_fragments(_without_twins(_recurring(tracks)), tolerance_ms=tolerance_ms)
 
     def together(a: TextTrack, b: TextTrack) -> bool:
         times = abs(a.start_ms - b.start_ms) <= tolerance_ms and abs(a.end_ms - b.end_ms) <= tolerance_ms
         return times and _in_one_block(box_of(a.quad_0to1), box_of(b.quad_0to1), aspect=aspect)
 
     blocks = [_joined(group) for group in _connected(whole, together, window_ms=tolerance_ms)]
-    return sorted(_without_twins(blocks), key=lambda block: (block.start_ms, block.end_ms))
+    return sorted(blocks, key=lambda block: (block.start_ms, block.end_ms))
 
 
 def _recurring(tracks: Iterable[TextTrack]) -> list[TextTrack]:
@@ -56,16 +56,16 @@ def _merge_if_recurring(place: list[TextTrack]) -> list[TextTrack]:
     return [replace(best, start_ms=start_ms, end_ms=end_ms, looks=sum(track.looks for track in place))]
 
 
-def _without_twins(blocks: list[TextTrack]) -> list[TextTrack]:
-    """One piece for a text shown at several places at once, as three buttons with one word."""
+def _without_twins(tracks: list[TextTrack]) -> list[TextTrack]:
+    """One track for a text shown at several places at once, as three buttons with one word."""
     found: dict[str, list[TextTrack]] = defaultdict(list)
-    for block in sorted(blocks, key=lambda block: block.start_ms):
-        same = found[comparable(block.text)]
-        if same and block.start_ms < same[-1].end_ms:
-            same[-1] = replace(same[-1], end_ms=max(same[-1].end_ms, block.end_ms))
+    for track in sorted(tracks, key=lambda track: track.start_ms):
+        same = found[comparable(track.text)]
+        if same and track.start_ms < same[-1].end_ms:
+            same[-1] = replace(same[-1], end_ms=max(same[-1].end_ms, track.end_ms))
         else:
-            same.append(block)
-    return [block for same in found.values() for block in same]
+            same.append(track)
+    return [track for same in found.values() for track in same]
 
 
 def _without_fragments(tracks: list[TextTrack], *, tolerance_ms: int) -> list[TextTrack]:

@@ -15,7 +15,9 @@ GATE_SIDE = 320                     # longest side of the small picture; a capti
 _BLOCK = 8
 _CHANGE = 6.0                       # mean grey levels in a block; coding noise of a still picture stays below 4
 _CONTRAST = 24.0                    # grey levels between the brightest and the darkest pixel of a block with text
-_HELD_CORRELATION = 0.8
+_STANDING = 0.8                     # correlation of a line before another background: 0.9 and more when it stands
+_UNTOUCHED = 0.9                    # of the worst part of a line before a still background: 0.99 when untouched
+_FLAT = 4.0                         # grey levels of deviation below which there are no strokes to compare
 
 
 def grey(picture: NDArray[np.uint8]) -> Grey:
@@ -36,10 +38,21 @@ def text_may_have_changed(before: Grey, now: Grey) -> bool:
 
 
 def text_still_there(before: Grey, now: Grey, boxes: Iterable[Box]) -> bool:
-    """Say whether every box still shows the same strokes, whatever moves behind them (normalised correlation)."""
+    """Say whether every box still shows much the same strokes, whatever moves behind them (normalised correlation)."""
     if before.shape != now.shape:
         return False
-    return all(_correlation(_crop(before, box), _crop(now, box)) >= _HELD_CORRELATION for box in boxes)
+    return all(_correlation(_crop(before, box), _crop(now, box)) >= _STANDING for box in boxes)
+
+
+def text_untouched(before: Grey, now: Grey, box: Box) -> bool:
+    """Say whether not even one character in the box has changed: true for text before a still background only."""
+    if before.shape != now.shape:
+        return False
+    one, other = _crop(before, box), _crop(now, box)
+    height, width = one.shape
+    parts = max(1, round(width / (1.5 * height)))
+    pairs = zip(np.array_split(one, parts, axis=1), np.array_split(other, parts, axis=1), strict=True)
+    return all(_correlation(a, b) >= _UNTOUCHED for a, b in pairs)
 
 
 def _blocks(picture: Grey) -> Grey:
@@ -63,6 +76,8 @@ def _crop(picture: Grey, box: Box) -> Grey:
 
 
 def _correlation(a: Grey, b: Grey) -> float:
+    if a.std() < _FLAT and b.std() < _FLAT:
+        return 1.0
     a, b = a - a.mean(), b - b.mean()
     scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
-    return float((a * b).sum()) / scale if scale > 0 else 1.0
+    return float((a * b).sum()) / scale if scale > 0 else 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -81,7 +81,7 @@ class _Track:
         here = overlap(last.box, seen.box) >= _SAME_PLACE and similar_height(last.box, seen.box, ratio=0.5)
         if here and same_text(last.key, seen.key):
             return 3.0 + (last.key == seen.key)
-        if here and part_of(last.key, seen.key):
+        if here and (seen.untouched or part_of(last.key, seen.key)):
             return 2.0
         if self.gone_ms is not None and seen.time_ms - self.gone_ms > _PATIENCE_MS:
             return 0.0
@@ -130,12 +130,17 @@ class TextTracker:
         self._done: list[TextTrack] = []
         self._last_ms = -1
 
-    def observe(self, time_ms: int, lines: Sequence[OcrLine]) -> None:
-        """Take in what one look saw. Raises ValueError when looks do not come in order of time."""
+    def observe(
+        self, time_ms: int, lines: Sequence[OcrLine], *, untouched: Callable[[Box], bool] = lambda box: False
+    ) -> None:
+        """Take in what one look saw; `untouched` says of a box whether its pixels are those of the look before.
+
+        Raises ValueError when looks do not come in order of time.
+        """
         if time_ms <= self._last_ms:
             raise ValueError(f"looks must come in order of time: {time_ms} ms after {self._last_ms} ms")
         self._last_ms = time_ms
-        seen = [_sighting(time_ms, line) for line in lines]
+        seen = [_sighting(time_ms, line, untouched=untouched) for line in lines]
         taken = self._assign(seen)
         self._open.extend(_Track([sighting]) for place, sighting in enumerate(seen) if place not in taken)
         self._retire(time_ms)
@@ -202,6 +207,7 @@ class TextTracker:
             ))
 
 
-def _sighting(time_ms: int, line: OcrLine) -> Sighting:
+def _sighting(time_ms: int, line: OcrLine, *, untouched: Callable[[Box], bool]) -> Sighting:
     text = " ".join(line.text.split())
-    return Sighting(time_ms, text, comparable(text), line.confidence, box_of(line.quad), line.quad)
+    box = box_of(line.quad)
+    return Sighting(time_ms, text, comparable(text), line.confidence, box, line.quad, untouched(box))

@@ -25,6 +25,7 @@ class Sighting(NamedTuple):
     confidence: float
     box: Box
     quad: NDArray[np.float32]
+    untouched: bool = False         # no stroke of it has changed since the look before
 
 
 class Stretch(NamedTuple):
@@ -49,13 +50,20 @@ def stretches(sightings: Sequence[Sighting], *, end_ms: int, split: bool = True)
 
 
 def _parts(sightings: Sequence[Sighting]) -> list[list[Sighting]]:
-    """Cut before each reading that is new, sure, seen by two looks or more, and not followed by an earlier one."""
+    """Cut before each reading that is new, sure, seen by two looks or more, and not followed by an earlier one.
+
+    Where no stroke has changed in between, another reading is a slip, however sure.
+    """
     runs = [list(run) for _, run in groupby(sightings, key=lambda sighting: sighting.key)]
     sure = [run for run in runs if len(run) > 1 and fmean(s.confidence for s in run) >= _SURE]
     keys = [run[0].key for run in sure]
     if len(set(keys)) < len(keys):      # a reading came back: OCR wavers, the text does not
         return [list(sightings)]
-    cuts = [b[0].time_ms for a, b in pairwise(sure) if not part_of(a[0].key, b[0].key)]
+    cuts = [
+        b[0].time_ms for a, b in pairwise(sure)
+        if not part_of(a[0].key, b[0].key)
+        and not all(s.untouched for s in sightings if a[-1].time_ms < s.time_ms <= b[0].time_ms)
+    ]
     bounds = [sightings[0].time_ms, *cuts, sightings[-1].time_ms + 1]
     return [
         [s for s in sightings if start <= s.time_ms < end] for start, end in pairwise(bounds)

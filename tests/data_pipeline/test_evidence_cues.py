@@ -29,6 +29,16 @@ def test_roll_up_captions_give_each_line_once_for_as_long_as_it_is_seen() -> Non
     ) == [(0, 4000, "今天天气很好"), (2010, 6000, "我们去公园"), (4010, 8000, "带上狗")]
 
 
+def test_roll_up_is_seen_through_when_line_breaks_are_lost() -> None:
+    assert merged(
+        (0, 2000, "so today we are"), (2000, 4000, "so today we are going to bake"),
+        (4000, 6000, "going to bake a large cake"), (6000, 8000, "a large cake and eat it"),
+    ) == [
+        (0, 4000, "so today we are"), (2000, 6000, "going to bake"), (4000, 8000, "a large cake"),
+        (6000, 8000, "and eat it"),
+    ]
+
+
 def test_layers_of_karaoke_are_one_line() -> None:
     song, prompt = "月亮代表我的心", "你问我"
     assert merged((0, 3000, song), (10, 2900, prompt), (20, 3100, song), (30, 900, prompt)) == [
@@ -40,6 +50,7 @@ def test_a_line_that_grows_word_by_word_becomes_its_longest_form() -> None:
     assert merged((0, 500, "we are"), (500, 900, "we are going"), (900, 2000, "we are going home")) == [
         (0, 2000, "we are going home")
     ]
+    assert merged((0, 500, "我们"), (500, 900, "我们现在"), (900, 2000, "我们现在回家")) == [(0, 2000, "我们现在回家")]
 
 
 def test_a_line_said_again_later_is_said_twice() -> None:
