@@ -15,12 +15,13 @@ from data_pipeline.miniature.spec import Container, Line
 from data_pipeline.miniature.subtitles import add_subtitle_stream, subtitle_packets
 
 _FORMATS: dict[Container, str] = {"mp4": "mp4", "mkv": "matroska", "webm": "webm"}
-# Without cpu-independent, x264's fast paths round differently from CPU to CPU, and now and then from run to run.
+# The same bytes each time: without cpu-independent, x264's fast paths round differently from CPU to CPU, and now and
+# then from run to run; and libvpx's deadline must not be "realtime", which watches the clock.
 _H264 = ("libx264", {"crf": "23", "preset": "veryfast", "x264-params": "cpu-independent=1"})
 _CODECS: dict[Container, tuple[str, dict[str, str]]] = {
     "mp4": _H264,
     "mkv": _H264,
-    "webm": ("libvpx", {"crf": "12", "b": "900k", "deadline": "realtime", "cpu-used": "6"}),    # WebM has no H.264
+    "webm": ("libvpx", {"crf": "12", "b": "900k", "deadline": "good", "cpu-used": "5"}),    # WebM has no H.264
 }
 _SECONDS_BETWEEN_KEYFRAMES = 2
 

@@ -48,7 +48,7 @@ def subtitle_packets(stream: SubtitleStream, lines: tuple[Line, ...]) -> Iterato
     """Encode the lines, in order of time."""
     for number, (start_ms, end_ms, text) in enumerate(sorted(lines)):
         event = f"{number},0,Default,,0,0,0,,{text}".encode()
-        packet = stream.codec_context.encode_subtitle(SubtitleSet.create(event, 0, end_ms - start_ms, start_ms * 1000))
+        packet = stream.codec_context.encode_subtitle(SubtitleSet.create(event, 0, end_ms - start_ms))
         packet.stream = stream
         packet.time_base = _MILLISECOND
         packet.pts = packet.dts = start_ms
