@@ -41,6 +41,7 @@ class Pass:
         self.read_until_ms = 0
         self.shortfall: tuple[float, float] | None = None
         self.lost_silently = False
+        self.untimed = False
 
     def frames(self) -> Iterator[DecodedFrame]:
         """Every picture. Raises VideoError as `open_media` and `video_stream`, and when there is no picture."""
@@ -58,24 +59,31 @@ class Pass:
             raise nothing_decoded(self._path, self.tally)
 
     def keyframes(self) -> Iterator[DecodedFrame]:
-        """The pictures of key packets; none is no error."""
+        """The pictures of key packets; none is no error, nor is `untimed`: then only a full pass can tell their times."""
         with open_media(self._path) as container:
             video = self._video(container)
             video.thread_type = "SLICE"
             from_order = container.format.name in _PICTURES_WITHOUT_TIMES
             clock: Clock | None = None
             for frame in decode_keyframes(container, video, self.tally):
+                ticks = frame.dts if from_order else frame.pts
                 if clock is None:
-                    origin = origin_seconds(container, video)
-                    if from_order and video.time_base is not None:
-                        origin = (self.tally.first_dts or 0) * video.time_base
-                    clock = self._clock(container, video, origin=origin)
-                yield self._placed(frame, clock, video, ticks=frame.dts if from_order else frame.pts)
+                    self.untimed = ticks is None
+                    if self.untimed:
+                        return
+                    clock = self._clock(container, video, origin=self._key_origin(container, video, from_order))
+                yield self._placed(frame, clock, video, ticks=ticks)
 
     def _video(self, container: InputContainer) -> VideoStream:
         video = video_stream(container, self._path)
         video.codec_context.thread_count = self._threads
         return video
+
+    def _key_origin(self, container: InputContainer, video: VideoStream, from_order: bool) -> Fraction:
+        """As for all frames; where only the order counts, that of the first packet, whether a keyframe or not."""
+        if from_order and video.time_base is not None:
+            return (self.tally.first_dts or 0) * video.time_base
+        return origin_seconds(container, video)
 
     def _clock(self, container: InputContainer, video: VideoStream, *, origin: Fraction | None) -> Clock:
         return Clock(time_base=video.time_base or Fraction(1, 1000), origin=origin, frame_seconds=frame_seconds(video))

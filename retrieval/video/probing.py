@@ -89,10 +89,13 @@ def _title(metadata: dict[str, str]) -> str | None:
 def video_stream(container: InputContainer, path: FileName) -> VideoStream:
     """The stream that a player would show: cover pictures aside, the default one, then the largest.
 
-    Raises VideoError: not_a_video for a still picture, no_video_stream, no_frames when its codec is unknown.
+    Raises VideoError: not_a_video for a still picture, corrupt without any track of pictures or sound, no_video_stream,
+    no_frames when the codec is unknown.
     """
     if container.metadata.get("major_brand", "").strip() in _PICTURE_BRANDS:
         raise VideoError("not_a_video", f"{path} is a still picture: only moving pictures can be added.")
+    if not container.streams.video and not container.streams.audio:
+        raise VideoError("corrupt", f"{path} names no track: its header is broken or cut off, get a complete copy.")
     moving = [stream for stream in container.streams.video if not stream.disposition & _NOT_MOVING]
     if not moving:
         raise VideoError("no_video_stream", f"{path} has no video track, only sound or a cover picture.")

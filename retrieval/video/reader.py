@@ -92,11 +92,11 @@ class VideoReader:
     def _keyframes(self) -> Generator[DecodedFrame, None, None]:
         keys = Pass(self.path, threads=self._threads, converter=self._converter)
         yield from self._follow(keys, keys.keyframes())
-        if keys.tally.pictures:
+        if keys.tally.pictures and not keys.untimed:
             self.damage = _losses(keys)
             return
         with closing(self._all_frames()) as frames:
-            yield from islice(frames, 1)
+            yield from (frame for frame in frames if frame.is_keyframe) if keys.untimed else islice(frames, 1)
 
     def _follow(self, current: Pass, frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
         self.damage, self.read_until_ms = None, 0
