@@ -23,10 +23,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 kill: $(VENV)/.installed-dev
-	$(BIN)/python benchmarks/kills.py --rounds 50
+	$(BIN)/python -m benchmarks.kills --rounds 50
 
 bench: $(VENV)/.installed-dev
-	$(BIN)/python benchmarks/reading_speed.py
+	$(BIN)/python -m benchmarks.reading_speed
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -9,7 +9,9 @@ from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 
-_known: dict[str, float] = {}
+# The dictionary counts 的 ten times too rarely. 7,922,684 of 193,504,018 characters: Jun Da, "Modern Chinese Character
+# Frequency List" (2004).
+_known: dict[str, float] = {"的": 0.0409}
 
 
 def character_probabilities(characters: Collection[str]) -> dict[str, float]:

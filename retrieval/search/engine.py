@@ -1,4 +1,4 @@
-"""One search from text to hits: recall -> admit -> fuse -> diversify -> moments."""
+"""One search from text to hits: recall -> fuse -> diversify -> moments."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from numpy.typing import NDArray
 from retrieval.encoders import TextEncoder
 from retrieval.errors import InputError
 from retrieval.library import Library, StoredVideo
-from retrieval.search.channels import VISUAL, all_word_matches, clip_matches
+from retrieval.search.channels import VISUAL, Recall, all_word_matches, clip_matches
 from retrieval.search.diversity import maximal_marginal_relevance
 from retrieval.search.fusion import FusedVideo, fuse
 from retrieval.search.moments import find_moments
 from retrieval.search.query import Query
-from retrieval.search.results import Hit, Match, SearchResult
+from retrieval.search.results import Hit, Moment, SearchResult
 from retrieval.text import ngrams
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSettings:
-    """How far each stage looks. `least_coverage`: a text row that holds less of the query's information does not vote."""
+    """How far each stage looks."""
 
-    recall: int = 200               # rows a channel
-    least_coverage: float = 0.15
-    diversity: float = 0.3          # 0 = plain order
-    moments: int = 5                # a video
+    recall: int = 200  # rows a channel
+    diversity: float = 0.3  # 0 = plain order
+    moments: int = 5  # a video
 
 
 class SearchEngine:
     """Answers free-text queries over a library. Without a text encoder only the text channels answer."""
 
-    def __init__(self, library: Library, *, encoder: TextEncoder | None = None,
-                 settings: SearchSettings | None = None) -> None:
+    def __init__(
+        self, library: Library, *, encoder: TextEncoder | None = None, settings: SearchSettings | None = None
+    ) -> None:
         self._library = library
         self._encoder = encoder
         self._settings = settings or SearchSettings()
@@ -47,24 +47,28 @@ class SearchEngine:
         if count < 1:
             raise InputError(f"The number of results must be at least 1, not {count}.")
         channels, vector, notices = self._recall(query)
-        admitted = {name: _admit(rows, self._settings.least_coverage) for name, rows in channels.items()}
-        fused = fuse(admitted)
+        fused = fuse({name: recall.matches for name, recall in channels.items()})
         chosen = self._diversify(fused, count)
         stored = self._library.videos([video.video_id for video in chosen])
         hits = [self._hit(video, stored[video.video_id], vector) for video in chosen if video.video_id in stored]
-        recalled = {match.video_id for rows in channels.values() for match in rows}
-        return SearchResult(query=query.text, hits=tuple(hits), hidden=len(recalled) - len(fused), notices=notices)
+        seen = frozenset().union(*(recall.seen for recall in channels.values()))
+        hidden = len(seen - {video.video_id for video in fused})
+        return SearchResult(query=query.text, hits=tuple(hits), hidden=hidden, notices=notices)
 
-    def _recall(self, query: Query) -> tuple[dict[str, list[Match]], NDArray[np.float32] | None, tuple[str, ...]]:
+    def _recall(self, query: Query) -> tuple[dict[str, Recall], NDArray[np.float32] | None, tuple[str, ...]]:
         channels = all_word_matches(self._library, query, limit=self._settings.recall)
         generation = self._library.generation()
         if self._encoder is None or generation is None:
             return channels, None, ()
         if self._encoder.generation != generation:
-            return channels, None, (
-                f"The visual channel is off: the library's vectors come from {generation.encoder} "
-                f"({generation.revision}), the model given is {self._encoder.generation.encoder} "
-                f"({self._encoder.generation.revision}).",
+            return (
+                channels,
+                None,
+                (
+                    f"The visual channel is off: the library's vectors come from {generation.encoder} "
+                    f"({generation.revision}), the model given is {self._encoder.generation.encoder} "
+                    f"({self._encoder.generation.revision}).",
+                ),
             )
         vector = self._encoder.encode_texts([query.encoder_text]).pooled[0]
         channels[VISUAL] = clip_matches(self._library, vector, limit=self._settings.recall)
@@ -85,7 +89,7 @@ class SearchEngine:
         duration_ms = stored.video.duration_ms
         moments = find_moments(video.matches, duration_ms=duration_ms, most=self._settings.moments)
         if vector is not None:
-            moments = [replace(moment, **self._best_frame(moment.matches, vector, moment.best_ms)) for moment in moments]
+            moments = [replace(moment, best_ms=self._best_frame_ms(moment, vector)) for moment in moments]
         return Hit(
             video_id=video.video_id,
             path=stored.locations[0].path,
@@ -101,21 +105,14 @@ class SearchEngine:
         order = {"manifest": 0, "metadata": 1}
         return min(titles, key=lambda row: order.get(row.source, 2)).text if titles else ""
 
-    def _best_frame(self, matches: Sequence[Match], vector: NDArray[np.float32], default: int) -> dict[str, int]:
-        """The time of the frame closest to the query within the moment's clip."""
-        clip = next((match.clip_id for match in matches if match.clip_id is not None), None)
-        if clip is None:
-            return {"best_ms": default}
-        frames = self._library.frame_vectors([clip]).get(clip)
+    def _best_frame_ms(self, moment: Moment, vector: NDArray[np.float32]) -> int:
+        """The time of the frame closest to the query within the moment's clip; as it was where no clip matched."""
+        clip = next((match.clip_id for match in moment.matches if match.clip_id is not None), None)
+        frames = self._library.frame_vectors([clip]).get(clip) if clip is not None else None
         if frames is None:
-            return {"best_ms": default}
+            return moment.best_ms
         times, vectors = frames
-        return {"best_ms": times[int(np.argmax(vectors @ vector))]}
-
-
-def _admit(rows: Sequence[Match], least_coverage: float) -> list[Match]:
-    """Rows that share more than incidental characters with the query; a picture has no coverage and is admitted."""
-    return [row for row in rows if row.coverage is None or row.coverage >= least_coverage]
+        return times[int(np.argmax(vectors @ vector))]
 
 
 # Different videos of one subject stay below this cosine; copies and re-encodings stand above it.

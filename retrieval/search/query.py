@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from retrieval.search.background import character_probabilities
@@ -15,7 +16,7 @@ _BACKGROUND_LENGTH = 15
 # Two characters side by side are rarer than either: the share of the rarer one's occurrences that a pair gets.
 _PAIR_SHARE = 0.02
 # A pair of characters repeats what its two characters already say, so it weighs less (measured: benchmarks/clip_queries.py).
-_PAIR_WEIGHT = 0.3
+_PAIR_WEIGHT = 0.2
 _K1, _B = 1.2, 0.75
 
 
@@ -26,6 +27,11 @@ class Query:
     text: str
     encoder_text: str
     tokens: tuple[str, ...]
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The tokens that are more than one character of an unspaced script: pairs, and words of other scripts."""
+        return frozenset(token for token in self.tokens if _is_pair(token) or token.isascii() or len(token) > 1)
 
     @classmethod
     def parse(cls, text: str) -> Query:
@@ -42,26 +48,34 @@ class WordScorer:
     Framework: BM25 and Beyond" (2009), k1 = 1.2, b = 0.75.
     """
 
-    def __init__(self, query: Query, *, rows: int, document_frequency: Mapping[str, int], average_length: float) -> None:
+    def __init__(
+        self, query: Query, *, rows: int, document_frequency: Mapping[str, int], average_length: float
+    ) -> None:
         self._average_length = max(average_length, 1.0)
         background = _background_rows(query.tokens)
         self.information = {
-            token: _pair_weight(token) * _inverse_frequency(document_frequency.get(token, 0) + background[token],
-                                                            rows + _BACKGROUND_ROWS)
+            token: _pair_weight(token)
+            * _inverse_frequency(document_frequency.get(token, 0) + background[token], rows + _BACKGROUND_ROWS)
             for token in query.tokens
         }
-        self._total = sum(self.information.values())
+        self.total = sum(self.information.values())
+
+    def held(self, text: str) -> Counter[str]:
+        """How often the text holds each token of the query."""
+        tokens = ngrams(text)
+        return Counter({token: tokens.count(token) for token in self.information.keys() & set(tokens)})
 
     def score(self, text: str) -> float:
-        tokens = ngrams(text)
-        norm = _K1 * (1 - _B + _B * len(tokens) / self._average_length)
-        counts = {token: tokens.count(token) for token in self.information.keys() & set(tokens)}
-        return sum(self.information[t] * n * (_K1 + 1) / (n + norm) for t, n in counts.items())
+        norm = _K1 * (1 - _B + _B * len(ngrams(text)) / self._average_length)
+        return sum(self.information[t] * n * (_K1 + 1) / (n + norm) for t, n in self.held(text).items())
 
-    def coverage(self, text: str) -> float:
-        """The share (0..1) of the query's information that the text holds."""
-        held = self.information.keys() & set(ngrams(text))
-        return sum(self.information[token] for token in held) / self._total if self._total else 0.0
+    def coverage(self, tokens: Iterable[str]) -> float:
+        """The share (0..1) of the query's information that these of its tokens carry."""
+        return self.worth(tokens) / self.total if self.total else 0.0
+
+    def worth(self, tokens: Iterable[str]) -> float:
+        """The information (nats) of these tokens of the query."""
+        return sum(self.information[token] for token in tokens)
 
 
 def _is_pair(token: str) -> bool:

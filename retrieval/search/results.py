@@ -10,8 +10,8 @@ from typing import Any
 class Match:
     """One row of one channel: a piece of evidence or a clip that answers the query.
 
-    `score` is the channel's own and only orders rows within it; `coverage` (0..1) is the share of the query's
-    information that the row's text holds, None where that has no meaning (a picture).
+    `score` is the channel's own and only orders rows within it; `held` are the query's tokens that the row's text holds
+    and `coverage` (0..1) the share of the query's information in them, None where that has no meaning (a picture).
     """
 
     channel: str
@@ -19,12 +19,13 @@ class Match:
     start_ms: int
     end_ms: int
     score: float
-    rank: int = 0                   # 1-based within the channel; equal scores share a rank
+    rank: int = 0  # 1-based within the channel; equal scores share a rank
     coverage: float | None = None
+    held: frozenset[str] = frozenset()
     text: str | None = None
     source: str | None = None
     clip_id: int | None = None
-    best_ms: int | None = None      # the frame that answers best, where frames were scored
+    best_ms: int | None = None  # the frame that answers best, where frames were scored
 
     def to_json(self) -> dict[str, Any]:
         row: dict[str, Any] = {"name": self.channel, "rank": self.rank, "score": round(self.score, 6)}
@@ -42,7 +43,7 @@ class Moment:
 
     start_ms: int
     end_ms: int
-    best_ms: int                    # where to start looking, or the picture to show
+    best_ms: int  # where to start looking, or the picture to show
     score: float
     matches: tuple[Match, ...]
 
@@ -65,9 +66,9 @@ class Hit:
     title: str
     duration_ms: int
     score: float
-    channels: tuple[Match, ...]     # the best row of each channel
+    channels: tuple[Match, ...]  # the best row of each channel
     moments: tuple[Moment, ...]
-    confidence: str | None = None   # "high" "medium" "low"; None while the library has no calibration
+    confidence: str | None = None  # "high" "medium" "low"; None while the library has no calibration
 
     @property
     def start_ms(self) -> int:

@@ -11,8 +11,11 @@ RELEVANCE = {"a": 1.0, "a copy": 0.99, "b": 0.8, "c": 0.5}
 
 def pick(count: int, trade_off: float, copies: set[frozenset[str]] = frozenset()) -> list[str]:  # type: ignore[assignment]
     return maximal_marginal_relevance(
-        list(RELEVANCE), relevance=RELEVANCE.__getitem__,
-        similarity=lambda x, y: 1.0 if frozenset((x, y)) in copies else 0.0, count=count, trade_off=trade_off,
+        list(RELEVANCE),
+        relevance=RELEVANCE.__getitem__,
+        similarity=lambda x, y: 1.0 if frozenset((x, y)) in copies else 0.0,
+        count=count,
+        trade_off=trade_off,
     )
 
 
@@ -29,6 +32,9 @@ def test_trade_off_one_keeps_the_order_even_for_copies():
 
 
 def test_no_items_no_answer_and_a_wrong_trade_off_is_refused():
-    assert maximal_marginal_relevance([], relevance=lambda x: 1.0, similarity=lambda x, y: 0.0, count=3, trade_off=0.5) == []
+    assert (
+        maximal_marginal_relevance([], relevance=lambda x: 1.0, similarity=lambda x, y: 0.0, count=3, trade_off=0.5)
+        == []
+    )
     with pytest.raises(ValueError, match="trade_off"):
         pick(3, 1.5)

@@ -14,7 +14,9 @@ def match(channel: str, video: str, score: float, *, start: int = 0, end: int = 
 
 
 def test_ranks_start_at_one_and_equal_scores_share_the_better_rank():
-    rows = ranked([match("title", "c", 1.0), match("title", "a", 3.0), match("title", "b", 1.0), match("title", "d", 0.5)])
+    rows = ranked(
+        [match("title", "c", 1.0), match("title", "a", 3.0), match("title", "b", 1.0), match("title", "d", 0.5)]
+    )
     assert [(row.video_id, row.rank) for row in rows] == [("a", 1), ("c", 2), ("b", 2), ("d", 4)]
 
 

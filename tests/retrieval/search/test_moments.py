@@ -18,8 +18,13 @@ def test_a_title_names_no_moment():
 
 def test_rows_of_several_channels_over_one_span_are_one_moment_with_all_reasons():
     moments = find_moments(
-        [row("subtitle", 10_000, 13_000, 1), row("visual", 8_000, 18_000, 4, best_ms=11_000), row("ocr", 40_000, 42_000, 2)],
-        duration_ms=DURATION, most=5,
+        [
+            row("subtitle", 10_000, 13_000, 1),
+            row("visual", 8_000, 18_000, 4, best_ms=11_000),
+            row("ocr", 40_000, 42_000, 2),
+        ],
+        duration_ms=DURATION,
+        most=5,
     )
     assert [(m.start_ms, m.end_ms) for m in moments] == [(10_000, 13_000), (40_000, 42_000)]
     assert {match.channel for match in moments[0].matches} == {"subtitle", "visual"}
@@ -29,7 +34,9 @@ def test_rows_of_several_channels_over_one_span_are_one_moment_with_all_reasons(
 
 def test_the_best_frame_lies_inside_the_moment():
     (moment,) = find_moments(
-        [row("subtitle", 10_000, 13_000, 1), row("visual", 8_000, 18_000, 4, best_ms=17_000)], duration_ms=DURATION, most=5
+        [row("subtitle", 10_000, 13_000, 1), row("visual", 8_000, 18_000, 4, best_ms=17_000)],
+        duration_ms=DURATION,
+        most=5,
     )
     assert moment.start_ms <= moment.best_ms <= moment.end_ms
 

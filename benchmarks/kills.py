@@ -1,0 +1,178 @@
+"""Kill a process that adds and removes videos, at random moments, and see whether the library kept its word.
+
+    python -m benchmarks.kills --rounds 50
+
+Each round starts a process that adds and removes the clips of the miniature world and says on standard output what it
+is about to do and what was acknowledged. After a random time it gets SIGKILL. Then: every video acknowledged as added is
+there, every one acknowledged as removed is not, the library opens for reading and writing, `check` finds nothing, and no
+child process is left. Every third round adds with a small random model, so that vectors are written too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from retrieval.library import Library
+
+ADDING, ADDED, REMOVING, REMOVED = "adding", "added", "removing", "removed"
+LONGEST_SECONDS = 4.0
+
+
+class Promises:
+    """What the library has promised about each path: True = there, False = not there, None = an operation was under way."""
+
+    def __init__(self) -> None:
+        self.state: dict[str, bool | None] = {}
+
+    def hear(self, line: str) -> None:
+        word, _, path = line.partition(" ")
+        if word == ADDING and self.state.get(path) is not True:
+            self.state[path] = None
+        elif word == ADDED:
+            self.state[path] = True
+        elif word == REMOVING:
+            self.state[path] = None
+        elif word == REMOVED:
+            self.state[path] = False
+
+    def broken(self, library: Library) -> list[str]:
+        there = {location.path for location in library.locations()}
+        lost = [f"lost: {path}" for path, state in self.state.items() if state is True and path not in there]
+        back = [f"came back: {path}" for path, state in self.state.items() if state is False and path in there]
+        for path in there:
+            self.state[path] = True
+        return lost + back
+
+
+def main() -> int:
+    arguments = _arguments()
+    if arguments.drive:
+        drive(Path(arguments.drive), Path(arguments.clips), arguments.model, arguments.seed)
+        return 0
+    with tempfile.TemporaryDirectory() as scratch:
+        return run_rounds(Path(scratch), arguments.rounds, arguments.seed)
+
+
+def run_rounds(scratch: Path, rounds: int, seed: int) -> int:
+    from data_pipeline.miniature.render import render_all
+    from data_pipeline.miniature.scenes import SCENES
+    from tests.checkpoints import save_tiny_chinese_clip
+
+    chance = random.Random(seed)
+    render_all(scratch / "clips", specs=SCENES[:12])
+    model = str(save_tiny_chinese_clip(scratch / "model"))
+    promises = {"text": Promises(), "with-model": Promises()}
+    failures: list[str] = []
+    acknowledged = 0
+    started = time.monotonic()
+    for number in range(rounds):
+        name = "with-model" if number % 3 == 2 else "text"
+        heard = one_round(scratch / name, scratch / "clips", model if name == "with-model" else "none", chance)
+        for line in heard:
+            promises[name].hear(line)
+        acknowledged += sum(line.startswith((ADDED, REMOVED)) for line in heard)
+        failures += [f"round {number}: {sentence}" for sentence in examine(scratch / name, promises[name])]
+    for failure in failures:
+        print(failure)
+    print(
+        f"{rounds} kills, {acknowledged} acknowledged operations, {len(failures)} broken promises, "
+        f"{time.monotonic() - started:.0f} s"
+    )
+    return 1 if failures or not acknowledged else 0
+
+
+def one_round(library: Path, clips: Path, model: str, chance: random.Random) -> list[str]:
+    """Run the driver until its random end; what it said."""
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.kills",
+        "--drive",
+        str(library),
+        "--clips",
+        str(clips),
+        "--model",
+        model,
+        "--seed",
+        str(chance.randrange(1 << 30)),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    first = process.stdout.readline()  # the moment counts from its first word, not from importing libraries
+    time.sleep(chance.uniform(0, LONGEST_SECONDS if model == "none" else 3 * LONGEST_SECONDS))
+    children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+    process.send_signal(signal.SIGKILL)
+    rest, errors = process.communicate()
+    if process.returncode != -signal.SIGKILL:
+        raise SystemExit(f"the driver ended by itself:\n{errors}")
+    _, alive = psutil.wait_procs(children, timeout=10)
+    if alive:
+        raise SystemExit(f"{len(alive)} child processes outlived their parent by 10 s")
+    return [line[:-1] for line in (first + rest).splitlines(keepends=True) if line.endswith("\n")]
+
+
+def examine(library: Path, promises: Promises) -> list[str]:
+    """Everything that is not as promised, each in a sentence."""
+    if not (library / "library.sqlite").exists():
+        return []
+    try:
+        with Library.open(library, write=True):
+            pass
+        with Library.open(library) as opened:
+            broken = promises.broken(opened)
+            return broken + [f"{problem.where}: {problem.what}" for problem in opened.check()]
+    except Exception as error:
+        return [f"start refused: {error}"]
+
+
+def drive(library: Path, clips: Path, model: str, seed: int) -> None:
+    """Add and remove until killed, saying each step before it and after its acknowledgement."""
+    from serving.ingest.report import FileOutcome
+    from serving.ingest.run import AddOptions, NoDisplay, add_videos
+
+    class Speaker(NoDisplay):
+        def finished(self, outcome: FileOutcome) -> None:
+            if outcome.outcome == "failed":
+                raise SystemExit(f"{outcome.path}: {outcome.message}")
+            say(ADDED, outcome.path)
+
+    chance = random.Random(seed)
+    videos = sorted(str(path.absolute()) for path in clips.iterdir() if path.suffix in (".mp4", ".mkv", ".webm"))
+    options = AddOptions(model=model, on_screen_text=False)
+    while True:
+        chosen = chance.sample(videos, chance.randint(1, len(videos)))
+        for path in chosen:
+            say(ADDING, path)
+        add_videos(library, [Path(path) for path in chosen], options, progress=Speaker())
+        with Library.open(library, write=True) as opened:
+            known = [location.path for location in opened.locations()]
+            for path in chance.sample(known, chance.randint(0, len(known))):
+                say(REMOVING, path)
+                opened.remove(path)
+                say(REMOVED, path)
+
+
+def say(word: str, path: str) -> None:
+    print(word, path, flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    for name in ("--drive", "--clips", "--model"):
+        parser.add_argument(name, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,68 @@
+"""`wenshi add`: put videos into a library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
+from serving.cli.terminal import INTERRUPTED, print_json, say
+
+
+def add(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Video files, or folders to look through.")],
+    library: LibraryOption = DEFAULT_LIBRARY,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|DIR|none", help="Model for the visual channel: a hub name or a folder; `none` = text only."
+        ),
+    ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="CSV or JSONL with file, title, tags, date; other columns are kept."),
+    ] = None,
+    exclude: Annotated[
+        list[str], typer.Option(metavar="PATTERN", help="Leave out names or paths that match (repeatable).")
+    ] = [],  # noqa: B006
+    on_screen_text: Annotated[bool, typer.Option(help="Read text in the picture (extra `wenshi[ocr]`).")] = True,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Files read at once. Default: one a core.")
+    ] = None,
+    stall_limit: Annotated[
+        float, typer.Option(min=1, help="Seconds without progress after which a file is given up.")
+    ] = 60.0,
+    memory_limit: Annotated[float, typer.Option(min=0.25, help="GiB that reading one file may take.")] = 4.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Add videos. Run it again at any time: what is known is left alone, what is new, moved or renamed is taken up."""
+    from serving.cli.progress import AddProgress
+    from serving.ingest.run import AddOptions, add_videos
+
+    options = AddOptions(
+        model=model,
+        manifest=manifest,
+        exclude=tuple(exclude),
+        on_screen_text=on_screen_text,
+        readers=jobs,
+        stall_seconds=stall_limit,
+        memory_bytes=int(memory_limit * 2**30),
+    )
+    with AddProgress() as progress:
+        report = add_videos(library, paths, options, progress=progress)
+    for sentence in report.notices:
+        say(f"note: {sentence}")
+    for outcome in report.outcomes:
+        if outcome.message:
+            say(f"{'not added' if outcome.outcome == 'failed' else 'damaged'}: {outcome.message}")
+    if as_json:
+        print_json(report.to_json())
+    else:
+        typer.echo(f"{library}: " + ", ".join(f"{count} {name}" for name, count in report.counts.items()))
+    if report.interrupted:
+        say("Interrupted; run the same command again to go on.")
+        raise typer.Exit(INTERRUPTED)
+    if report.counts["failed"]:
+        raise typer.Exit(1)

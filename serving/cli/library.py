@@ -1,0 +1,57 @@
+"""`wenshi library`: how a library is, and whether it is sound."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
+from serving.cli.terminal import print_json
+
+app = typer.Typer(help="Look after a library.", no_args_is_help=True)
+
+
+@app.command()
+def status(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = False) -> None:
+    """What the library holds, which model saw how much of it, and which files could not be added."""
+    from retrieval.library import Library
+
+    with Library.open(library) as opened:
+        state = opened.status()
+        failures = opened.failures()
+    if as_json:
+        print_json({**state.as_dict(), "failures": [asdict(failure) for failure in failures]})
+        return
+    typer.echo(
+        f"{library}: {state.videos} videos at {state.locations} paths, {state.clips} clips, "
+        f"{state.bytes_on_disk / 1e6:.1f} MB"
+    )
+    typer.echo(
+        "evidence: " + (", ".join(f"{kind} {count}" for kind, count in state.evidence.items() if count) or "none")
+    )
+    for generation in state.generations:
+        typer.echo(
+            f"model {generation.generation.encoder} ({generation.generation.revision}): "
+            f"{generation.share:.0%} of clips{', active' if generation.active else ''}"
+        )
+    for failure in failures:
+        typer.echo(f"not added: {failure.path}: {failure.message}")
+
+
+@app.command()
+def check(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = False) -> None:
+    """Read everything and say what is damaged; exit status 1 when something is."""
+    from retrieval.library import Library
+
+    with Library.open(library) as opened:
+        problems = opened.check()
+    if as_json:
+        print_json({"clean": not problems, "problems": [asdict(problem) for problem in problems]})
+    elif problems:
+        for problem in problems:
+            typer.echo(f"{problem.where}: {problem.what} {problem.how_to_mend}")
+    else:
+        typer.echo(f"{library}: clean.")
+    if problems:
+        raise typer.Exit(1)

@@ -1,0 +1,37 @@
+"""`wenshi`: find videos, and the moments inside them, by describing them."""
+
+from __future__ import annotations
+
+import os
+
+# Must stand before anything starts OpenMP threads: they would spin while waiting and starve the other processes.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import typer
+
+from serving.cli import add, demo, library, remove, search
+from serving.cli.terminal import run
+
+app = typer.Typer(
+    name="wenshi",
+    help="Find videos, and the moments inside them, by describing them. Chinese first.\n\n用一句话找到视频，以及视频里的那一刻。",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("add")(add.add)
+app.command("search")(search.search)
+app.command("remove")(remove.remove)
+app.add_typer(library.app, name="library")
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """Entry point: exit status 0 done, 1 an error that was explained, 2 wrong usage, 130 interrupted."""
+    run(app)
+
+
+if __name__ == "__main__":
+    main()

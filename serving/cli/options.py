@@ -1,0 +1,21 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_LIBRARY = Path(os.environ.get("WENSHI_LIBRARY", "wenshi-library"))
+
+LibraryOption = Annotated[
+    Path,
+    typer.Option(
+        "--library", "-l", metavar="DIR", help="The library's folder (or set WENSHI_LIBRARY).", show_default=True
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on standard output.")
+]

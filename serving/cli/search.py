@@ -1,0 +1,63 @@
+"""`wenshi search`: free text in, videos and moments out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
+from serving.cli.terminal import clock, print_json, say
+
+if TYPE_CHECKING:
+    from retrieval.search import Hit, Match, SearchResult
+
+
+def search(
+    text: Annotated[str, typer.Argument(help="What the video shows, says or is called.")],
+    library: LibraryOption = DEFAULT_LIBRARY,
+    count: Annotated[int, typer.Option("-k", "--count", min=1, help="How many videos.")] = 10,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Model for the visual channel: a folder, a hub name, or `none`. Default: the library's own."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find videos, and the moments inside them, by describing them."""
+    from retrieval.library import Library
+    from retrieval.search import SearchEngine
+    from serving.models import text_encoder_for
+
+    with Library.open(library) as opened:
+        encoder, notice = text_encoder_for(opened, model)
+        result = SearchEngine(opened, encoder=encoder).search(text, count=count)
+    for sentence in filter(None, (notice, *result.notices)):
+        say(f"note: {sentence}")
+    if as_json:
+        print_json(result.to_json())
+    else:
+        print_result(result)
+
+
+def print_result(result: SearchResult) -> None:
+    if not result.hits:
+        typer.echo("Nothing found.")
+    for place, hit in enumerate(result.hits, start=1):
+        _print_hit(place, hit)
+    if result.hidden:
+        typer.echo(f"({result.hidden} more shared only incidental characters with the query and are hidden)")
+
+
+def _print_hit(place: int, hit: Hit) -> None:
+    span = f"{clock(hit.start_ms)}–{clock(hit.end_ms)}"
+    reasons = ", ".join(f"{match.channel} #{match.rank}" for match in hit.channels)
+    typer.echo(f"{place:2d}. {hit.title}  [{span}]  {reasons}")
+    typer.echo(f"    {hit.path}")
+    for match in hit.channels:
+        if match.text and match.channel != "title":
+            typer.echo(f"    {match.channel} {clock(match.start_ms)}–{clock(match.end_ms)}: {_shorten(match)}")
+
+
+def _shorten(match: Match, longest: int = 60) -> str:
+    text = match.text or ""
+    return text if len(text) <= longest else text[: longest - 1] + "…"

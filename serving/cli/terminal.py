@@ -1,0 +1,58 @@
+"""What a person sees: sentences on standard error, results on standard output, no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from retrieval.errors import WenshiError
+
+INTERRUPTED = 130
+
+
+def say(sentence: str) -> None:
+    """One line on standard error, so that standard output stays the result alone."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def clock(milliseconds: int) -> str:
+    """`0:07`, `12:30`, `1:02:03`."""
+    seconds = milliseconds // 1000
+    hours, minutes, seconds = seconds // 3600, seconds // 60 % 60, seconds % 60
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def run(app: Callable[[], Any]) -> None:
+    """Run the command line; an error that Wenshi knows becomes one sentence and exit status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # a path may hold any bytes
+    try:
+        app()
+    except WenshiError as error:
+        _leave(str(error), 1)
+    except KeyboardInterrupt:
+        _leave(
+            "Interrupted. What was acknowledged is in the library; the same command goes on from there.", INTERRUPTED
+        )
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output has left
+        raise SystemExit(1) from None
+    except Exception as error:
+        if os.environ.get("WENSHI_DEBUG"):
+            raise
+        _leave(f"Something unexpected went wrong: {type(error).__name__}: {error}. Set WENSHI_DEBUG=1 to see where.", 1)
+
+
+def _leave(sentence: str, status: int) -> None:
+    say(f"wenshi: {sentence}")
+    raise SystemExit(status)

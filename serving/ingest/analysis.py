@@ -1,0 +1,136 @@
+"""What one file gives: its identity, its clips, its text. Runs inside a worker process, in one decode pass."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_pipeline.evidence.ocr import OcrEngine
+from data_pipeline.evidence.on_screen import OnScreenText
+from data_pipeline.evidence.subtitles import subtitle_evidence
+from data_pipeline.evidence.titles import content_titles
+from retrieval.encoders import FrameGeometry
+from retrieval.errors import VideoError
+from retrieval.records import Evidence, Video
+from retrieval.video import ClipCutter, CutClip, VideoInfo, VideoReader
+
+SUBTITLE_VERSION = "1"
+_HASH_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileIdentity:
+    """The content's sha256 and the file's state when it was read."""
+
+    video_id: str
+    size_bytes: int
+    modified_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """Everything but the vectors. `clip_count` clips were handed over while reading."""
+
+    video: Video
+    evidence: tuple[Evidence, ...]
+    examined: dict[str, str]
+    clip_count: int
+
+
+def identify(path: Path, *, progress: Callable[[], None]) -> FileIdentity:
+    """Hash a file. Raises VideoError (missing, permission, not_a_file)."""
+    try:
+        if not path.is_file():
+            raise VideoError(
+                "missing" if not path.exists() else "not_a_file", f"{path} is not a file that can be read."
+            )
+        before = path.stat()
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(_HASH_BLOCK):
+                digest.update(block)
+                progress()
+    except PermissionError:
+        raise VideoError("permission", f"{path} cannot be read: permission denied.") from None
+    except OSError as error:
+        raise VideoError("corrupt", f"{path} cannot be read from its disk: {error.strerror}.") from None
+    return FileIdentity(video_id=digest.hexdigest(), size_bytes=before.st_size, modified_ns=before.st_mtime_ns)
+
+
+def analyse(
+    path: Path,
+    identity: FileIdentity,
+    *,
+    geometry: FrameGeometry | None,
+    ocr: OcrEngine | None,
+    threads: int,
+    emit: Callable[[CutClip], None],
+    progress: Callable[[int, int], None],
+) -> Analysis:
+    """Read a video once; every closed clip goes to `emit`, the position in ms (and the duration) to `progress`.
+
+    Raises VideoError. A video of which only a part decodes is given with `video.damage` set.
+    """
+    cutter = ClipCutter(
+        height=geometry.height if geometry else None,
+        width=geometry.width if geometry else None,
+        fit=geometry.fit if geometry else "stretch",
+    )
+    on_screen = OnScreenText(ocr) if ocr else None
+    clip_count = 0
+
+    def hand_over(clips: list[CutClip]) -> None:
+        nonlocal clip_count
+        for clip in clips:
+            emit(clip)
+        clip_count += len(clips)
+
+    with VideoReader(path, threads=threads) as reader:
+        info = reader.info
+        for frame in reader.frames():
+            if on_screen is not None:
+                on_screen.feed(frame)
+            hand_over(cutter.feed(frame))
+            progress(frame.time_ms, info.duration_ms)
+        duration_ms = max(reader.read_until_ms, 1)
+        hand_over(cutter.finish(duration_ms))
+        damage = reader.damage
+    subtitles, lost_subtitles = _subtitles(path, info, duration_ms)
+    _refuse_changed(path, identity)
+    evidence = [*content_titles(info, duration_ms=duration_ms), *subtitles]
+    examined = {"subtitle": SUBTITLE_VERSION}
+    if on_screen is not None and ocr is not None:
+        evidence += on_screen.finish(duration_ms)
+        examined["ocr"] = f"{ocr.name} {ocr.version}"
+    video = Video(
+        id=identity.video_id,
+        size_bytes=identity.size_bytes,
+        duration_ms=duration_ms,
+        width=info.width,
+        height=info.height,
+        frames_per_second=info.frames_per_second,
+        container=info.container,
+        codec=info.codec,
+        has_audio=info.has_audio,
+        damage=", ".join(filter(None, (damage, lost_subtitles))) or None,
+    )
+    return Analysis(video=video, evidence=tuple(evidence), examined=examined, clip_count=clip_count)
+
+
+def _subtitles(path: Path, info: VideoInfo, duration_ms: int) -> tuple[list[Evidence], str | None]:
+    """The lines of the embedded text tracks; a track that cannot be read damages the video and no more."""
+    try:
+        return subtitle_evidence(path, info, duration_ms=duration_ms), None
+    except VideoError as error:
+        return [], f"its subtitles could not be read ({error.kind})"
+
+
+def _refuse_changed(path: Path, identity: FileIdentity) -> None:
+    try:
+        now = path.stat()
+    except OSError:
+        raise VideoError("changed", f"{path} disappeared while it was being read.") from None
+    if (now.st_size, now.st_mtime_ns) != (identity.size_bytes, identity.modified_ns):
+        raise VideoError("changed", f"{path} changed while it was being read; add it again when it is complete.")

@@ -1,0 +1,121 @@
+"""The process that opens other people's files: whatever they do to it, the parent goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from data_pipeline.evidence.ocr import OcrEngine, RapidOcr
+from retrieval.encoders import FrameGeometry
+from retrieval.errors import VideoError, WenshiError
+from retrieval.video import CutClip
+from serving.ingest.analysis import FileIdentity, analyse, identify
+from serving.ingest.child import live_and_die_with_parent
+from serving.ingest.messages import ClipRead, Failed, Finished, Identified, Proceed, Progress, ReadFile, Ready, SlotFree
+from serving.ingest.pictures import SlotLayout, SlotWriter
+
+_PROGRESS_SECONDS = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderSettings:
+    """`geometry` and `layout` are None while no model wants pictures."""
+
+    geometry: FrameGeometry | None
+    layout: SlotLayout | None
+    on_screen_text: bool
+    threads: int
+
+
+def run_reader(connection: Connection, settings: ReaderSettings) -> None:
+    """Serve `ReadFile` messages until the parent hangs up."""
+    live_and_die_with_parent()
+    with contextlib.suppress(EOFError, OSError):  # the parent hung up
+        Reader(connection, settings).serve()
+
+
+class Reader:
+    def __init__(self, connection: Connection, settings: ReaderSettings) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._said = 0.0
+        self._slots = SlotWriter(settings.layout, self._wait_for_slot) if settings.layout else None
+        self._ocr, missing = _load_ocr(settings)
+        version = f"{self._ocr.name} {self._ocr.version}" if self._ocr else None
+        connection.send(Ready(missing, version))
+
+    def serve(self) -> None:
+        while True:
+            message = self._receive()
+            assert isinstance(message, ReadFile)
+            self._read(message.job, message.path)
+
+    def _read(self, job: int, path: Path) -> None:
+        try:
+            identity = identify(path, progress=lambda: self._progress(job, 0, 0))
+            self._connection.send(Identified(job, identity))
+            answer = self._receive()
+            assert isinstance(answer, Proceed)
+            if answer.wanted:
+                self._connection.send(Finished(job, self._analyse(job, path, identity)))
+        except VideoError as error:
+            self._connection.send(Failed(job, error.kind, str(error)))
+        except MemoryError:
+            self._connection.send(Failed(job, "memory", f"{path} needs more memory than there is."))
+        except (BrokenPipeError, ConnectionResetError, EOFError):
+            raise  # not the file's fault: the parent is gone
+        except Exception as error:
+            if os.environ.get("WENSHI_DEBUG"):
+                traceback.print_exc()
+            self._connection.send(Failed(job, "crashed", f"{path} could not be read: {type(error).__name__}: {error}."))
+
+    def _analyse(self, job: int, path: Path, identity: FileIdentity):  # type: ignore[no-untyped-def]
+        return analyse(
+            path,
+            identity,
+            geometry=self._settings.geometry,
+            ocr=self._ocr,
+            threads=self._settings.threads,
+            emit=lambda clip: self._emit(job, clip),
+            progress=lambda position, duration: self._progress(job, position, duration),
+        )
+
+    def _emit(self, job: int, clip: CutClip) -> None:
+        slot = None
+        if self._slots is not None and clip.pictures is not None:
+            slot = self._slots.write(clip.pictures)
+        self._connection.send(
+            ClipRead(job, clip.start_ms, clip.end_ms, clip.keyframe_ms, tuple(clip.frame_times_ms), slot)
+        )
+
+    def _progress(self, job: int, position_ms: int, duration_ms: int) -> None:
+        now = time.monotonic()
+        if now - self._said >= _PROGRESS_SECONDS:
+            self._said = now
+            self._connection.send(Progress(job, position_ms, duration_ms))
+
+    def _receive(self) -> ReadFile | Proceed:
+        while isinstance(message := self._connection.recv(), SlotFree):
+            assert self._slots is not None
+            self._slots.release(message.slot)
+        assert isinstance(message, (ReadFile, Proceed))
+        return message
+
+    def _wait_for_slot(self) -> int:
+        message = self._connection.recv()
+        assert isinstance(message, SlotFree)
+        return message.slot
+
+
+def _load_ocr(settings: ReaderSettings) -> tuple[OcrEngine | None, tuple[str, ...]]:
+    if not settings.on_screen_text:
+        return None, ()
+    try:
+        return RapidOcr(threads=settings.threads), ()
+    except WenshiError as error:
+        return None, (str(error),)

@@ -1,0 +1,52 @@
+"""What `add` did with every file it was given."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Outcome = Literal["added", "updated", "unchanged", "failed"]
+
+
+@dataclass(frozen=True)
+class FileOutcome:
+    """`kind` and `message` say why a file failed; `message` alone says what is partly wrong with one that did not."""
+
+    path: str
+    outcome: Outcome
+    video_id: str | None = None
+    kind: str | None = None
+    message: str | None = None
+
+
+@dataclass
+class AddReport:
+    """Every file has exactly one outcome: `len(outcomes)` equals the number of files unless the run was interrupted."""
+
+    files: int
+    outcomes: list[FileOutcome] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def counts(self) -> dict[str, int]:
+        counted = Counter(outcome.outcome for outcome in self.outcomes)
+        left = {"left": self.files - len(self.outcomes)} if self.interrupted else {}
+        return {name: counted.get(name, 0) for name in ("added", "updated", "unchanged", "failed")} | left
+
+    def notice(self, sentence: str) -> None:
+        if sentence not in self.notices:
+            self.notices.append(sentence)
+
+    def to_json(self) -> dict[str, Any]:
+        failed = [o for o in self.outcomes if o.outcome == "failed"]
+        damaged = [o for o in self.outcomes if o.outcome != "failed" and o.message]
+        return {
+            "files": self.files,
+            **self.counts,
+            "failures": [{"path": o.path, "kind": o.kind, "message": o.message} for o in failed],
+            "damaged": [{"path": o.path, "video": o.video_id, "message": o.message} for o in damaged],
+            "notices": self.notices,
+            "interrupted": self.interrupted,
+        }

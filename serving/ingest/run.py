@@ -1,0 +1,118 @@
+"""One `add` from paths to report: find files, settle the model, open the library, read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from data_pipeline.manifest import ManifestRow, read_manifest
+from retrieval.encoders import DEFAULT_MODEL, read_generation
+from retrieval.errors import InputError, ModelError
+from retrieval.library import Library
+from serving.ingest.adder import Adder
+from serving.ingest.files import find_videos
+from serving.ingest.pool import PoolSettings, ReaderPool
+from serving.ingest.report import AddReport, FileOutcome
+from serving.models import MODEL_SETTING, NO_MODEL
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddOptions:
+    """`model`: None = the library's own, else the default, as far as it can be loaded. `readers`: None = one a core."""
+
+    model: str | None = None
+    manifest: Path | None = None
+    exclude: tuple[str, ...] = ()
+    on_screen_text: bool = True
+    readers: int | None = None
+    stall_seconds: float = 60.0
+    memory_bytes: int = 4 << 30
+
+
+class ProgressDisplay(Protocol):
+    def begin(self, files: int) -> None: ...
+    def position(self, path: Path, position_ms: int, duration_ms: int) -> None: ...
+    def finished(self, outcome: FileOutcome) -> None: ...
+
+
+class NoDisplay:
+    """Shows nothing."""
+
+    def begin(self, files: int) -> None: ...
+    def position(self, path: Path, position_ms: int, duration_ms: int) -> None: ...
+    def finished(self, outcome: FileOutcome) -> None: ...
+
+
+def add_videos(
+    library_path: Path, paths: Sequence[Path], options: AddOptions, *, progress: ProgressDisplay | None = None
+) -> AddReport:
+    """Add the videos at `paths` to the library, which is made if it is not there.
+
+    Raises InputError, LibraryError, ModelError before anything is written; a file that cannot be added is in the report.
+    """
+    progress = progress or NoDisplay()
+    found = find_videos(paths, exclude=options.exclude)
+    if found.missing:
+        raise InputError(f"There is no file or folder {', '.join(map(str, found.missing))}.")
+    if not found.videos:
+        raise InputError(f"No video was found under {', '.join(map(str, paths))} ({found.other} other files).")
+    rows, notices = _manifest_rows(options.manifest, found.videos)
+    with Library.open(library_path, write=True, create=True) as library:
+        model = _settle_model(library, options.model, notices.append)
+        progress.begin(len(found.videos))
+        with ReaderPool(_pool_settings(options, model, len(found.videos))) as pool:
+            if model is not None:
+                library.set_setting(MODEL_SETTING, model)
+            adder = Adder(library, pool, manifest=rows, on_progress=progress.position, on_outcome=progress.finished)
+            report = adder.add(found.videos)
+    report.notices[:0] = notices
+    return report
+
+
+def _manifest_rows(manifest: Path | None, files: Sequence[Path]) -> tuple[dict[Path, ManifestRow], list[str]]:
+    if manifest is None:
+        return {}, []
+    match = read_manifest(manifest).match(files)
+    return dict(match.by_path), [reason for _, reason in match.unmatched]
+
+
+def _settle_model(library: Library, asked: str | None, notice: Callable[[str], None]) -> str | None:
+    """The model to load: what was asked for, the library's own, or the default when it can be had; None = text only.
+
+    Raises ModelError when a model was asked for by name and is not there, or did not make the library's vectors.
+    """
+    if asked == NO_MODEL:
+        return None
+    name = asked or library.setting(MODEL_SETTING) or os.environ.get("WENSHI_MODEL") or DEFAULT_MODEL
+    if asked is not None and Path(asked).is_dir():
+        name = str(Path(asked).absolute())  # found again from any folder
+    try:
+        generation = read_generation(name)
+        active = library.generation()
+        if active is not None and active != generation:
+            raise ModelError(
+                f"The library's vectors come from {active.encoder} ({active.revision}), not from {name} "
+                f"({generation.revision}): add with the same model, or to a new library."
+            )
+    except ModelError as error:
+        if asked is not None:
+            raise
+        notice(f"The visual channel is off, text channels only: {error}")
+        return None
+    return name
+
+
+def _pool_settings(options: AddOptions, model: str | None, files: int) -> PoolSettings:
+    cores = os.cpu_count() or 1
+    readers = min(options.readers or cores, files)
+    base = PoolSettings(
+        readers=readers,
+        threads=max(cores // readers, 1),
+        on_screen_text=options.on_screen_text,
+        stall_seconds=options.stall_seconds,
+        memory_bytes=options.memory_bytes,
+    )
+    return replace(base, model=model)

@@ -1,0 +1,52 @@
+"""Small real video files for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+
+
+def write_video(
+    path: Path,
+    *,
+    seconds: float = 1.0,
+    seed: int = 0,
+    shots: int = 1,
+    frames_per_second: int = 10,
+    width: int = 96,
+    height: int = 64,
+    title: str | None = None,
+) -> Path:
+    """A video of moving noise in different colours, one a shot; another seed is another content."""
+    random = np.random.default_rng(seed)
+    count = max(1, round(seconds * frames_per_second))
+    with av.open(str(path), "w") as container:
+        if title is not None:
+            container.metadata["title"] = title
+        stream = container.add_stream("libx264", rate=frames_per_second)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.options = {"preset": "ultrafast", "crf": "30"}
+        colours = random.integers(0, 200, (shots, 3))
+        texture = random.integers(0, 55, (height, width, 1))
+        for index in range(count):
+            colour = colours[index * shots // count]
+            picture = (colour + np.roll(texture, index, axis=1)).astype(np.uint8)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    return path
+
+
+def write_subtitles(path: Path, lines: Sequence[tuple[int, int, str]]) -> Path:
+    """A SubRip file from (start_ms, end_ms, text)."""
+
+    def stamp(ms: int) -> str:
+        return f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d},{ms % 1000:03d}"
+
+    blocks = [f"{n}\n{stamp(a)} --> {stamp(b)}\n{text}\n" for n, (a, b, text) in enumerate(lines, start=1)]
+    path.write_text("\n".join(blocks), encoding="utf-8")
+    return path
