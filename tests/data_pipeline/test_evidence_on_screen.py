@@ -11,8 +11,8 @@ import pytest
 from drawn import Picture, Still, busy, with_text
 
 from data_pipeline.evidence.ocr import OcrLine, RapidOcr, widened
-from data_pipeline.evidence.on_screen import OnScreenText
-from data_pipeline.evidence.text_gate import grey, text_may_have_changed, text_still_there
+from data_pipeline.evidence.on_screen import OnScreenText, enlarged
+from data_pipeline.evidence.text_gate import grey, text_may_have_changed, text_still_there, text_untouched
 from data_pipeline.evidence.text_policy import TextPolicy
 from retrieval.errors import ModelError
 from retrieval.records import Evidence
@@ -92,6 +92,24 @@ def test_strokes_are_found_again_before_another_background() -> None:
     assert text_still_there(small[0], small[1], [box])
     assert not text_still_there(small[0], small[2], [box])
     assert not text_still_there(small[0], small[3], [box])
+
+
+def test_one_changed_character_touches_a_line_and_coding_noise_does_not() -> None:
+    box = (0.33, 0.87, 0.67, 0.93)
+    scene = busy(seed=1)
+    small = [
+        grey(Still(0, with_text(scene, text)).rgb(height=320, width=320))
+        for text in ("我要去杂货店买点东西", "我要去杂货店卖点东西")
+    ]
+    noise = np.random.default_rng(1).normal(0, 4, small[0].shape).astype(np.float32)
+    assert text_untouched(small[0], small[0] + noise, box)
+    assert not text_untouched(small[0], small[1], box)
+
+
+def test_a_small_picture_is_enlarged_for_the_engine_at_most_twice() -> None:
+    assert enlarged(np.zeros((180, 320, 3), np.uint8)).shape == (360, 640, 3)
+    assert enlarged(np.zeros((720, 405, 3), np.uint8)).shape == (960, 540, 3)
+    assert enlarged(np.zeros((540, 960, 3), np.uint8)).shape == (540, 960, 3)
 
 
 def test_a_still_picture_is_read_twice_and_never_again(moving: list[Picture]) -> None:

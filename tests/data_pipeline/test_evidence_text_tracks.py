@@ -64,6 +64,13 @@ def test_a_lasting_change_of_one_character_is_another_line() -> None:
     assert spans(tracked(looks)) == [(0, 1500, "我们明天去北京"), (1500, 3000, "我们明天去南京")]
 
 
+def test_a_lasting_slip_over_strokes_that_have_not_changed_is_one_line() -> None:
+    tracker = TextTracker()
+    for number, text in enumerate(["全都结果"] * 3 + ["全部结果"] * 4):
+        tracker.observe(number * 500, [line(text)], untouched=lambda box: box[0] < 0.5)
+    assert spans(tracker.finish(3500)) == [(0, 3500, "全部结果")]
+
+
 def test_a_wavering_reading_is_one_line() -> None:
     a: list[Seen] = [("一分钟系列", CORNER)]
     b: list[Seen] = [("一分钟期列", CORNER)]
