@@ -248,7 +248,7 @@ def _check_names(specs: Sequence[SceneSpec]) -> None:
 
 def _note_left_out(clips: list[RenderedClip]) -> list[RenderedClip]:
     if any(clip.text_left_out for clip in clips):
-        _log.warning(
+        _log.info(
             "No Chinese font was found, so on-screen text was drawn in Latin letters only: install one"
             " (Debian: fonts-wqy-microhei) or name a font file in WENSHI_FONT."
         )

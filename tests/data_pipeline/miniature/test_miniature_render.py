@@ -120,7 +120,7 @@ def test_without_a_chinese_font_latin_is_drawn_and_the_rest_is_reported_once(
     monkeypatch.setattr(rendering, "find_cjk_font", lambda: None)
     mixed = dataclasses.replace(PLAIN, name="mixed", on_screen=((0, 2000, "iPhone15拍摄"),), spoken=LINES)
     chinese = dataclasses.replace(PLAIN, name="chinese", on_screen=((0, 2000, "人民广场"),))
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         clips = render_all(tmp_path, specs=(PLAIN, mixed, chinese), workers=1)
     assert [clip.text_left_out for clip in clips] == [False, True, True]
     assert clips[1].drawn_text == ((0, 2000, "iPhone15"),)
