@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from retrieval.encoders.quiet import quiet_transformers
+
 SIDE = 64       # pixels of a picture
 PATCH = 16
 WIDTH = 32      # of both towers
@@ -16,6 +18,10 @@ DIMENSION = 24  # of the vectors of the families that project
 _CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
 _CLIP_STD = [0.26862954, 0.26130258, 0.27577711]
 _TOWER = {"hidden_size": WIDTH, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+_GEMMA_LIKE = {
+    **_TOWER, "max_position_embeddings": 64, "projection_size": WIDTH,
+    "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2,
+}
 _VISION = {**_TOWER, "image_size": SIDE, "patch_size": PATCH}
 
 
@@ -45,7 +51,8 @@ def build_clip(directory: Path, *, seed: int = 0) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     letters = sorted(ByteLevel.alphabet())
     merges = [("d", "o"), ("do", "g</w>"), ("c", "a"), ("ca", "t</w>")]
-    tokens = [*letters, *(f"{c}</w>" for c in letters), *("".join(m) for m in merges), "<|startoftext|>", "<|endoftext|>"]
+    tokens = [*letters, *(f"{c}</w>" for c in letters), *("".join(merge) for merge in merges)]
+    tokens += ["<|startoftext|>", "<|endoftext|>"]
     _write_json(directory / "vocab.json", {token: i for i, token in enumerate(tokens)})
     lines = ["#version: 0.2", *(" ".join(merge) for merge in merges)]
     (directory / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -67,7 +74,7 @@ def build_siglip(directory: Path, *, seed: int = 0) -> Path:
 
     directory.mkdir(parents=True, exist_ok=True)
     size = _save_gemma_like_tokenizer(directory, lower_case=False, tokenizer_class="PreTrainedTokenizerFast")
-    text = {**_TOWER, "vocab_size": size, "max_position_embeddings": 64, "projection_size": WIDTH}
+    text = {**_GEMMA_LIKE, "vocab_size": size}
     _save(SiglipModel, SiglipConfig(text_config=text, vision_config=_VISION), directory, seed=seed)
     _write_json(directory / "preprocessor_config.json", {
         "image_processor_type": "SiglipImageProcessor", "do_resize": True, "size": {"height": SIDE, "width": SIDE},
@@ -82,7 +89,7 @@ def build_siglip2(directory: Path, *, seed: int = 0) -> Path:
 
     directory.mkdir(parents=True, exist_ok=True)
     size = _save_gemma_like_tokenizer(directory, lower_case=True, tokenizer_class="Siglip2Tokenizer")
-    text = {**_TOWER, "vocab_size": size, "max_position_embeddings": 64, "projection_size": WIDTH}
+    text = {**_GEMMA_LIKE, "vocab_size": size}
     vision = {**_TOWER, "patch_size": PATCH, "num_patches": 16}
     _save(Siglip2Model, Siglip2Config(text_config=text, vision_config=vision), directory, seed=seed)
     _write_json(directory / "preprocessor_config.json", {
@@ -110,7 +117,8 @@ def _save(model_class: Any, config: Any, directory: Path, *, seed: int, safetens
         # Fresh models start with all biases zero and all norms one: a layer left out would not be noticed.
         for parameter in model.parameters():
             parameter.data.add_(torch.randn_like(parameter) * 0.05)
-    model.save_pretrained(directory)
+    with quiet_transformers():
+        model.save_pretrained(directory)
     if not safetensors:
         (directory / "model.safetensors").unlink()
         torch.save(model.state_dict(), directory / "pytorch_model.bin")
@@ -121,9 +129,9 @@ def _save_gemma_like_tokenizer(directory: Path, *, lower_case: bool, tokenizer_c
     from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors
     from tokenizers.models import BPE
 
-    letters = [*_ascii(), "▁", *_chinese()]
-    tokens = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{i:02X}>" for i in range(256)), *letters, "do", "dog"]
-    vocabulary = {token: i for i, token in enumerate(dict.fromkeys(tokens))}
+    special, raw_bytes = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"], [f"<0x{i:02X}>" for i in range(256)]
+    tokens = [*special, *raw_bytes, *_ascii(), "▁", *_chinese(), "do", "dog"]
+    vocabulary = {token: i for i, token in enumerate(tokens)}
     tokenizer = Tokenizer(BPE(
         vocab=vocabulary, merges=[("d", "o"), ("do", "g")], unk_token="<unk>", fuse_unk=True, byte_fallback=True
     ))

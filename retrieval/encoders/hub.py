@@ -78,6 +78,6 @@ def _explained(name: str, error: Exception) -> ModelError:
     if isinstance(error, RepositoryNotFoundError):
         return ModelError(f"There is neither a folder {name} nor a model of that name on the hub: check the spelling.")
     return ModelError(
-        f"The model {name} is not in the local cache {constants.HF_HUB_CACHE} and the hub cannot be reached "
+        f"The model {name} is not in the local cache {constants.HF_HUB_CACHE} and cannot be fetched from the hub "
         f"({type(error).__name__}): connect to a network once, or give the path of a model folder."
     )

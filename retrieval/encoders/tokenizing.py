@@ -28,7 +28,9 @@ class Tokenizer:
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._tokenizer = _load(checkpoint)
+        self._directory = checkpoint.directory
         self._lower_case = checkpoint.family.lower_case
+        self._known = checkpoint.config.get("text_config", {}).get("vocab_size")
         self.context_length = _context_length(checkpoint, tokenizer=self._tokenizer)
         self._prefix, self._suffix = self._special_tokens(checkpoint)
         self.pads_left = checkpoint.family.pads_to_context and self._tokenizer.padding_side == "left"
@@ -48,13 +50,22 @@ class Tokenizer:
         return len(self._prefix)
 
     def read(self, texts: Sequence[str]) -> list[Tokens]:
-        """The tokens of each text. Raises InputError when one is no string, is empty or holds nothing readable."""
+        """The tokens of each text.
+
+        Raises InputError when one is no string, is empty or holds nothing readable, and ModelError when the tokenizer
+        gives a token that the model does not have: on a GPU that would end the whole process.
+        """
         clean = [self._clean(text, number=i, count=len(texts)) for i, text in enumerate(texts, 1)]
         tokens = [self._tokens(text) for text in clean]
         for number, found in enumerate(tokens, 1):
             if not found.ids:
                 which = _which(number, len(texts))
                 raise InputError(f"{which} has nothing that the model can read: {clean[number - 1]!r}.")
+            if self._known is not None and max(found.ids) >= self._known:
+                raise ModelError(
+                    f"The tokenizer in {self._directory} gives token {max(found.ids)} but the model has only "
+                    f"{self._known}: its files are of another model."
+                )
         return tokens
 
     def framed(self, ids: list[int]) -> list[int]:
