@@ -47,7 +47,12 @@ class Library:
         self._lock = lock
         self._clip_index = ClipIndex()
         self._database = Database(directory, write=lock is not None)
-        self._frames = self._recovered_frames() if lock is not None else None
+        try:
+            self._frames = self._recovered_frames() if lock is not None else None
+            self._bring_words_up_to_date()
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def open(cls, directory: str | Path, *, write: bool = False, create: bool = False) -> Library:
@@ -60,13 +65,11 @@ class Library:
         refuse_network(directory)
         lock = prepare(directory, write=write, create=create)
         try:
-            library = cls(directory, lock=lock)
-            library._bring_words_up_to_date()
+            return cls(directory, lock=lock)
         except BaseException:
             if lock is not None:
                 lock.release()
             raise
-        return library
 
     def close(self) -> None:
         """Close the files and let the next writer in; calling it again does nothing."""

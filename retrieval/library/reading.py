@@ -28,6 +28,7 @@ from retrieval.library.rows import (
 )
 from retrieval.library.schema import CALLER, revision
 from retrieval.library.vectors import unpack
+from retrieval.library.writing import path_key
 from retrieval.records import EVIDENCE_KINDS, Generation, Location, Video
 
 _VIDEO_FIELDS = tuple(f.name for f in fields(Video))
@@ -46,7 +47,7 @@ def setting(db: sqlite3.Connection, key: str) -> str | None:
 
 def locations(db: sqlite3.Connection, *, path: str | None = None) -> list[StoredLocation]:
     """Every path in the library, or the one asked for, by path."""
-    where, values = ("", []) if path is None else (" WHERE l.path = ?", [os.fsencode(path)])
+    where, values = ("", []) if path is None else (" WHERE l.path = ?", [path_key(path)])
     return [_stored_location(row) for row in db.execute(f"{_LOCATIONS}{where} ORDER BY l.path", values)]
 
 

@@ -20,9 +20,11 @@ _LOAD_ROWS = 8192
 
 
 def check_clips(clips: Sequence[Clip], generation: Generation | None) -> None:
-    """ValueError when a clip's vectors are not what `generation` says: finite, unit length, its dimension."""
+    """ValueError for an impossible span, or vectors that are not finite, of unit length and of the generation."""
     for clip in clips:
         where = f"of the clip {clip.start_ms}-{clip.end_ms} ms"
+        if not 0 <= clip.start_ms <= clip.end_ms:
+            raise ValueError(f"the span {where} is none: it starts at 0 or later and ends after that")
         if clip.vector is None and clip.frame_vectors is None:
             continue
         if generation is None:

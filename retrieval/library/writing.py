@@ -38,7 +38,9 @@ def check_location(location: Location) -> None:
 
 def evidence_fingerprint(evidence: Sequence[Evidence]) -> str:
     """A short text that differs when the evidence of a path does, in content or order."""
-    rows = [[e.kind, e.text, e.start_ms, e.end_ms, e.source, e.confidence, e.language] for e in evidence]
+    rows = [
+        [e.kind, e.text, int(e.start_ms), int(e.end_ms), e.source, str(e.confidence), e.language] for e in evidence
+    ]
     return hashlib.sha256(json.dumps(rows).encode("ascii")).hexdigest()[:32]
 
 
@@ -71,7 +73,7 @@ def put_content_evidence(db: sqlite3.Connection, video: int, evidence: Sequence[
 
 def put_location(db: sqlite3.Connection, video: int, location: Location, evidence: Sequence[Evidence]) -> None:
     """Say that a path holds a video, with the evidence of this path; a video that loses its last path so is dropped."""
-    path = os.fsencode(location.path)
+    path = path_key(location.path)
     facts = [video, location.size_bytes, location.modified_ns, _details_text(location), evidence_fingerprint(evidence)]
     known = db.execute("SELECT number, video FROM locations WHERE path = ?", [path]).fetchone()
     if known is None:
@@ -95,7 +97,7 @@ def put_location(db: sqlite3.Connection, video: int, location: Location, evidenc
 
 def location_changed(db: sqlite3.Connection, video: int, location: Location, evidence: Sequence[Evidence]) -> bool:
     """Whether `put_location` would change anything."""
-    path = os.fsencode(location.path)
+    path = path_key(location.path)
     columns = "video, size_bytes, modified_ns, details, evidence_fingerprint"
     stored = db.execute(f"SELECT {columns} FROM locations WHERE path = ?", [path]).fetchone()
     facts = (video, location.size_bytes, location.modified_ns, _details_text(location), evidence_fingerprint(evidence))
@@ -114,7 +116,8 @@ def put_clips(db: sqlite3.Connection, video: int, clips: Sequence[Clip]) -> list
     before = {tuple(key): number for number, *key in rows}
     numbers: list[int] = []
     for clip in clips:
-        key = (clip.start_ms, clip.end_ms, clip.keyframe_ms, json.dumps([int(t) for t in clip.frame_times_ms]))
+        times = [int(time) for time in clip.frame_times_ms]       # whatever kind of integer they came as
+        key = (int(clip.start_ms), int(clip.end_ms), int(clip.keyframe_ms), json.dumps(times))
         number = before.pop(key, None)
         if number is None:
             number = db.execute(
@@ -187,7 +190,7 @@ def _make_active(db: sqlite3.Connection, number: int) -> None:
 
 def remove(db: sqlite3.Connection, target: str) -> Removed:
     """Drop a path, or a video with all its paths; InputError when `target` names nothing or more than one video."""
-    path = os.fsencode(target)
+    path = path_key(target)
     location = db.execute("SELECT number, video FROM locations WHERE path = ?", [path]).fetchone()
     failed = db.execute("DELETE FROM failures WHERE path = ?", [path]).rowcount
     if location is not None:
@@ -210,7 +213,7 @@ def record_failure(
     db.execute(
         "INSERT OR REPLACE INTO failures (path, kind, message, size_bytes, modified_ns, failed_at) "
         "VALUES (?, ?, ?, ?, ?, ?)",
-        [os.fsencode(path), kind, storable(message), size_bytes, modified_ns, now()],
+        [path_key(path), kind, storable(message), size_bytes, modified_ns, now()],
     )
 
 
@@ -225,6 +228,14 @@ def drop_if_nowhere(db: sqlite3.Connection, video: int) -> str | None:
     if db.execute("SELECT 1 FROM locations WHERE video = ?", [video]).fetchone():
         return None
     return _drop_video(db, video)
+
+
+def path_key(path: str) -> bytes:
+    """A path as it is stored, byte for byte; InputError for text that no file name can be."""
+    try:
+        return os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise InputError(f"{path!r} cannot be the name of a file: give the path of a video") from error
 
 
 def storable(text: str) -> str:
@@ -261,11 +272,11 @@ def _video_by_prefix(db: sqlite3.Connection, target: str) -> tuple[int, str]:
 def _insert_evidence(db: sqlite3.Connection, video: int, location: int | None, evidence: Sequence[Evidence]) -> None:
     words = []
     for e in evidence:
-        text = storable(e.text)
+        text, confidence = storable(e.text), None if e.confidence is None else float(e.confidence)
         number = db.execute(
             "INSERT INTO evidence (video, location, kind, text, start_ms, end_ms, source, confidence, language) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [video, location, e.kind, text, e.start_ms, e.end_ms, storable(e.source), e.confidence, e.language],
+            [video, location, e.kind, text, int(e.start_ms), int(e.end_ms), storable(e.source), confidence, e.language],
         ).lastrowid
         words.append((int(number or 0), e.kind, text))
     add_words(db, words)

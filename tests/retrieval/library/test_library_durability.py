@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -119,6 +120,57 @@ def test_bytes_left_by_a_kill_are_cut_off_and_never_read(tmp_path: Path) -> None
         ids = [hit.clip_id for hit in library.search_clips(unit(DIMENSION), limit=9)]
         assert len(library.frame_vectors(ids)) == 4
         assert library.check() == []
+
+
+def test_frame_vectors_are_synced_before_their_row_is_visible(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced = []
+
+    def sync(file: BinaryIO) -> None:
+        file.flush()
+        synced.append((Path(file.name).stat().st_size, library.video_ids()))
+
+    def sync_folder(folder: Path) -> None:
+        synced.append((folder.name, library.video_ids()))
+
+    monkeypatch.setattr("retrieval.library.frames.sync_file", sync)
+    monkeypatch.setattr("retrieval.library.frames.sync_folder", sync_folder)
+    put(library, "a", clips=clips(2))
+    put(library, "b", clips=clips(1))
+    record = 3 * DIMENSION * 2
+    a = [video_id("a")]
+    assert synced == [(16, []), ("frames", []), (16 + 2 * record, []), (16 + 3 * record, a)]
+
+
+def test_frame_vectors_that_cannot_be_synced_leave_nothing(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: BinaryIO) -> None:
+        raise OSError(5, "I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("retrieval.library.frames.sync_file", fail)
+        with pytest.raises(LibraryError, match="nothing was changed"):
+            put(library, "a")
+    assert library.video_ids() == []
+    put(library, "a")
+    assert library.check() == []
+
+
+def test_frame_vectors_of_a_video_removed_meanwhile_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Library.open(tmp_path, write=True, create=True) as writer:
+        put(writer, "a")
+        put(writer, "b")
+        ids = [clip.id for name in "ab" for clip in writer.clips(video_id(name))]
+    honest = read_frames
+
+    def read_late(*arguments: Any, **options: Any) -> list[Any]:
+        monkeypatch.undo()
+        with Library.open(tmp_path, write=True) as writer:
+            writer.remove(video_id("b"))
+        Library.open(tmp_path, write=True).close()      # cuts off the bytes of b
+        return honest(*arguments, **options)
+
+    with Library.open(tmp_path) as reader:
+        monkeypatch.setattr("retrieval.library.library.read_frames", read_late)
+        assert sorted(reader.frame_vectors(ids)) == ids[:2]
 
 
 def test_a_flipped_bit_in_the_frame_vectors_is_found_and_named(library: Library) -> None:

@@ -34,8 +34,8 @@ devfs on /dev (devfs, local, nobrowse)
     ("path", "kind"),
     [
         ("/var/lib", "ext4"), ("/home/me/library", "nfs4"), ("/home", "nfs4"), ("/homestead", "ext4"),
-        ("/home2/x", "tmpfs"), ("/home/me/disk/library", "xfs"), ("/mnt/my share/library", "cifs"), ("/data/library", "btrfs"),
-        ("/mnt/tab\t\\x/library", "fuse.sshfs"),
+        ("/home2/x", "tmpfs"), ("/home/me/disk/library", "xfs"), ("/mnt/my share/library", "cifs"),
+        ("/data/library", "btrfs"), ("/mnt/tab\t\\x/library", "fuse.sshfs"),
     ],
 )  # fmt: skip
 def test_the_longest_and_latest_mount_holds_the_path(path: str, kind: str) -> None:

@@ -177,6 +177,10 @@ def test_bad_arguments_are_refused(library: Library) -> None:
         put(library, "a", evidence=[evidence("rumour", "x")])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="before it starts"):
         put(library, "a", evidence=[evidence("asr", "x", start_ms=5, end_ms=4)])
+    with pytest.raises(ValueError, match="span"):
+        put(library, "a", clips=[Clip(start_ms=9, end_ms=8, keyframe_ms=8, frame_times_ms=())])
+    with pytest.raises(InputError, match="name of a file"):
+        library.location("/v/\ud800.mp4")
     with pytest.raises(ValueError, match="absolute"):
         put(library, "a", "relative.mp4")
     with pytest.raises(ValueError, match="JSON"):
@@ -216,6 +220,14 @@ def test_names_that_are_not_unicode_are_kept_byte_for_byte(library: Library) -> 
     assert library.failures()[0].path == path
     assert library.check() == []
     assert library.remove(path).video_ids == (video_id("a"),)
+
+
+def test_numbers_may_come_from_numpy(library: Library) -> None:
+    start, end = np.int64(3), np.int32(9)
+    some = [Clip(start_ms=start, end_ms=end, keyframe_ms=end, frame_times_ms=(start, end))]  # type: ignore[arg-type]
+    put(library, "a", clips=some, evidence=[evidence("asr", "x", start_ms=start, end_ms=end)])  # type: ignore[arg-type]
+    assert library.clips(video_id("a"))[0].frame_times_ms == (3, 9)
+    assert library.evidence(video_id("a"))[1].start_ms == 3
 
 
 def test_videos_asks_for_any_number_of_ids_in_few_queries(library: Library) -> None:

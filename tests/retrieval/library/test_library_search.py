@@ -103,10 +103,16 @@ def test_any_text_is_found_by_its_own_tokens(library: Library, text: str) -> Non
     assert library.check() == []
 
 
+def test_signs_are_found_as_they_are(library: Library) -> None:
+    put_texts(library, ["好吃🍜", "开心🐶", "天气", "下雨", "刮风"])
+    assert found(library, "🐶") == ["开心🐶"]
+
+
 def test_a_page_of_text_is_a_query_too(library: Library) -> None:
     put_texts(library, ["一只小狗"])
     page = "小狗" + "".join(map(chr, range(0x4E00, 0x4E00 + 5000)))
     assert found(library, page) == ["一只小狗"]
+    assert words.match_expression(page).count(" OR ") < 2 * words.LONGEST_QUERY
 
 
 def test_document_frequency_counts_rows_and_not_occurrences(library: Library) -> None:
@@ -123,6 +129,7 @@ def test_the_word_index_can_be_made_again(library: Library) -> None:
         db.execute("INSERT INTO words_asr (words_asr) VALUES ('delete-all')")
     assert found(library, "小狗") == []
     assert [problem.where for problem in library.check()] == ["words_asr"]
+    library.rebuild_words()
     library.rebuild_words()
     assert library.search_words("asr", "小狗", limit=9) == before
     assert library.check() == []
