@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from retrieval.errors import VideoError
 from retrieval.video.container import AUDIO_FORMATS, VIDEO_FORMATS, FileName, open_media
 from retrieval.video.decoding import Tally, packets
+from retrieval.video.probing import best_video_stream
 from retrieval.video.timeline import origin_seconds
 
 _SYNC_SECONDS = Fraction(1, 20)     # sound that is this far from its timestamp is moved there
@@ -76,7 +77,7 @@ def _on_timeline(container: InputContainer, stream: AudioStream, rate: int) -> I
 
 def _segments(container: InputContainer, stream: AudioStream, rate: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """(position on the timeline, samples), both at the asked rate; runs that follow on are resampled as one."""
-    origin = origin_seconds(container, container.streams.video[0] if container.streams.video else None)
+    origin = origin_seconds(container, best_video_stream(container))
     latest = Fraction(container.duration, av.time_base) + _BEYOND_END_SECONDS if container.duration else None
     run: _Run | None = None
     for frame in _decoded(container, stream):

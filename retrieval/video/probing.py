@@ -96,13 +96,24 @@ def video_stream(container: InputContainer, path: FileName) -> VideoStream:
         raise VideoError("not_a_video", f"{path} is a still picture: only moving pictures can be added.")
     if not container.streams.video and not container.streams.audio:
         raise VideoError("corrupt", f"{path} names no track: its header is broken or cut off, get a complete copy.")
-    moving = [stream for stream in container.streams.video if not stream.disposition & _NOT_MOVING]
-    if not moving:
+    best = best_video_stream(container)
+    if best is None:
         raise VideoError("no_video_stream", f"{path} has no video track, only sound or a cover picture.")
-    known = [stream for stream in moving if stream.codec_context is not None]
-    if not known:
+    if best.codec_context is None:
         raise VideoError("no_frames", f"{path} is coded in a way that cannot be decoded here: convert it to H.264.")
-    return max(known, key=lambda stream: (bool(stream.disposition & Disposition.default), stream.width * stream.height))
+    return best
+
+
+def best_video_stream(container: InputContainer) -> VideoStream | None:
+    """As `video_stream`, with None where there is no moving picture."""
+    moving = [stream for stream in container.streams.video if not stream.disposition & _NOT_MOVING]
+    return max(moving, key=_preference, default=None)
+
+
+def _preference(stream: VideoStream) -> tuple[bool, bool, int]:
+    if stream.codec_context is None:
+        return False, False, 0
+    return True, bool(stream.disposition & Disposition.default), stream.width * stream.height
 
 
 def codec_name(stream: Stream) -> str:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from retrieval.video.frame import DecodedFrame
 from retrieval.video.reader import VideoReader
 
-_CHANGE_FLOOR = 14.0        # summed over the three planes, of 255 each: below it nothing counts as a cut
-_CHANGE_RATIO = 3.0         # a cut changes this many times more than its neighbourhood
+_CHANGE_FLOOR = 22.0        # summed over the three planes, of 255 each: below it nothing counts as a cut
+_CHANGE_RATIO = 2.4         # a cut changes this many times more than its neighbourhood
+_PEAK_RATIO = 1.5           # and than the second largest change there: animation on twos moves every other frame
 _LOOK_BACK = 4              # frames
 _SHORTEST_SHOT_MS = 300
 _FLASH_RETURN = 0.5         # a flash: the picture comes back to less than this share of the change
@@ -29,7 +30,8 @@ class ShotDetector:
     """Finds hard cuts in frames fed in order, a cut becoming certain two frames after it.
 
     A frame begins a shot when it differs from the one before by at least a floor, by several times the change in its
-    neighbourhood (camera and subject movement raise both), and when the picture does not return at once (a flash).
+    neighbourhood (camera and subject movement raise both), by more than the two frames after it do, and when the
+    picture does not return at once (a flash).
     """
 
     LOOK_AHEAD = 2          # frames that are fed before a cut is certain
@@ -70,10 +72,13 @@ class ShotDetector:
         if here.change is None or here.change < _CHANGE_FLOOR or here.time_ms - self._shot_start_ms < _SHORTEST_SHOT_MS:
             return False
         after = window[position + 1 : position + 1 + self.LOOK_AHEAD]
-        if here.change < _CHANGE_RATIO * _usual_change([*window[max(position - _LOOK_BACK, 0) : position], *after]):
+        if any(seen.change is not None and seen.change > here.change for seen in after):
+            return False        # if this is a cut at all, then a little later
+        if here.change < _least_cut([*window[max(position - _LOOK_BACK, 0) : position], *after]):
             return False
-        before = window[position - 1].planes
-        return all(_difference(seen.planes, before) >= _FLASH_RETURN * here.change for seen in after)
+        before = window[max(position - self.LOOK_AHEAD, 0) : position]
+        returns = (_difference(new.planes, old.planes) for new in (here, *after) for old in before)
+        return all(difference >= _FLASH_RETURN * here.change for difference in returns)
 
 
 def detect_shots(reader: VideoReader) -> list[tuple[int, int]]:
@@ -90,10 +95,12 @@ def detect_shots(reader: VideoReader) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], max(reader.read_until_ms, starts[-1] + 1)], strict=True))
 
 
-def _usual_change(around: list[_Seen]) -> float:
-    """Mean change of the neighbours without the largest: one other cut nearby must not hide this one."""
+def _least_cut(around: list[_Seen]) -> float:
+    """The change that stands out among these neighbours, without the largest: another cut must not hide this one."""
     changes = sorted(seen.change for seen in around if seen.change is not None)[:-1]
-    return sum(changes) / len(changes) if changes else 0.0
+    if not changes:
+        return 0.0
+    return max(_CHANGE_RATIO * sum(changes) / len(changes), _PEAK_RATIO * changes[-1])
 
 
 def _difference(one: NDArray[np.int16], other: NDArray[np.int16]) -> float:

@@ -15,6 +15,7 @@ from av.subtitles.stream import SubtitleStream as ContainerSubtitles
 from retrieval.errors import InputError
 from retrieval.video.container import FileName, open_media
 from retrieval.video.decoding import Tally, read_packets
+from retrieval.video.probing import best_video_stream
 from retrieval.video.subtitle_text import SubtitleLine, plain_text
 from retrieval.video.text_bytes import decode_text
 from retrieval.video.timeline import milliseconds, origin_seconds
@@ -33,8 +34,7 @@ def read_subtitle_stream(path: FileName, stream_index: int) -> list[SubtitleLine
     """
     with open_media(path) as container:
         stream = _text_stream(container, stream_index, path)
-        video = container.streams.video[0] if container.streams.video else None
-        lines = list(_lines(container, stream, origin_seconds(container, video)))
+        lines = list(_lines(container, stream, origin_seconds(container, best_video_stream(container))))
     return _with_ends(sorted(lines, key=lambda line: line.start_ms))
 
 

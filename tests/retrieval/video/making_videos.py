@@ -77,7 +77,7 @@ def make(recipe: Recipe, path: Path) -> Path:
             video.codec_context.sample_aspect_ratio = recipe.pixel_aspect
         if recipe.turned:
             video.set_display_rotation(recipe.turned[0], hflip=recipe.turned[1], vflip=recipe.turned[2])
-        sound = container.add_stream("aac" if recipe.suffix != "webm" else "libopus", rate=48_000) if recipe.sound_ms else None
+        sound = container.add_stream("aac", rate=48_000) if recipe.sound_ms else None
         packets = video_packets(video, recipe)
         if sound is not None:
             packets += sound_packets(sound, tone(recipe.sound_ms / 1000), rate=48_000)
@@ -94,12 +94,10 @@ def stored_size(recipe: Recipe) -> tuple[int, int]:
 
 
 def video_packets(video: av.video.stream.VideoStream, recipe: Recipe) -> list[av.Packet]:
-    height, width = stored_size(recipe)
     packets = []
     for number, time in enumerate(recipe.times):
         picture = as_stored(numbered(number, height=recipe.size[0], width=recipe.size[1]), recipe)
-        assert picture.shape[0] == height
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[:, :width]), "rgb24")
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24")
         frame.pts, frame.time_base = time, recipe.unit
         packets += video.encode(frame)
     packets += video.encode(None)
@@ -112,7 +110,7 @@ def video_packets(video: av.video.stream.VideoStream, recipe: Recipe) -> list[av
 def as_stored(picture: NDArray[np.uint8], recipe: Recipe) -> NDArray[np.uint8]:
     """What must be stored so that turning and mirroring, in this order, shows the picture."""
     if recipe.pixel_aspect:
-        height, width = stored_size(recipe)
+        width = stored_size(recipe)[1]
         picture = picture[:, np.arange(width) * picture.shape[1] // width]
     if recipe.turned is None:
         return picture
@@ -129,7 +127,12 @@ def tone(seconds: float, *, hertz: float = 440.0, rate: int = 48_000, level: flo
 
 
 def sound_packets(
-    stream: av.audio.stream.AudioStream, samples: NDArray[np.float32], *, rate: int, start: int = 0, layout: str = "stereo"
+    stream: av.audio.stream.AudioStream,
+    samples: NDArray[np.float32],
+    *,
+    rate: int,
+    start: int = 0,
+    layout: str = "stereo",
 ) -> list[av.Packet]:
     packets = []
     step = stream.codec_context.frame_size or 960
