@@ -18,7 +18,7 @@ DIMENSION = 24  # of the vectors of the families that project
 _CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
 _CLIP_STD = [0.26862954, 0.26130258, 0.27577711]
 _TOWER = {"hidden_size": WIDTH, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-_GEMMA_LIKE = {
+_SIGLIP_TEXT = {
     **_TOWER, "max_position_embeddings": 64, "projection_size": WIDTH,
     "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2,
 }
@@ -73,8 +73,8 @@ def build_siglip(directory: Path, *, seed: int = 0) -> Path:
     from transformers import SiglipConfig, SiglipModel
 
     directory.mkdir(parents=True, exist_ok=True)
-    size = _save_gemma_like_tokenizer(directory, lower_case=False, tokenizer_class="PreTrainedTokenizerFast")
-    text = {**_GEMMA_LIKE, "vocab_size": size}
+    size = _save_gemma_tokenizer(directory, lower_case=False)
+    text = {**_SIGLIP_TEXT, "vocab_size": size}
     _save(SiglipModel, SiglipConfig(text_config=text, vision_config=_VISION), directory, seed=seed)
     _write_json(directory / "preprocessor_config.json", {
         "image_processor_type": "SiglipImageProcessor", "do_resize": True, "size": {"height": SIDE, "width": SIDE},
@@ -88,8 +88,8 @@ def build_siglip2(directory: Path, *, seed: int = 0) -> Path:
     from transformers import Siglip2Config, Siglip2Model
 
     directory.mkdir(parents=True, exist_ok=True)
-    size = _save_gemma_like_tokenizer(directory, lower_case=True, tokenizer_class="Siglip2Tokenizer")
-    text = {**_GEMMA_LIKE, "vocab_size": size}
+    size = _save_gemma_tokenizer(directory, lower_case=True)
+    text = {**_SIGLIP_TEXT, "vocab_size": size}
     vision = {**_TOWER, "patch_size": PATCH, "num_patches": 16}
     _save(Siglip2Model, Siglip2Config(text_config=text, vision_config=vision), directory, seed=seed)
     _write_json(directory / "preprocessor_config.json", {
@@ -124,7 +124,7 @@ def _save(model_class: Any, config: Any, directory: Path, *, seed: int, safetens
         torch.save(model.state_dict(), directory / "pytorch_model.bin")
 
 
-def _save_gemma_like_tokenizer(directory: Path, *, lower_case: bool, tokenizer_class: str) -> int:
+def _save_gemma_tokenizer(directory: Path, *, lower_case: bool) -> int:
     """BPE with byte fallback that ends a text with <eos>; gives the size of the vocabulary."""
     from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors
     from tokenizers.models import BPE
@@ -143,8 +143,9 @@ def _save_gemma_like_tokenizer(directory: Path, *, lower_case: bool, tokenizer_c
     tokenizer.post_processor = processors.TemplateProcessing(single="$A <eos>", special_tokens=[("<eos>", 1)])
     tokenizer.save(str(directory / "tokenizer.json"))
     _write_json(directory / "tokenizer_config.json", {
-        "tokenizer_class": tokenizer_class, "model_max_length": 64, "padding_side": "right",
-        "model_input_names": ["input_ids"], "pad_token": "<pad>", "eos_token": "<eos>", "unk_token": "<unk>",
+        "tokenizer_class": "GemmaTokenizer", "model_max_length": 64, "padding_side": "right",
+        "model_input_names": ["input_ids"], "add_bos_token": False, "add_eos_token": True,
+        "pad_token": "<pad>", "eos_token": "<eos>", "bos_token": "<bos>", "unk_token": "<unk>",
     })
     return len(vocabulary)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,14 @@ def test_a_damaged_tokenizer_is_reported(copied: Path) -> None:
     (copied / "tokenizer.json").write_text("{", encoding="utf-8")
 
     assert f"The tokenizer in {copied}" in _refusal(copied)
+
+
+@pytest.mark.skipif(find_spec("sentencepiece") is not None, reason="sentencepiece is installed")
+def test_a_tokenizer_that_needs_sentencepiece_says_so(tiny_model: Callable[[str], Path], tmp_path: Path) -> None:
+    directory = shutil.copytree(tiny_model("siglip"), tmp_path / "siglip")
+    edit_json(directory / "tokenizer_config.json", tokenizer_class="SiglipTokenizer")
+
+    assert "install sentencepiece to read it" in _refusal(directory)
 
 
 def test_a_token_that_the_model_does_not_have_is_reported(copied: Path) -> None:
