@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.library import Library, WordHit
-from retrieval.records import EVIDENCE_KINDS, EvidenceKind
+from retrieval.records import EVIDENCE_KINDS
 from retrieval.search.query import Query, WordScorer
 from retrieval.search.results import Match
 from retrieval.text import ngrams
@@ -27,17 +28,38 @@ class Recall:
     seen: frozenset[str] = frozenset()
 
 
-def word_matches(library: Library, query: Query, kind: EvidenceKind, *, limit: int) -> Recall:
-    """Rows of one kind of evidence that share a token with the query, best first, scored by `WordScorer`."""
-    rows = library.search_words(kind, query.text, limit=limit)
-    if not rows:
-        return Recall()
-    count, frequency = library.document_frequency(kind, query.tokens)
-    lengths = [len(ngrams(row.text)) for row in rows]
-    scorer = WordScorer(query, rows=count, document_frequency=frequency, average_length=sum(lengths) / len(lengths))
-    matches = [_match(row, scorer) for row in rows]
-    admitted = [match for match in matches if admits(match, query, scorer)]
-    return Recall(tuple(ranked(admitted)), frozenset(match.video_id for match in matches))
+def text_recall(library: Library, query: Query, *, limit: int) -> dict[str, Recall]:
+    """Rows of every kind of evidence that share a token with the query, each kind ranked by itself, by kind.
+
+    Document frequencies are counted over all kinds together, so that scores of two kinds can be compared: a match is
+    worth (its score / the best score of any kind)². A kind whose best row only brushes the query stays quiet then.
+    """
+    rows = {kind: library.search_words(kind, query.text, limit=limit) for kind in EVIDENCE_KINDS}
+    if not any(rows.values()):
+        return {}
+    scorer = _scorer(library, query, [row.text for found in rows.values() for row in found])
+    matches = {kind: [_match(row, scorer) for row in found] for kind, found in rows.items()}
+    admitted = {kind: [m for m in found if admits(m, query, scorer)] for kind, found in matches.items()}
+    best = max((match.score for found in admitted.values() for match in found), default=1.0)
+    return {
+        kind: Recall(
+            tuple(ranked([replace(match, worth=(match.score / best) ** 2) for match in admitted[kind]])),
+            frozenset(match.video_id for match in matches[kind]),
+        )
+        for kind in EVIDENCE_KINDS
+        if matches[kind]
+    }
+
+
+def _scorer(library: Library, query: Query, texts: Sequence[str]) -> WordScorer:
+    count = 0
+    frequency: Counter[str] = Counter()
+    for kind in EVIDENCE_KINDS:
+        rows_of_kind, held_in = library.document_frequency(kind, query.tokens)
+        count += rows_of_kind
+        frequency.update(held_in)
+    average_length = sum(len(ngrams(text)) for text in texts) / len(texts)
+    return WordScorer(query, rows=count, document_frequency=frequency, average_length=average_length)
 
 
 def admits(match: Match, query: Query, scorer: WordScorer) -> bool:
@@ -66,12 +88,7 @@ def _match(row: WordHit, scorer: WordScorer) -> Match:
     )
 
 
-def all_word_matches(library: Library, query: Query, *, limit: int) -> dict[str, Recall]:
-    """`word_matches` of every kind of evidence, by kind."""
-    return {kind: word_matches(library, query, kind, limit=limit) for kind in EVIDENCE_KINDS}
-
-
-def clip_matches(library: Library, vector: NDArray[np.float32], *, limit: int) -> Recall:
+def clip_recall(library: Library, vector: NDArray[np.float32], *, limit: int) -> Recall:
     """Clips by the cosine of the pooled text and clip vectors, best first. vector: [D], unit length."""
     matches = [
         Match(

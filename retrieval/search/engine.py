@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from retrieval.encoders import TextEncoder
 from retrieval.errors import InputError
 from retrieval.library import Library, StoredVideo
-from retrieval.search.channels import VISUAL, Recall, all_word_matches, clip_matches
+from retrieval.search.channels import VISUAL, Recall, clip_recall, text_recall
 from retrieval.search.diversity import maximal_marginal_relevance
 from retrieval.search.fusion import FusedVideo, fuse
 from retrieval.search.moments import find_moments
@@ -56,7 +56,7 @@ class SearchEngine:
         return SearchResult(query=query.text, hits=tuple(hits), hidden=hidden, notices=notices)
 
     def _recall(self, query: Query) -> tuple[dict[str, Recall], NDArray[np.float32] | None, tuple[str, ...]]:
-        channels = all_word_matches(self._library, query, limit=self._settings.recall)
+        channels = text_recall(self._library, query, limit=self._settings.recall)
         generation = self._library.generation()
         if self._encoder is None or generation is None:
             return channels, None, ()
@@ -71,7 +71,7 @@ class SearchEngine:
                 ),
             )
         vector = self._encoder.encode_texts([query.encoder_text]).pooled[0]
-        channels[VISUAL] = clip_matches(self._library, vector, limit=self._settings.recall)
+        channels[VISUAL] = clip_recall(self._library, vector, limit=self._settings.recall)
         return channels, vector, ()
 
     def _diversify(self, fused: Sequence[FusedVideo], count: int) -> list[FusedVideo]:

@@ -23,14 +23,16 @@ class FusedVideo:
 
 
 def reciprocal_rank(match: Match, rank: int | None = None) -> float:
-    return CHANNEL_WEIGHTS[match.channel] / (RANK_OFFSET + (match.rank if rank is None else rank))
+    """What one row is worth in the fused score: its channel's weight × its own worth / (60 + its rank)."""
+    return CHANNEL_WEIGHTS[match.channel] * match.worth / (RANK_OFFSET + (match.rank if rank is None else rank))
 
 
 def fuse(channels: Mapping[str, Sequence[Match]]) -> list[FusedVideo]:
     """Weighted reciprocal rank fusion over videos, best first.
 
     channels: name -> ranked rows. Within a channel a video stands where its best row stands among the videos, so a
-    video with forty similar subtitle lines takes one place, not forty.
+    video with forty similar subtitle lines takes one place, not forty. A rank alone says nothing of how well its row
+    answers, and the best row of a channel may share one character with the query: so each rank counts by its row's worth.
     Source: Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion outperforms Condorcet" (SIGIR 2009), k = 60.
     """
     best: dict[str, list[Match]] = {}

@@ -20,6 +20,7 @@ class Match:
     end_ms: int
     score: float
     rank: int = 0  # 1-based within the channel; equal scores share a rank
+    worth: float = 1.0  # 0..1, how much its rank counts beside other channels
     coverage: float | None = None
     held: frozenset[str] = frozenset()
     text: str | None = None
@@ -28,7 +29,12 @@ class Match:
     best_ms: int | None = None  # the frame that answers best, where frames were scored
 
     def to_json(self) -> dict[str, Any]:
-        row: dict[str, Any] = {"name": self.channel, "rank": self.rank, "score": round(self.score, 6)}
+        row: dict[str, Any] = {
+            "name": self.channel,
+            "rank": self.rank,
+            "score": round(self.score, 6),
+            "worth": round(self.worth, 4),
+        }
         row |= {"text": self.text, "start_ms": self.start_ms, "end_ms": self.end_ms}
         if self.source is not None:
             row["source"] = self.source
