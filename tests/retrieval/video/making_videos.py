@@ -68,6 +68,7 @@ class Recipe:
 def make(recipe: Recipe, path: Path) -> Path:
     """Encode and mux a recipe."""
     with av.open(str(path), "w", options=recipe.muxing) as container:
+        sound = container.add_stream("aac", rate=48_000) if recipe.sound_ms else None      # the first track
         video = container.add_stream(recipe.codec, rate=recipe.rate, options=recipe.options)
         video.pix_fmt = recipe.pixel_format
         video.height, video.width = stored_size(recipe)
@@ -77,7 +78,6 @@ def make(recipe: Recipe, path: Path) -> Path:
             video.codec_context.sample_aspect_ratio = recipe.pixel_aspect
         if recipe.turned:
             video.set_display_rotation(recipe.turned[0], hflip=recipe.turned[1], vflip=recipe.turned[2])
-        sound = container.add_stream("aac", rate=48_000) if recipe.sound_ms else None
         packets = video_packets(video, recipe)
         if sound is not None:
             packets += sound_packets(sound, tone(recipe.sound_ms / 1000), rate=48_000)

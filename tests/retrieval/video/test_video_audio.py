@@ -78,23 +78,32 @@ def test_pieces_are_the_whole_and_bounded(tmp_path: Path) -> None:
     assert np.array_equal(np.concatenate(pieces), read_audio(path))
 
 
-def test_a_gap_in_the_sound_is_silence_of_its_length(tmp_path: Path) -> None:
-    path = tmp_path / "gap.mkv"
+def write_two_runs(path: Path, *, second_at_ms: int) -> Path:
+    """Half a second of sound from 0, half a second from another time, a click at 100 ms of each; packets of 100 ms."""
     with av.open(str(path), "w") as container:
-        sound = container.add_stream("flac", rate=48_000, layout="mono")
-        for start, samples in ((0, click(0.1, length_seconds=0.5)), (72_000, click(0.1, length_seconds=0.5))):
+        sound = container.add_stream("pcm_s16le", rate=48_000, layout="mono")
+        samples = (click(0.1, length_seconds=0.5) * 32_767).astype(np.int16)
+        for start in (0, 48 * second_at_ms):
             for begin in range(0, len(samples), 4_800):
-                piece = (samples[None, begin : begin + 4_800] * 32_767).astype(np.int16)
-                frame = av.AudioFrame.from_ndarray(piece, "s16", "mono")
+                frame = av.AudioFrame.from_ndarray(samples[None, begin : begin + 4_800], "s16", "mono")
                 frame.sample_rate, frame.pts, frame.time_base = 48_000, start + begin, Fraction(1, 48_000)
-                for packet in sound.encode(frame):
-                    container.mux(packet)
-        for packet in sound.encode(None):
-            container.mux(packet)
-    samples = read_audio(path)
-    assert heard_at(samples) == pytest.approx(0.1, abs=0.12)
-    assert 1.4 < 1.0 + heard_at(samples[16_000:]) < 1.75
-    assert len(samples) / 16_000 == pytest.approx(2.0, abs=0.12)
+                container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+    return path
+
+
+def test_a_gap_in_the_sound_is_silence_of_its_length(tmp_path: Path) -> None:
+    samples = read_audio(write_two_runs(tmp_path / "gap.mkv", second_at_ms=1_500))
+    assert heard_at(samples) == pytest.approx(0.1, abs=0.002)
+    assert heard_at(samples[16_000:]) == pytest.approx(0.6, abs=0.002)
+    assert np.abs(samples[8_100:23_900]).max() == 0
+    assert len(samples) / 16_000 == pytest.approx(2.0, abs=0.001)
+
+
+def test_sound_that_overlaps_what_was_heard_is_cut_so_that_the_rest_stays_in_time(tmp_path: Path) -> None:
+    samples = read_audio(write_two_runs(tmp_path / "overlap.mkv", second_at_ms=420))
+    assert heard_at(samples[8_000:]) == pytest.approx(0.02, abs=0.002)      # 420 + 100 ms
+    assert len(samples) / 16_000 == pytest.approx(0.92, abs=0.001)
 
 
 def test_a_video_without_sound_says_so(tmp_path: Path) -> None:

@@ -20,21 +20,23 @@ def packet_places(path: Path) -> list[tuple[int, int, int]]:
         return [(packet.pos, packet.size, packet.pts) for packet in container.demux(video=0) if packet.size]
 
 
-def cut_after(path: Path, packets: int, *, extra: int) -> int:
-    """Keep a number of whole packets and some bytes of the next; return how many pictures are whole."""
-    places = packet_places(path)
-    end = places[packets][0] + extra
+def cut_after(path: Path, packets: int, *, share_of_next: float = 0.0) -> int:
+    """Keep a number of whole packets and a part of the next; return how many pictures are whole."""
+    place, size, _ = packet_places(path)[packets]
+    end = place + int(size * share_of_next)
     path.write_bytes(path.read_bytes()[:end])
     return packets
 
 
 @pytest.mark.parametrize("threads", [0, 1, 4])
-@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_a_truncated_file_gives_every_whole_picture_and_says_how_much(tmp_path: Path, suffix: str, threads: int) -> None:
+@pytest.mark.parametrize(("suffix", "share"), [("mp4", 0.1), ("mp4", 0.9), ("mkv", 0.1), ("mkv", 0.9)])
+def test_a_truncated_file_gives_every_whole_picture_and_says_how_much(
+    tmp_path: Path, suffix: str, share: float, threads: int
+) -> None:
     muxing = {"movflags": "faststart"} if suffix == "mp4" else {}
     path = make(Recipe(suffix=suffix, times=range(0, 4000, 40), options={**NOISY, "bf": "0"}, muxing=muxing),
                 tmp_path / f"cut.{suffix}")
-    whole = cut_after(path, 37, extra=5)
+    whole = cut_after(path, 37, share_of_next=share)
     with VideoReader(path, threads=threads) as reader:
         got = [(number_of(frame.rgb()), frame.time_ms) for frame in reader.frames()]
         assert got == [(i, 40 * i) for i in range(whole)]
@@ -46,7 +48,7 @@ def test_a_truncated_file_gives_every_whole_picture_and_says_how_much(tmp_path: 
 def test_a_truncated_file_is_sampled_over_what_can_be_read(tmp_path: Path) -> None:
     path = make(Recipe(times=range(0, 4000, 40), options={**NOISY, "g": "10"}, muxing={"movflags": "faststart"}),
                 tmp_path / "cut.mp4")
-    cut_after(path, 40, extra=0)
+    cut_after(path, 40)
     with VideoReader(path) as reader:
         readable = [frame.time_ms for frame in reader.frames()]
         end_ms = reader.read_until_ms
