@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -210,6 +211,18 @@ def test_the_real_engine_reads_a_drawn_caption_and_says_where(engine: RapidOcr, 
 
 def test_the_real_engine_finds_no_text_where_there_is_none(engine: RapidOcr) -> None:
     assert [line for line in engine.read(busy()) if TextPolicy().accepts(line.text, line.confidence)] == []
+
+
+def test_the_engine_is_given_blue_first_as_it_expects(engine: RapidOcr, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Picture] = []
+
+    def nothing_found(picture: Picture) -> SimpleNamespace:
+        given.append(picture)
+        return SimpleNamespace(boxes=None, txts=None)
+
+    monkeypatch.setattr(engine, "_engine", nothing_found)
+    assert engine.read(np.array([[[1, 2, 3]]], dtype=np.uint8)) == []
+    assert given[0].tolist() == [[[3, 2, 1]]]
 
 
 @pytest.mark.parametrize("picture", [np.zeros((4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 3))])

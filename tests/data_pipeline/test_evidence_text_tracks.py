@@ -7,6 +7,7 @@ import pytest
 
 from data_pipeline.evidence.ocr import OcrLine
 from data_pipeline.evidence.text_blocks import text_blocks
+from data_pipeline.evidence.text_likeness import extend_ticker
 from data_pipeline.evidence.text_tracks import TextTrack, TextTracker
 
 CAPTION = (0.3, 0.85, 0.7, 0.92)
@@ -47,11 +48,14 @@ def test_a_slip_in_one_look_neither_splits_the_line_nor_wins_the_vote() -> None:
     looks[0] = [("我要去杂货占买点东西", CAPTION, 0.99)]
     looks[3] = [("我要去杂赁店买点西", CAPTION, 0.8)]
     assert spans(tracked(looks)) == [(0, 2500, "我要去杂货店买点东西")]
+    looks = [[("我要去杂货店买点东西", CAPTION)]] * 4 + [[("我要去杂货店卖点东西", CAPTION, 0.99)]]
+    assert spans(tracked(looks)) == [(0, 2500, "我要去杂货店买点东西")]
 
 
 def test_a_look_that_misses_the_line_does_not_split_it() -> None:
-    looks: list[list[Seen]] = [[("微信公众号", CORNER)], [("微信公众号", CORNER)], [], [("微信公众号", CORNER)]]
-    assert spans(tracked(looks)) == [(0, 2000, "微信公众号")]
+    name: list[Seen] = [("微信公众号", CORNER)]
+    assert spans(tracked([name, name, [], name])) == [(0, 2000, "微信公众号")]
+    assert spans(tracked([name, name, [], [], name])) == [(0, 2500, "微信公众号")]
 
 
 def test_the_next_caption_at_the_same_place_is_another_line() -> None:
@@ -78,8 +82,8 @@ def test_a_wavering_reading_is_one_line() -> None:
 
 
 def test_numbered_steps_are_different_lines() -> None:
-    looks: list[list[Seen]] = [[("第1步", CAPTION)]] * 4 + [[("第2步", CAPTION)]] * 4
-    assert [track.text for track in tracked(looks)] == ["第1步", "第2步"]
+    looks: list[list[Seen]] = [[("第1步打开软件", CAPTION)], [("第2步打开软件", CAPTION)]]
+    assert spans(tracked(looks)) == [(0, 500, "第1步打开软件"), (500, 1000, "第2步打开软件")]
 
 
 def test_a_clock_is_one_track_and_a_number_that_stands_is_not() -> None:
@@ -120,6 +124,11 @@ def test_a_ticker_that_runs_in_circles_does_not_grow_for_ever() -> None:
     assert sum(len(track.text) for track in tracks) < 4 * len(news)
 
 
+def test_a_ticker_keeps_its_end_when_an_earlier_part_is_seen_again() -> None:
+    assert extend_ticker("气象台今晨发布大风预警", "今晨发布") == "气象台今晨发布大风预警"
+    assert extend_ticker("气象台今晨发布大风预警", "大风预警请市民注意") == "气象台今晨发布大风预警请市民注意"
+
+
 def test_a_watermark_that_ocr_loses_at_times_is_one_row() -> None:
     rng = np.random.default_rng(0)
     looks: list[list[Seen]] = [[("布鲁克影视", CORNER)] if rng.random() < 0.7 else [] for _ in range(400)]
@@ -133,6 +142,13 @@ def test_a_word_that_comes_back_much_later_is_shown_twice() -> None:
     assert spans(text_blocks(tracked(looks), tolerance_ms=500)) == [
         (0, 1500, "回到北京"), (11_500, 13_000, "回到北京"),
     ]
+
+
+def test_a_text_that_ocr_loses_for_long_at_first_is_one_row_too() -> None:
+    name: list[Seen] = [("布鲁克影视", CORNER)]
+    looks = [name, [], [], [], [], *[name] * 30]
+    assert len(tracked(looks)) == 2
+    assert spans(text_blocks(tracked(looks), tolerance_ms=500)) == [(0, 17_500, "布鲁克影视")]
 
 
 def test_lines_of_one_caption_are_joined_from_top_to_bottom_and_left_to_right() -> None:
@@ -152,6 +168,20 @@ def test_a_caption_is_not_joined_with_a_logo_or_with_the_caption_after_it() -> N
     assert {block.text for block in text_blocks(tracked(looks), tolerance_ms=500)} == {
         "晚间新闻", "不允许失败", "每个人都记好",
     }
+
+
+def test_lines_at_one_place_that_come_one_after_the_other_are_not_joined() -> None:
+    below = (0.3, 0.93, 0.7, 0.99)
+    looks: list[list[Seen]] = [[("不允许失败", CAPTION)]] * 4 + [[("不允许失败", CAPTION), ("每个人都记好", below)]] * 4
+    blocks = text_blocks(tracked(looks), tolerance_ms=500)
+    assert spans(blocks) == [(0, 4000, "不允许失败"), (2000, 4000, "每个人都记好")]
+
+
+def test_a_line_that_leaves_earlier_than_its_neighbour_is_not_joined_with_it() -> None:
+    below = (0.3, 0.93, 0.7, 0.99)
+    both: list[Seen] = [("不允许失败", CAPTION), ("每个人都记好", below)]
+    blocks = text_blocks(tracked([both] * 2 + [both[:1]] * 6), tolerance_ms=500)
+    assert spans(blocks) == [(0, 1000, "每个人都记好"), (0, 4000, "不允许失败")]
 
 
 def test_a_line_seen_once_in_two_parts_leaves_no_fragment() -> None:
