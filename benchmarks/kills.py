@@ -65,11 +65,11 @@ def main() -> int:
 def run_rounds(scratch: Path, rounds: int, seed: int) -> int:
     from data_pipeline.miniature.render import render_all
     from data_pipeline.miniature.scenes import SCENES
-    from tests.checkpoints import save_tiny_chinese_clip
+    from tests.checkpoints import build_chinese_clip
 
     chance = random.Random(seed)
     render_all(scratch / "clips", specs=SCENES[:12])
-    model = str(save_tiny_chinese_clip(scratch / "model"))
+    model = str(build_chinese_clip(scratch / "model"))
     promises = {"text": Promises(), "with-model": Promises()}
     failures: list[str] = []
     acknowledged = 0
