@@ -11,7 +11,7 @@ class VideoError(WenshiError):
     """A file that cannot be used as a video. `kind` is a stable word for accounting.
 
     Kinds: missing, empty, not_a_file, not_a_video, no_video_stream, no_frames, corrupt, timeout, memory, crashed,
-    changed, permission.
+    changed, permission, no_audio.
     """
 
     def __init__(self, kind: str, message: str) -> None:

@@ -13,6 +13,7 @@ _UNSPACED = (
     "\u1100-\u11ff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _RUN = re.compile(rf"(?P<unspaced>[{_UNSPACED}]+)|(?P<spaced>[^\W_{_UNSPACED}]+)|(?P<sign>[\U0001f000-\U0001faff\u2600-\u27bf])")
+_PAIR = re.compile(rf"[{_UNSPACED}]{{2}}")
 _LETTERS_OR_DIGITS = re.compile(r"\d+|[^\W\d_]+")
 _SPACE = re.compile(r"\s+")
 
@@ -43,8 +44,13 @@ def ngrams(text: str) -> list[str]:
 
     In reading order, with repetitions: `"狗 iPhone15"` gives `狗 iphone15 iphone 15`.
     """
+    return ngrams_of_folded(fold(text))
+
+
+def ngrams_of_folded(text: str) -> list[str]:
+    """`ngrams` of a text that is folded already."""
     tokens: list[str] = []
-    for run in _RUN.finditer(fold(text)):
+    for run in _RUN.finditer(text):
         word = run.group()
         if run.lastgroup == "unspaced":
             tokens.extend(word)
@@ -55,6 +61,11 @@ def ngrams(text: str) -> list[str]:
             if len(parts) > 1:
                 tokens.extend(parts)
     return tokens
+
+
+def is_pair(token: str) -> bool:
+    """Whether a token of `ngrams` is two neighbouring characters of an unspaced script, and not a word of two letters."""
+    return len(token) == 2 and _PAIR.match(token) is not None
 
 
 @lru_cache(maxsize=1)

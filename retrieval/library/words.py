@@ -17,7 +17,7 @@ from itertools import islice
 from retrieval.library.database import select_in
 from retrieval.library.rows import WordHit
 from retrieval.records import EVIDENCE_KINDS, EvidenceKind
-from retrieval.text import ngrams
+from retrieval.text import is_pair, ngrams
 
 UNIGRAM_WEIGHT = 1.0                # measured: better than equal weights on short Chinese texts
 BIGRAM_WEIGHT = 0.5                 # a bigram repeats what its two characters already said
@@ -35,17 +35,11 @@ def token_version() -> str:
     return f"{_LAYOUT}-{unicodedata.unidata_version}-{zlib.crc32(tokens):08x}"
 
 
-@lru_cache(maxsize=1 << 16)
-def is_bigram(token: str) -> bool:
-    """Whether a token of `ngrams` is a pair of characters of an unspaced script, and not a word of two letters."""
-    return len(token) == 2 and not token.isascii() and ngrams(token)[:1] != [token]
-
-
 def columns(text: str) -> tuple[str, str]:
     """The tokens of a text as the two columns of the index: single characters and words, pairs of characters."""
     tokens = ngrams(text)
-    unigrams = (token for token in tokens if not is_bigram(token))
-    return " ".join(unigrams), " ".join(filter(is_bigram, tokens))
+    unigrams = (token for token in tokens if not is_pair(token))
+    return " ".join(unigrams), " ".join(filter(is_pair, tokens))
 
 
 def match_expression(text: str) -> str | None:
@@ -56,7 +50,7 @@ def match_expression(text: str) -> str | None:
     terms = []
     for token in islice(dict.fromkeys(ngrams(text)), LONGEST_QUERY):
         terms.append(f'"{token}"')
-        if len(token) >= 2 and not is_bigram(token):
+        if len(token) >= 2 and not is_pair(token):
             terms.append(f'"{token}"*')
     return " OR ".join(terms) or None
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from retrieval.library import Library, WordHit
 from retrieval.records import EVIDENCE_KINDS
-from retrieval.search.query import Query, WordScorer
+from retrieval.search.query import Query, Reading, WordScorer
 from retrieval.search.results import Match
 from retrieval.text import ngrams
 
@@ -38,16 +38,21 @@ def text_recall(library: Library, query: Query, *, limit: int) -> dict[str, Reca
     if not any(rows.values()):
         return {}
     scorer = _scorer(library, query, [row.text for found in rows.values() for row in found])
-    matches = {kind: [_match(row, scorer) for row in found] for kind, found in rows.items()}
-    admitted = {kind: [m for m in found if admits(m, query, scorer)] for kind, found in matches.items()}
+    admitted = {
+        kind: [
+            _match(row, reading)
+            for row in found
+            if admits(kind, reading := scorer.read(row.text), query, total=scorer.total)
+        ]
+        for kind, found in rows.items()
+    }
     best = max((match.score for found in admitted.values() for match in found), default=1.0)
     return {
         kind: Recall(
             tuple(ranked([replace(match, worth=(match.score / best) ** 2) for match in admitted[kind]])),
-            frozenset(match.video_id for match in matches[kind]),
+            frozenset(row.video_id for row in rows[kind]),
         )
         for kind in EVIDENCE_KINDS
-        if matches[kind]
     }
 
 
@@ -62,19 +67,7 @@ def _scorer(library: Library, query: Query, texts: Sequence[str]) -> WordScorer:
     return WordScorer(query, rows=count, document_frequency=frequency, average_length=average_length)
 
 
-def admits(match: Match, query: Query, scorer: WordScorer) -> bool:
-    """Whether a row says something about the query rather than sharing incidental characters with it.
-
-    It must hold at least one telling character's worth of information. A line that was said or shown must also hold a
-    word of the query, two characters side by side: unlike a title, it was not written to describe the video.
-    """
-    if scorer.worth(match.held) < min(LEAST_INFORMATION, scorer.total / 2):
-        return False
-    return match.channel not in TRANSCRIBED or not query.words or not query.words.isdisjoint(match.held)
-
-
-def _match(row: WordHit, scorer: WordScorer) -> Match:
-    held = frozenset(scorer.held(row.text))
+def _match(row: WordHit, reading: Reading) -> Match:
     return Match(
         channel=row.kind,
         video_id=row.video_id,
@@ -82,10 +75,22 @@ def _match(row: WordHit, scorer: WordScorer) -> Match:
         end_ms=row.end_ms,
         text=row.text,
         source=row.source,
-        score=scorer.score(row.text),
-        held=held,
-        coverage=scorer.coverage(held),
+        score=reading.score,
+        held=reading.held,
+        coverage=reading.coverage,
     )
+
+
+def admits(kind: str, reading: Reading, query: Query, *, total: float) -> bool:
+    """Whether a row says something about the query rather than sharing incidental characters with it.
+
+    It must hold at least one telling character's worth of information, or half of the query's `total`. A line that was
+    said or shown must also hold a word of the query, such as two characters side by side: unlike a title, it was not
+    written to describe the video.
+    """
+    if reading.information < min(LEAST_INFORMATION, total / 2):
+        return False
+    return kind not in TRANSCRIBED or not query.words or not query.words.isdisjoint(reading.held)
 
 
 def clip_recall(library: Library, vector: NDArray[np.float32], *, limit: int) -> Recall:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from retrieval.search.background import character_probabilities
-from retrieval.text import ngrams, normalise, simplify
+from retrieval.text import fold, is_pair, ngrams, ngrams_of_folded, normalise, simplify
 
 # A title or a line has about this many characters; the background counts as this many rows of that length.
 _BACKGROUND_ROWS = 100
@@ -17,6 +17,10 @@ _BACKGROUND_LENGTH = 15
 _PAIR_SHARE = 0.02
 # A pair of characters repeats what its two characters already say, so it weighs less (measured: benchmarks/clip_queries.py).
 _PAIR_WEIGHT = 0.2
+# A row that holds a phrase of the query as it stands is worth this share of the phrase's information more.
+_PHRASE_SHARE = 0.5
+# A longer word that begins with a word of the query counts as so much of it: "compl" for "compliment".
+_PREFIX_COUNT = 0.5
 _K1, _B = 1.2, 0.75
 
 
@@ -31,7 +35,12 @@ class Query:
     @property
     def words(self) -> frozenset[str]:
         """The tokens that are more than one character of an unspaced script: pairs, and words of other scripts."""
-        return frozenset(token for token in self.tokens if _is_pair(token) or token.isascii() or len(token) > 1)
+        return frozenset(token for token in self.tokens if len(token) > 1 or token.isascii())
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """What stands between spaces, folded, where it is more than one token."""
+        return tuple(part for part in fold(self.text).split() if len(ngrams_of_folded(part)) > 1)
 
     @classmethod
     def parse(cls, text: str) -> Query:
@@ -59,31 +68,45 @@ class WordScorer:
             for token in query.tokens
         }
         self.total = sum(self.information.values())
+        self._prefixes = {token for token in query.tokens if len(token) >= 2 and not is_pair(token)}
+        self._phrases = {
+            phrase: _PHRASE_SHARE * sum(self.information.get(token, 0.0) for token in set(ngrams_of_folded(phrase)))
+            for phrase in query.phrases
+        }
 
-    def held(self, text: str) -> Counter[str]:
-        """How often the text holds each token of the query."""
-        tokens = ngrams(text)
-        return Counter({token: tokens.count(token) for token in self.information.keys() & set(tokens)})
+    def read(self, text: str) -> Reading:
+        """How well the text of a row answers."""
+        folded = fold(text)
+        tokens = ngrams_of_folded(folded)
+        held = self._held(Counter(tokens))
+        norm = _K1 * (1 - _B + _B * len(tokens) / self._average_length)
+        score = sum(self.information[token] * n * (_K1 + 1) / (n + norm) for token, n in held.items())
+        score += sum(bonus for phrase, bonus in self._phrases.items() if phrase in folded)
+        information = sum(self.information[token] for token in held)
+        return Reading(score, frozenset(held), information, information / self.total if self.total else 0.0)
 
-    def score(self, text: str) -> float:
-        norm = _K1 * (1 - _B + _B * len(ngrams(text)) / self._average_length)
-        return sum(self.information[t] * n * (_K1 + 1) / (n + norm) for t, n in self.held(text).items())
-
-    def coverage(self, tokens: Iterable[str]) -> float:
-        """The share (0..1) of the query's information that these of its tokens carry."""
-        return self.worth(tokens) / self.total if self.total else 0.0
-
-    def worth(self, tokens: Iterable[str]) -> float:
-        """The information (nats) of these tokens of the query."""
-        return sum(self.information[token] for token in tokens)
+    def _held(self, counts: Counter[str]) -> dict[str, float]:
+        """How often a row with these tokens holds each token of the query."""
+        held: dict[str, float] = {token: counts[token] for token in self.information if token in counts}
+        for word in self._prefixes - held.keys():
+            longer = sum(n for token, n in counts.items() if token.startswith(word))
+            if longer:
+                held[word] = _PREFIX_COUNT * longer
+        return held
 
 
-def _is_pair(token: str) -> bool:
-    return len(token) == 2 and not token.isascii()
+@dataclass(frozen=True)
+class Reading:
+    """`information` (nats) and `coverage` (0..1, its share of the query's) belong to the tokens in `held`."""
+
+    score: float
+    held: frozenset[str]
+    information: float
+    coverage: float
 
 
 def _pair_weight(token: str) -> float:
-    return _PAIR_WEIGHT if _is_pair(token) else 1.0
+    return _PAIR_WEIGHT if is_pair(token) else 1.0
 
 
 def _inverse_frequency(rows_with_token: float, rows: float) -> float:
@@ -98,6 +121,6 @@ def _background_rows(tokens: Collection[str]) -> dict[str, float]:
         if token.isascii():
             return 0.0
         rarest = min(probabilities[c] for c in token)
-        return rarest * _PAIR_SHARE if _is_pair(token) else rarest
+        return rarest * _PAIR_SHARE if is_pair(token) else rarest
 
     return {t: _BACKGROUND_ROWS * (1 - (1 - probability(t)) ** _BACKGROUND_LENGTH) for t in tokens}

@@ -12,7 +12,7 @@ from data_pipeline.evidence.on_screen import OnScreenText
 from data_pipeline.evidence.subtitles import subtitle_evidence
 from data_pipeline.evidence.titles import content_titles
 from retrieval.encoders import FrameGeometry
-from retrieval.errors import VideoError
+from retrieval.errors import VideoError, WenshiError
 from retrieval.records import Evidence, Video
 from retrieval.video import ClipCutter, CutClip, VideoInfo, VideoReader
 
@@ -123,8 +123,8 @@ def _subtitles(path: Path, info: VideoInfo, duration_ms: int) -> tuple[list[Evid
     """The lines of the embedded text tracks; a track that cannot be read damages the video and no more."""
     try:
         return subtitle_evidence(path, info, duration_ms=duration_ms), None
-    except VideoError as error:
-        return [], f"its subtitles could not be read ({error.kind})"
+    except WenshiError as error:
+        return [], f"its subtitles could not be read ({error})"
 
 
 def _refuse_changed(path: Path, identity: FileIdentity) -> None:

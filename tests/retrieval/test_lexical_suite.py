@@ -11,6 +11,7 @@ import pytest
 
 from retrieval.library import Library
 from retrieval.records import Evidence, EvidenceKind, Location, Video
+from retrieval.search import SearchEngine
 from retrieval.text import fold
 from tests.lexical_rows import INVENTED_NAMES
 from tests.lexical_suite import (
@@ -132,3 +133,21 @@ def test_every_target_is_found(library: Library, label: Label) -> None:
     targets = sum(len(query.targets) for query in queries)
     print(f"{label}: {len(queries)} queries, {targets} targets, {len(missed)} queries with a miss")
     assert not missed
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_search_finds_every_target_and_puts_one_first(library: Library, label: Label) -> None:
+    """Through the whole engine: what it admits, fuses and diversifies must not lose a row that holds the query."""
+    numbers = {_video(index).id: index for index in range(len(lexical_rows()))}
+    engine = SearchEngine(library)
+    lost, late = {}, {}
+    queries = [query for query in lexical_queries() if query.label == label]
+    for query in queries:
+        rows = [numbers[hit.video_id] for hit in engine.search(query.text, count=len(lexical_rows())).hits]
+        if query.targets - set(rows):
+            lost[query.text] = [lexical_rows()[row].text for row in query.targets - set(rows)]
+        elif rows[0] not in query.targets:
+            late[query.text] = lexical_rows()[rows[0]].text
+    print(f"{label}: {len(queries)} queries, {len(lost)} with a lost target, {len(late)} with a wrong answer first")
+    assert not lost
+    assert not late

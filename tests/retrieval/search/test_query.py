@@ -38,10 +38,26 @@ def test_the_library_s_own_frequencies_count():
 
 def test_coverage_is_one_for_the_query_itself_and_small_for_a_shared_particle():
     words = scorer("小狗的草地")
-    assert words.coverage(words.held("一只小狗的草地很绿")) == pytest.approx(1.0)
-    assert words.coverage(words.held("我的手机")) < 0.1
+    assert words.read("一只小狗的草地很绿").coverage == pytest.approx(1.0)
+    assert words.read("我的手机").coverage < 0.1
 
 
 def test_a_row_with_more_of_the_query_scores_higher():
     words = scorer("小狗追球")
-    assert words.score("小狗在草地上追球") > words.score("小狗在草地上睡觉") > words.score("一辆汽车驶过大桥") == 0.0
+    texts = ("小狗在草地上追球", "小狗在草地上睡觉", "一辆汽车驶过大桥")
+    scores = [words.read(text).score for text in texts]
+    assert scores[0] > scores[1] > scores[2] == 0.0
+
+
+def test_a_phrase_as_it_stands_beats_its_parts_apart():
+    words = scorer("5.3")
+    assert words.read("版本 5.3 发布").score > words.read("气温 5 到 3 度左右").score
+    words = scorer("二十分钟")
+    assert words.read("再等二十分钟就可以出锅了").score > words.read("蒸二十五分钟").score
+
+
+def test_the_beginning_of_a_word_is_held_but_counts_less_than_the_word():
+    words = scorer("compl")
+    assert words.read("Compliment Bot").held == {"compl"}
+    assert 0 < words.read("Compliment Bot").score < words.read("Compl Bot").score
+    assert words.read("a compass").held == frozenset()
