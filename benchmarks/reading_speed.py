@@ -33,7 +33,9 @@ def make_clip(path: Path, *, seconds: int = 60, height: int = 720, width: int = 
     texture = np.kron(coarse, np.ones((4, 4), np.uint8))
     noise = random.normal(0, 3, (8, height, width)).astype(np.int16)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options={"g": "250", "sc_threshold": "0", "preset": "veryfast"})
+        stream = container.add_stream(
+            "libx264", rate=25, options={"g": "250", "sc_threshold": "0", "preset": "veryfast"}
+        )
         stream.width, stream.height, stream.pix_fmt, stream.bit_rate = width, height, "yuv420p", 6_000_000
         for number in range(seconds * 25):
             top, left = (2 * number) % 700, (5 * number) % 1500
@@ -106,7 +108,9 @@ def main() -> int:
         if arguments.clip is None:
             make_clip(clip)
         taken = measure(clip, threads=arguments.threads, runs=arguments.runs)
-        print(f"{clip.name}: {clip.stat().st_size / 1e6:.1f} MB, {os.cpu_count()} cores, medians of {arguments.runs} runs")
+        print(
+            f"{clip.name}: {clip.stat().st_size / 1e6:.1f} MB, {os.cpu_count()} cores, medians of {arguments.runs} runs"
+        )
     for name, seconds in taken.items():
         print(f"  {name:18} {seconds:7.3f} s")
     overhead = taken["our_sampling"] / taken["bare_sampling"]

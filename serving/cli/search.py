@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
-from serving.cli.terminal import clock, print_json, say
+from serving.cli.terminal import print_json, say, span
 
 if TYPE_CHECKING:
     from retrieval.search import Hit, Match, SearchResult
@@ -49,13 +49,12 @@ def print_result(result: SearchResult) -> None:
 
 
 def _print_hit(place: int, hit: Hit) -> None:
-    span = f"{clock(hit.start_ms)}–{clock(hit.end_ms)}"
     reasons = ", ".join(f"{match.channel} #{match.rank}" for match in hit.channels)
-    typer.echo(f"{place:2d}. {hit.title}  [{span}]  {reasons}")
+    typer.echo(f"{place:2d}. {hit.title}  [{span(hit.start_ms, hit.end_ms)}]  {reasons}")
     typer.echo(f"    {hit.path}")
     for match in hit.channels:
         if match.text and match.channel != "title":
-            typer.echo(f"    {match.channel} {clock(match.start_ms)}–{clock(match.end_ms)}: {_shorten(match)}")
+            typer.echo(f"    {match.channel} {span(match.start_ms, match.end_ms)}: {_shorten(match)}")
 
 
 def _shorten(match: Match, longest: int = 60) -> str:

@@ -31,6 +31,11 @@ def clock(milliseconds: int) -> str:
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
+def span(start_ms: int, end_ms: int) -> str:
+    """`0:02.4–0:05.1`: a moment is looked up to the tenth of a second."""
+    return "–".join(f"{clock(ms)}.{ms // 100 % 10}" for ms in (start_ms, end_ms))
+
+
 def run(app: Callable[[], Any]) -> None:
     """Run the command line; an error that Wenshi knows becomes one sentence and exit status 1."""
     for stream in (sys.stdout, sys.stderr):
