@@ -57,22 +57,28 @@ class SearchEngine:
 
     def _recall(self, query: Query) -> tuple[dict[str, Recall], NDArray[np.float32] | None, tuple[str, ...]]:
         channels = text_recall(self._library, query, limit=self._settings.recall)
+        vector, notices = self._text_vector(query)
+        if vector is not None:
+            channels[VISUAL] = clip_recall(self._library, vector, limit=self._settings.recall)
+        return channels, vector, notices
+
+    def _text_vector(self, query: Query) -> tuple[NDArray[np.float32] | None, tuple[str, ...]]:
+        """The query in the space of the library's clips, [D]; None where there is none, and what to tell about it."""
         generation = self._library.generation()
         if self._encoder is None or generation is None:
-            return channels, None, ()
-        if self._encoder.generation != generation:
-            return (
-                channels,
-                None,
-                (
-                    f"The visual channel is off: the library's vectors come from {generation.encoder} "
-                    f"({generation.revision}), the model given is {self._encoder.generation.encoder} "
-                    f"({self._encoder.generation.revision}).",
-                ),
+            return None, ()
+        own = self._encoder.generation
+        if own != generation:
+            return None, (
+                f"The visual channel is off: the library's vectors come from {generation.encoder} "
+                f"({generation.revision}), the model given is {own.encoder} ({own.revision}).",
             )
-        vector = self._encoder.encode_texts([query.encoder_text]).pooled[0]
-        channels[VISUAL] = clip_recall(self._library, vector, limit=self._settings.recall)
-        return channels, vector, ()
+        try:
+            read = self._encoder.encode_texts([query.encoder_text])
+        except InputError as error:
+            return None, (f"The visual channel is off for this query: {error}",)
+        unread = f"The model could not read {read.unread[0]} tokens at the end of the query."
+        return read.pooled[0], (unread,) if read.unread[0] else ()
 
     def _diversify(self, fused: Sequence[FusedVideo], count: int) -> list[FusedVideo]:
         candidates = fused[: max(4 * count, 20)]
