@@ -9,7 +9,8 @@ from typing import Protocol
 from data_pipeline.evidence.cues import Cue, merge_cues
 from retrieval.errors import WenshiError
 from retrieval.records import Evidence
-from retrieval.video import find_sidecars, read_sidecar, read_subtitle_stream, sidecar_language
+from retrieval.video import read_sidecar, read_subtitle_stream, sidecar_language
+from retrieval.video.sidecars import SidecarFolders
 
 
 class SubtitleTrack(Protocol):
@@ -49,11 +50,16 @@ def subtitle_evidence(path: Path | str, info: SubtitledVideo, *, duration_ms: in
     ]
 
 
-def sidecar_evidence(path: Path | str, *, duration_ms: int) -> tuple[list[Evidence], list[str]]:
-    """The text of every subtitle file beside the video, and one sentence for each that could not be read."""
+def sidecar_evidence(
+    path: Path | str, *, duration_ms: int, folders: SidecarFolders | None = None
+) -> tuple[list[Evidence], list[str]]:
+    """The text of every subtitle file beside the video, and one sentence for each that could not be read.
+
+    folders: give the same one for all videos of a run, and each folder is listed once.
+    """
     found: list[Evidence] = []
     notices: list[str] = []
-    for sidecar in find_sidecars(Path(path)):
+    for sidecar in (folders or SidecarFolders()).find(path):
         try:
             cues = read_sidecar(sidecar)
         except WenshiError as error:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import unicodedata
+from collections import defaultdict
 from pathlib import Path
 
 import pysubs2
@@ -30,28 +33,59 @@ _LRC_OFFSET = re.compile(r"^\s*\[offset:\s*([+-]?\d+)\s*\]", re.IGNORECASE | re.
 _LRC_LONGEST_MS = 10_000
 
 
-def find_sidecars(video_path: str | Path) -> list[Path]:
-    """Subtitle files of a video, sorted: its own name with .srt .vtt .ass .ssa or .lrc, or with a word before that.
+class SidecarFolders:
+    """Finds the subtitle files beside videos and lists each folder once, however many of its videos are asked for.
 
-    `a.zh.srt` belongs to `a.mp4` unless there is also an `a.zh.mp4`. A folder that cannot be listed has none.
+    Keeps what it saw for as long as it lives: make a new one for each run.
     """
-    video = Path(video_path).absolute()
+
+    def __init__(self) -> None:
+        self._found: dict[Path, dict[str, list[Path]]] = {}
+
+    def find(self, video_path: str | Path) -> list[Path]:
+        """Subtitle files of a video, sorted: its own name with .srt .vtt .ass .ssa or .lrc, or a word before that.
+
+        `a.zh.srt` belongs to `a.mp4` unless there is also an `a.zh.mp4`. Upper and lower case are the same. A folder
+        that cannot be listed has none.
+        """
+        video = Path(video_path).absolute()
+        if video.parent not in self._found:
+            self._found[video.parent] = _sidecars_by_stem(video.parent)
+        return list(self._found[video.parent].get(_folded(video.stem), ()))
+
+
+def find_sidecars(video_path: str | Path) -> list[Path]:
+    """Subtitle files of one video, as `SidecarFolders.find` gives them; for many videos make one SidecarFolders."""
+    return SidecarFolders().find(video_path)
+
+
+def _sidecars_by_stem(folder: Path) -> dict[str, list[Path]]:
+    """The sidecars of a folder, sorted, under the folded stem of each video they may belong to."""
     try:
-        beside = [path for path in video.parent.iterdir() if path.is_file()]
+        with os.scandir(folder) as entries:
+            files = [Path(entry.path) for entry in entries if _is_file(entry)]
     except OSError:
-        return []
-    stems = {path.stem for path in beside if path.suffix.lower() not in _SUFFIXES and path.name != video.name}
-    return sorted(path for path in beside if path.suffix.lower() in _SUFFIXES and _belongs(path, video.stem, stems))
+        return {}
+    stems = {_folded(file.stem) for file in files if file.suffix.lower() not in _SUFFIXES}
+    found: dict[str, list[Path]] = defaultdict(list)
+    for sidecar in sorted(file for file in files if file.suffix.lower() in _SUFFIXES):
+        stem = _folded(sidecar.stem)
+        found[stem].append(sidecar)
+        while stem not in stems and "." in stem:
+            stem = stem.rpartition(".")[0]
+            found[stem].append(sidecar)
+    return dict(found)
 
 
-def _belongs(sidecar: Path, stem: str, other_stems: set[str]) -> bool:
-    if sidecar.stem == stem:
-        return True
-    return sidecar.stem.startswith(f"{stem}.") and not any(
-        sidecar.stem == other or sidecar.stem.startswith(f"{other}.")
-        for other in other_stems
-        if len(other) > len(stem)
-    )
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:             # a link to nowhere
+        return False
+
+
+def _folded(stem: str) -> str:
+    return unicodedata.normalize("NFC", stem).casefold()
 
 
 def sidecar_language(path: str | Path) -> str | None:

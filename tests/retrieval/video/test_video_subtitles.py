@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from retrieval.video import (
     read_subtitle_stream,
     sidecar_language,
 )
+from retrieval.video.sidecars import SidecarFolders
 
 ASS_HEADER = (
     b"[Script Info]\r\nScriptType: v4.00+\r\n\r\n[V4+ Styles]\r\nFormat: Name, Fontname, Fontsize, PrimaryColour, "
@@ -163,6 +165,19 @@ def test_sidecars_are_those_of_the_same_name(tmp_path: Path) -> None:
     assert {path.name for path in find_sidecars(tmp_path / "a.mp4")} == set(mine)
     assert {path.name for path in find_sidecars(tmp_path / "a.part2.mp4")} == {"a.part2.srt", "a.part2.zh.srt"}
     assert find_sidecars(tmp_path / "gone" / "a.mp4") == []
+
+
+def test_a_folder_is_listed_once_for_all_its_videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.mp4", "A.zh.srt", "b.mp4", "b.srt"):
+        (tmp_path / name).touch()
+    listings = []
+    list_folder = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: listings.append(folder) or list_folder(folder))
+    folders = SidecarFolders()
+    assert [folders.find(tmp_path / name) for name in ("a.mp4", "b.mp4", "c.mp4")] == [
+        [tmp_path / "A.zh.srt"], [tmp_path / "b.srt"], []
+    ]
+    assert listings == [tmp_path]
 
 
 @pytest.mark.parametrize(
