@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as package_version
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,6 +39,11 @@ class OcrEngine(Protocol):
     def version(self) -> str: ...
 
     def read(self, picture: NDArray[np.uint8]) -> list[OcrLine]: ...
+
+
+def ocr_is_installed() -> bool:
+    """Whether `RapidOcr` can be expected to load, without the seconds of importing it."""
+    return find_spec("rapidocr") is not None
 
 
 class RapidOcr:

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from retrieval.encoders.loading import DEFAULT_MODEL, load_encoder, read_generation
+    from retrieval.encoders.loading import DEFAULT_MODEL, fetch_model, load_encoder, read_generation
     from retrieval.encoders.pooling import pool_frames
     from retrieval.encoders.protocols import ClipEncoder, FrameEncoder, FrameGeometry, TextEncoder, TextVectors
     from retrieval.encoders.transformers_encoder import TransformersEncoder
@@ -19,6 +19,7 @@ __all__ = [
     "TextEncoder",
     "TextVectors",
     "TransformersEncoder",
+    "fetch_model",
     "load_encoder",
     "pool_frames",
     "read_generation",
@@ -27,6 +28,7 @@ __all__ = [
 # Torch alone takes seconds to import; whoever only needs a type or a name must not wait for it.
 _HOME = {
     "DEFAULT_MODEL": "loading",
+    "fetch_model": "loading",
     "load_encoder": "loading",
     "read_generation": "loading",
     "pool_frames": "pooling",

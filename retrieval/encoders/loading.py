@@ -32,6 +32,11 @@ def load_encoder(name: str, *, device: str = "auto", batch_size: int = 32) -> Tr
     return TransformersEncoder(checkpoint, generation=generation, device=device, batch_size=batch_size)
 
 
+def fetch_model(name: str) -> None:
+    """See that every file of a model is on this machine, downloading what is missing. Raises ModelError as load_encoder."""
+    require_files(find_checkpoint(name))
+
+
 def read_generation(name: str) -> Generation:
     """What `load_encoder(name)` puts beside its vectors, from the small files and samples of the weights.
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from retrieval.encoders import FrameGeometry
+from data_pipeline.evidence.ocr import ocr_is_installed
+from retrieval.encoders import FrameGeometry, fetch_model
 from retrieval.errors import ModelError, WenshiError
 from retrieval.records import Generation
 from serving.ingest.encoder_process import run_encoder
@@ -38,11 +39,13 @@ _ENCODE_SECONDS = 300.0  # for one clip
 
 @dataclass(frozen=True, kw_only=True)
 class PoolSettings:
-    """stall_seconds: how long a file may give no sign of progress; total_seconds: the most that one file may take."""
+    """`model` with its `generation`, or neither for text only. stall_seconds: how long a file may give no sign of
+    progress; total_seconds: the most that one file may take."""
 
     readers: int = 1
     threads: int = 1
     model: str | None = None
+    generation: Generation | None = None
     device: str = "auto"
     on_screen_text: bool = True
     stall_seconds: float = 60.0
@@ -80,13 +83,13 @@ class _Reader:
 
 
 class ReaderPool:
-    """Context manager. Raises ModelError at start when the model cannot be loaded."""
+    """Context manager. Its processes start with the first file to read: a run that finds nothing to do starts none."""
 
     def __init__(self, settings: PoolSettings) -> None:
         self.settings = settings
         self.notices: list[str] = []
-        self.generation: Generation | None = None
-        self.reads_on_screen_text = False
+        self.generation = settings.generation
+        self.reads_on_screen_text = settings.on_screen_text and ocr_is_installed()
         self._geometry: FrameGeometry | None = None
         self._encoder: Child | None = None
         self._readers: list[_Reader] = []
@@ -96,14 +99,6 @@ class ReaderPool:
         self._checked = 0.0
 
     def __enter__(self) -> ReaderPool:
-        try:
-            if self.settings.model is not None:
-                self._start_encoder()
-            self._readers = [self._start_reader() for _ in range(self.settings.readers)]
-            self._wait_until_ready(self._readers[0])
-        except BaseException:
-            self.close()
-            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -120,10 +115,20 @@ class ReaderPool:
     # ---- what the caller asks for
 
     @property
+    def started(self) -> bool:
+        return bool(self._readers)
+
+    @property
     def has_idle_reader(self) -> bool:
-        return any(reader.job is None for reader in self._readers)
+        return not self.started or any(reader.job is None for reader in self._readers)
 
     def read(self, job: int, path: Path) -> None:
+        """Have an idle reader read a file; what comes of it is told by `receive`.
+
+        Raises ModelError when this is the first file and the model cannot be loaded.
+        """
+        if not self.started:
+            self._start()
         reader = next(reader for reader in self._readers if reader.job is None)
         reader.job, reader.path, reader.started = job, str(path), time.monotonic()
         reader.child.send(ReadFile(job, path))
@@ -173,6 +178,13 @@ class ReaderPool:
                     yield from self._from_reader(reader, child.receive())
 
     # ---- readers
+
+    def _start(self) -> None:
+        if self.settings.model is not None:
+            fetch_model(self.settings.model)  # here, where a download may take as long as it takes
+            self._start_encoder()
+        self._readers = [self._start_reader() for _ in range(self.settings.readers)]
+        self._wait_until_ready(self._readers[0])
 
     def _start_reader(self) -> _Reader:
         slots = None
@@ -272,7 +284,9 @@ class ReaderPool:
                 raise ModelError(
                     f"The model {self.settings.model} could not be loaded: its process {_reason(message)}."
                 )
-            self.generation, self._geometry = message.generation, message.geometry
+            if message.generation != self.generation:
+                raise ModelError(f"The model {self.settings.model} changed while it was loaded: run the command again.")
+            self._geometry = message.geometry
             self._encoder.deadline = None
             return
 

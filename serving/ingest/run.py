@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -12,11 +12,14 @@ from data_pipeline.manifest import ManifestRow, read_manifest
 from retrieval.encoders import DEFAULT_MODEL, read_generation
 from retrieval.errors import InputError, ModelError
 from retrieval.library import Library
+from retrieval.records import Generation
 from serving.ingest.adder import Adder
 from serving.ingest.files import find_videos
 from serving.ingest.pool import PoolSettings, ReaderPool
 from serving.ingest.report import AddReport, FileOutcome
 from serving.models import MODEL_SETTING, NO_MODEL
+
+_VISUAL_OFF = "The visual channel is off, text channels only:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +66,30 @@ def add_videos(
     with Library.open(library_path, write=True, create=True) as library:
         model = _settle_model(library, options.model, notices.append)
         progress.begin(len(found.videos))
-        with ReaderPool(_pool_settings(options, model, len(found.videos))) as pool:
-            if model is not None:
-                library.set_setting(MODEL_SETTING, model)
-            adder = Adder(library, pool, manifest=rows, on_progress=progress.position, on_outcome=progress.finished)
-            report = adder.add(found.videos)
+        try:
+            report = _add(library, found.videos, rows, options, model, progress)
+        except ModelError as error:  # its small files were there, but it cannot be loaded
+            if options.model is not None:
+                raise
+            notices.append(f"{_VISUAL_OFF} {error}")
+            report = _add(library, found.videos, rows, options, None, progress)
     report.notices[:0] = notices
+    return report
+
+
+def _add(
+    library: Library,
+    files: Sequence[Path],
+    rows: Mapping[Path, ManifestRow],
+    options: AddOptions,
+    model: _Model | None,
+    progress: ProgressDisplay,
+) -> AddReport:
+    with ReaderPool(_pool_settings(options, model, len(files))) as pool:
+        adder = Adder(library, pool, manifest=rows, on_progress=progress.position, on_outcome=progress.finished)
+        report = adder.add(files)
+        if model is not None and pool.started:
+            library.set_setting(MODEL_SETTING, model.name)
     return report
 
 
@@ -79,16 +100,24 @@ def _manifest_rows(manifest: Path | None, files: Sequence[Path]) -> tuple[dict[P
     return dict(match.by_path), [reason for _, reason in match.unmatched]
 
 
-def _settle_model(library: Library, asked: str | None, notice: Callable[[str], None]) -> str | None:
-    """The model to load: what was asked for, the library's own, or the default when it can be had; None = text only.
+@dataclass(frozen=True)
+class _Model:
+    """`name`: where it is loaded from, a folder (absolute) or a hub name."""
+
+    name: str
+    generation: Generation
+
+
+def _settle_model(library: Library, asked: str | None, notice: Callable[[str], None]) -> _Model | None:
+    """What was asked for, the library's own model, or the default when it can be had; None = text only.
 
     Raises ModelError when a model was asked for by name and is not there, or did not make the library's vectors.
     """
     if asked == NO_MODEL:
         return None
     name = asked or library.setting(MODEL_SETTING) or os.environ.get("WENSHI_MODEL") or DEFAULT_MODEL
-    if asked is not None and Path(asked).is_dir():
-        name = str(Path(asked).absolute())  # found again from any folder
+    if Path(name).is_dir():
+        name = str(Path(name).absolute())  # found again from any folder
     try:
         generation = read_generation(name)
         active = library.generation()
@@ -100,19 +129,20 @@ def _settle_model(library: Library, asked: str | None, notice: Callable[[str], N
     except ModelError as error:
         if asked is not None:
             raise
-        notice(f"The visual channel is off, text channels only: {error}")
+        notice(f"{_VISUAL_OFF} {error}")
         return None
-    return name
+    return _Model(name, generation)
 
 
-def _pool_settings(options: AddOptions, model: str | None, files: int) -> PoolSettings:
+def _pool_settings(options: AddOptions, model: _Model | None, files: int) -> PoolSettings:
     cores = os.cpu_count() or 1
     readers = min(options.readers or cores, files)
-    base = PoolSettings(
+    return PoolSettings(
         readers=readers,
         threads=max(cores // readers, 1),
+        model=model.name if model else None,
+        generation=model.generation if model else None,
         on_screen_text=options.on_screen_text,
         stall_seconds=options.stall_seconds,
         memory_bytes=options.memory_bytes,
     )
-    return replace(base, model=model)

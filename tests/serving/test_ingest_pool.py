@@ -81,10 +81,10 @@ def test_unreadable_files_are_typed_and_the_same_reader_goes_on(clip, tmp_path):
     text.write_text("no video " * 100)
     cut.write_bytes(clip.read_bytes()[:200])
     with ReaderPool(settings()) as pool:
-        before = reader_process(pool)
         kinds = []
         for job, path in enumerate((empty, text, cut, tmp_path / "missing.mp4"), start=1):
             pool.read(job, path)
+            before = reader_process(pool)
             message = outcome(pool, job)
             assert isinstance(message, Failed)
             assert str(path) in message.message
@@ -97,8 +97,15 @@ def test_unreadable_files_are_typed_and_the_same_reader_goes_on(clip, tmp_path):
         assert reader_process(pool) == before
 
 
-def test_children_leave_when_the_pool_closes():
+def test_no_process_starts_before_there_is_a_file_to_read():
     with ReaderPool(settings(readers=2)) as pool:
+        assert pool.has_idle_reader
+        assert not pool.started
+
+
+def test_children_leave_when_the_pool_closes(clip):
+    with ReaderPool(settings(readers=2)) as pool:
+        pool.read(1, clip)
         pids = [reader.child._process.pid for reader in pool._readers]
     for pid in pids:
         with pytest.raises(ProcessLookupError):

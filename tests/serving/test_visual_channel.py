@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.encoders import load_encoder, pool_frames
+from retrieval.encoders import load_encoder, pool_frames, read_generation
 from retrieval.library import Library
 from retrieval.search import SearchEngine, SearchSettings
 from retrieval.video import VideoReader, at_times
@@ -56,12 +56,14 @@ def test_every_clip_has_the_vectors_of_its_own_frames(library, clips, tiny_chine
                 assert times == clip.frame_times_ms
                 with VideoReader(location.path) as reader:
                     geometry = encoder.geometry
-                    pictures = np.stack([
-                        frame.rgb(height=geometry.height, width=geometry.width, fit=geometry.fit)
-                        for frame in at_times(reader, times)
-                    ])
+                    pictures = np.stack(
+                        [
+                            frame.rgb(height=geometry.height, width=geometry.width, fit=geometry.fit)
+                            for frame in at_times(reader, times)
+                        ]
+                    )
                 again = encoder.encode_frames(pictures)
-                np.testing.assert_allclose(frame_vectors, again, atol=2e-3)          # kept as fp16
+                np.testing.assert_allclose(frame_vectors, again, atol=2e-3)  # kept as fp16
                 np.testing.assert_allclose(vector, pool_frames(again), atol=2e-3)
 
 
@@ -104,7 +106,17 @@ def test_without_its_model_a_library_still_answers_and_says_why_once(library, cl
 
 def test_another_model_is_refused_before_anything_is_written(library, clips, tiny_model, tmp_path):
     other = tiny_model("clip")
-    command = [sys.executable, "-m", "serving.cli.main", "add", str(clips[0]), "-l", str(library), "--model", str(other)]
+    command = [
+        sys.executable,
+        "-m",
+        "serving.cli.main",
+        "add",
+        str(clips[0]),
+        "-l",
+        str(library),
+        "--model",
+        str(other),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert done.stderr.strip().count("\n") == 0
@@ -146,9 +158,11 @@ def test_an_encoder_that_dies_once_costs_nothing(clips, tiny_chinese_clip, tmp_p
         assert opened.check() == []
 
 
-def test_shared_memory_is_given_back(tmp_path, tiny_chinese_clip):
+def test_shared_memory_is_given_back(clips, tmp_path, tiny_chinese_clip):
+    model = str(tiny_chinese_clip)
     before = _shared_blocks()
-    with ReaderPool(PoolSettings(model=str(tiny_chinese_clip), on_screen_text=False)):
+    with ReaderPool(PoolSettings(model=model, generation=read_generation(model), on_screen_text=False)) as pool:
+        pool.read(1, clips[0])
         assert _shared_blocks() - before
     assert not _shared_blocks() - before
 
