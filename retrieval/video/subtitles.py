@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -22,20 +23,36 @@ from retrieval.video.timeline import milliseconds, origin_seconds
 
 _LONGEST_UNTIMED_MS = 10_000    # a line without an end lasts until the next one, and no longer than this
 _FIELDS_BEFORE_TEXT = 8         # of an ASS event as decoders give it: ReadOrder ... Effect
+_MOST_LINES = 200_000           # of one track: some sixty times those of a long film
+_PACKETS_A_PROGRESS = 64
 
-__all__ = ["SubtitleLine", "read_subtitle_stream"]
+_log = logging.getLogger(__name__)
+
+__all__ = ["SubtitleLine", "read_subtitle_stream", "read_subtitle_streams"]
 
 
 def read_subtitle_stream(path: FileName, stream_index: int) -> list[SubtitleLine]:
-    """The lines of a text subtitle track, by start time, without styling and empty lines.
+    """The lines of one text subtitle track, as `read_subtitle_streams` gives them."""
+    return read_subtitle_streams(path, [stream_index])[stream_index]
 
-    stream_index: `SubtitleStream.index`. Raises InputError when that stream is no text subtitle track, and VideoError
-    as `probe` does for the file.
+
+def read_subtitle_streams(
+    path: FileName, indices: Iterable[int], *, progress: Callable[[], None] | None = None
+) -> dict[int, list[SubtitleLine]]:
+    """The lines of text subtitle tracks, read in one pass: by track, by start time, without styling and empty lines.
+
+    indices: `SubtitleStream.index` of each. progress is called now and then while the file is read. Of one track at
+    most 200,000 lines are kept; more are left out with a warning in the log. Raises InputError when a stream is no
+    text subtitle track, and VideoError as `probe` does for the file.
     """
     with open_media(path) as container:
-        stream = _text_stream(container, stream_index, path)
-        lines = list(_lines(container, stream, origin_seconds(container, best_video_stream(container))))
-    return _with_ends(sorted(lines, key=lambda line: line.start_ms))
+        tracks = {index: _text_stream(container, index, path) for index in indices}
+        if not tracks:
+            return {}
+        lines: dict[int, list[SubtitleLine]] = {index: [] for index in tracks}
+        for index, line in _lines(container, tuple(tracks.values()), progress or (lambda: None)):
+            lines[index].append(line)
+    return {index: _with_ends(_bounded(found, f"Subtitle track {index} of {path}")) for index, found in lines.items()}
 
 
 def _text_stream(container: InputContainer, index: int, path: FileName) -> ContainerSubtitles:
@@ -48,15 +65,32 @@ def _text_stream(container: InputContainer, index: int, path: FileName) -> Conta
     return stream
 
 
-def _lines(container: InputContainer, stream: ContainerSubtitles, origin: Fraction) -> Iterator[SubtitleLine]:
-    for packet in read_packets(container, (stream,), Tally()):
-        text = _text(packet)
-        if not text or packet.pts is None or packet.time_base is None:
-            continue
-        start = packet.pts * packet.time_base - origin
-        end = start + (packet.duration or 0) * packet.time_base
-        if end >= 0:
-            yield SubtitleLine(max(milliseconds(start), 0), max(milliseconds(end), 0), text)
+def _lines(
+    container: InputContainer, tracks: tuple[ContainerSubtitles, ...], progress: Callable[[], None]
+) -> Iterator[tuple[int, SubtitleLine]]:
+    """(track, line), all tracks in one pass; the pictures are read along, for progress where nobody speaks."""
+    video = best_video_stream(container)
+    origin = origin_seconds(container, video)
+    wanted = {track.index for track in tracks}
+    streams = tracks if video is None else (*tracks, video)
+    for number, packet in enumerate(read_packets(container, streams, Tally())):
+        if number % _PACKETS_A_PROGRESS == 0:
+            progress()
+        line = _line(packet, origin) if packet.stream.index in wanted else None
+        if line is not None:
+            yield packet.stream.index, line
+
+
+def _line(packet: Packet[Stream], origin: Fraction) -> SubtitleLine | None:
+    """A line, its end that of its start where the file gives none; None without text and before time 0."""
+    text = _text(packet)
+    if not text or packet.pts is None or packet.time_base is None:
+        return None
+    start, length = packet.pts * packet.time_base - origin, (packet.duration or 0) * packet.time_base
+    if start < 0 and start + length <= 0:
+        return None
+    start_ms = max(milliseconds(start), 0)
+    return SubtitleLine(start_ms, max(milliseconds(start + length), start_ms + 1) if length > 0 else start_ms, text)
 
 
 def _text(packet: Packet[Stream]) -> str:
@@ -69,12 +103,21 @@ def _text(packet: Packet[Stream]) -> str:
     return plain_text(" ".join(texts))
 
 
+def _bounded(lines: list[SubtitleLine], name: str) -> list[SubtitleLine]:
+    """By start time, and no more than a track can sensibly have."""
+    if len(lines) > _MOST_LINES:
+        _log.warning("%s has %d lines: only the first %d are kept.", name, len(lines), _MOST_LINES)
+    return sorted(lines, key=lambda line: line.start_ms)[:_MOST_LINES]
+
+
 def _with_ends(lines: list[SubtitleLine]) -> list[SubtitleLine]:
-    ended = []
-    for position, line in enumerate(lines):
+    """Lines by start time, each with an end: where it has none, the next later start."""
+    ended, start_ms, next_ms = [], None, None
+    for line in reversed(lines):
+        if line.start_ms != start_ms:
+            start_ms, next_ms = line.start_ms, start_ms
         if line.end_ms <= line.start_ms:
             latest = line.start_ms + _LONGEST_UNTIMED_MS
-            starts = (later.start_ms for later in lines[position + 1 :] if later.start_ms > line.start_ms)
-            line = replace(line, end_ms=min(next(starts, latest), latest))
+            line = replace(line, end_ms=latest if next_ms is None else min(next_ms, latest))
         ended.append(line)
-    return ended
+    return ended[::-1]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,7 +19,9 @@ from retrieval.video import (
     probe,
     read_sidecar,
     read_subtitle_stream,
+    read_subtitle_streams,
     sidecar_language,
+    subtitles,
 )
 from retrieval.video.sidecars import SidecarFolders
 
@@ -37,27 +41,35 @@ SRT = (
 SRT_LINES = [SubtitleLine(500, 1500, "一只狗在草地上 追球"), SubtitleLine(62_003, 63_000, "Tom & Jerry")]
 
 
-def write_track(path: Path, codec: str) -> Path:
-    """A video with one subtitle track, its packets written as that codec stores them."""
+def write_track(
+    path: Path, codec: str, *, lines: Sequence[tuple[int, int, str]] = LINES, tracks: int = 1
+) -> Path:
+    """A video with subtitle tracks, all alike, their packets written as that codec stores them."""
     recipe = Recipe(times=range(0, 2000, 40))
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=25)
         video.height, video.width, video.pix_fmt = 96, 160, "yuv420p"
         video.codec_context.time_base = recipe.unit
-        track = container.add_stream(codec)
-        track.codec_context.subtitle_header = ASS_HEADER
-        track.metadata["language"] = "chi"
-        track.metadata["title"] = "简体中文"
+        written = [subtitle_track(container, codec) for _ in range(tracks)]
         packets = video_packets(video, recipe)
-        for number, (start, end, text) in enumerate(LINES):
-            packet = av.Packet(stored(codec, number, text))
-            packet.stream, packet.time_base = track, Fraction(1, 1000)
-            packet.pts = packet.dts = start
-            packet.duration = end - start
-            packets.append(packet)
+        for number, (start, end, text) in enumerate(lines):
+            for track in written:
+                packet = av.Packet(stored(codec, number, text))
+                packet.stream, packet.time_base = track, Fraction(1, 1000)
+                packet.pts = packet.dts = start
+                packet.duration = end - start
+                packets.append(packet)
         for packet in sorted(packets, key=lambda each: each.dts * each.time_base):
             container.mux(packet)
     return path
+
+
+def subtitle_track(container: av.container.OutputContainer, codec: str) -> av.stream.Stream:
+    track = container.add_stream(codec)
+    track.codec_context.subtitle_header = ASS_HEADER
+    track.metadata["language"] = "chi"
+    track.metadata["title"] = "简体中文"
+    return track
 
 
 def stored(codec: str, number: int, text: str) -> bytes:
@@ -75,6 +87,52 @@ def test_a_text_track_gives_its_lines(tmp_path: Path, suffix: str, codec: str) -
     assert (stream.codec, stream.is_text, stream.index) == (codec, True, 1)
     assert stream.language == "chi"
     assert read_subtitle_stream(path, 1) == [SubtitleLine(*line) for line in LINES]
+
+
+def test_several_tracks_are_read_in_one_pass_that_tells_its_progress(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_track(tmp_path / "film.mkv", "subrip", tracks=3)
+    opened, told = [], []
+    open_media = subtitles.open_media
+    monkeypatch.setattr(subtitles, "open_media", lambda path: opened.append(path) or open_media(path))
+    monkeypatch.setattr(subtitles, "_PACKETS_A_PROGRESS", 10)
+    found = read_subtitle_streams(path, [3, 1], progress=lambda: told.append(1))
+    assert found == {index: [SubtitleLine(*line) for line in LINES] for index in (3, 1)}
+    assert opened == [path]
+    assert len(told) >= 5               # 50 pictures, although few packets are subtitles
+    assert read_subtitle_streams(path, []) == {}
+
+
+def test_lines_without_an_end_last_until_the_next_start(tmp_path: Path) -> None:
+    lines = [(0, 0, "a"), (0, 0, "b"), (300, 300, "c"), (400, 600, "d"), (1900, 1900, "e")]
+    path = write_track(tmp_path / "film.mkv", "subrip", lines=lines)
+    ends = [(line.text, line.start_ms, line.end_ms) for line in read_subtitle_stream(path, 1)]
+    assert ends == [("a", 0, 300), ("b", 0, 300), ("c", 300, 400), ("d", 400, 600), ("e", 1900, 11_900)]
+
+
+def test_a_line_that_ends_at_the_beginning_is_not_shown() -> None:
+    def placed(pts: int, duration: int) -> SubtitleLine | None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(subtitles, "_text", lambda packet: "text")
+            packet = av.Packet(b"text")
+            packet.time_base, packet.pts, packet.duration = Fraction(1, 1000), pts, duration
+            return subtitles._line(packet, Fraction(5))
+
+    assert placed(3000, 2000) is None           # -2 s to exactly 0
+    assert placed(3000, 0) is None
+    assert placed(4000, 2000) == SubtitleLine(0, 1000, "text")
+    assert placed(5000, 0) == SubtitleLine(0, 0, "text")        # untimed: its end is found later
+
+
+def test_a_flood_of_untimed_lines_is_bounded_and_takes_no_time(caplog: pytest.LogCaptureFixture) -> None:
+    flood = [SubtitleLine(7, 7, "text")] * 250_000
+    began = time.process_time()
+    lines = subtitles._with_ends(subtitles._bounded(flood, "Subtitle track 1"))
+    assert time.process_time() - began < 5
+    assert len(lines) == 200_000
+    assert "only the first 200000" in caplog.text
+    assert lines[0].end_ms == 10_007
 
 
 def test_a_stream_that_is_no_text_track_is_refused(tmp_path: Path) -> None:
