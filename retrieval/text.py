@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import zlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -66,6 +67,14 @@ def ngrams_of_folded(text: str) -> list[str]:
 def is_pair(token: str) -> bool:
     """Whether a token of `ngrams` is two neighbouring characters of an unspaced script, and not a word of two letters."""
     return len(token) == 2 and _PAIR.match(token) is not None
+
+
+@lru_cache(maxsize=1)
+def folding_version() -> str:
+    """Eight hexadecimal digits that change with all that `ngrams` looks up: characters, patterns and Unicode's tables."""
+    patterns = [pattern.pattern for pattern in (_RUN, _PAIR, _LETTERS_OR_DIGITS, _SPACE)]
+    parts = (unicodedata.unidata_version, patterns, sorted(_simplified().items()))
+    return f"{zlib.crc32(repr(parts).encode('ascii', 'backslashreplace')):08x}"
 
 
 @lru_cache(maxsize=1)

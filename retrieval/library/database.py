@@ -6,7 +6,6 @@ Reading is safe from any number of threads: every call borrows a connection of i
 from __future__ import annotations
 
 import errno
-import os
 import queue
 import sqlite3
 import threading
@@ -16,11 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.errors import LibraryError
+from retrieval.library.connections import BUSY_SECONDS, Reader, connect_reader, connect_writer
 from retrieval.library.schema import bump_revision
 
-DATABASE_NAME = "library.sqlite"
-BUSY_SECONDS = 30.0
-_WAL_LIMIT_BYTES = 64 * 2**20       # a long transaction may grow the log; it is cut back to this afterwards
 _CHUNK = 500                        # parameters a statement: SQLite allowed 999 for a long time
 
 
@@ -29,7 +26,7 @@ class Database:
 
     def __init__(self, directory: Path, *, write: bool) -> None:
         self.directory = directory
-        self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
+        self._idle: queue.LifoQueue[Reader] = queue.LifoQueue()
         self._turn = threading.RLock()
         self._closed = False
         with database_errors(directory):
@@ -41,12 +38,13 @@ class Database:
         if self._closed:
             raise _closed_error(self.directory)
         with database_errors(self.directory):
-            db = self._borrow()
+            reader = self._borrow()
             try:
-                db.execute("BEGIN")
-                yield db
+                with reader.undisturbed():
+                    reader.db.execute("BEGIN")
+                    yield reader.db
             finally:
-                self._give_back(db)
+                self._give_back(reader)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -54,12 +52,10 @@ class Database:
 
         The revision counts up with it. A block that finds nothing to change can raise `Unchanged`.
         """
-        if self._writer is None:
-            raise LibraryError(
-                f"the library {self.directory} is closed or open for reading only: open it with write=True to change it"
-            )
         with self._turn, database_errors(self.directory), suppress(Unchanged):
             db = self._writer
+            if db is None:
+                raise _not_writing_error(self.directory)
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -72,66 +68,36 @@ class Database:
     def close(self) -> None:
         """Close every connection that is not in use; those in use are closed as they come back."""
         self._closed = True
-        with suppress(queue.Empty):
-            while True:
-                self._idle.get_nowait().close()
+        self._close_idle()
         with self._turn:
             # last, so that it is the one that folds the log into the database
             writer, self._writer = self._writer, None
             if writer is not None:
                 writer.close()
 
-    def _borrow(self) -> sqlite3.Connection:
-        try:
-            return self._idle.get_nowait()
-        except queue.Empty:
-            return connect_reader(self.directory)
+    def _borrow(self) -> Reader:
+        with suppress(queue.Empty):
+            while True:
+                reader = self._idle.get_nowait()
+                if reader.is_current():
+                    return reader
+                reader.db.close()
+        return connect_reader(self.directory)
 
-    def _give_back(self, db: sqlite3.Connection) -> None:
-        undo(db)
-        if self._closed:
-            db.close()
-        else:
-            self._idle.put(db)
+    def _give_back(self, reader: Reader) -> None:
+        undo(reader.db)
+        self._idle.put(reader)
+        if self._closed:                # looked at last: `close` may have emptied the pool before the `put`
+            self._close_idle()
+
+    def _close_idle(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                self._idle.get_nowait().db.close()
 
 
 class Unchanged(Exception):
     """Raised inside `writing` to end the transaction without counting a change; no error leaves the block."""
-
-
-def connect_writer(directory: Path) -> sqlite3.Connection:
-    """A connection whose commits survive a power cut: write-ahead log, synced at every commit."""
-    db = _connect((directory / DATABASE_NAME).as_uri() + "?mode=rwc")
-    try:
-        mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-        if mode != "wal":
-            raise LibraryError(f"{directory} is on a file system that cannot share memory: keep the library elsewhere")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA fullfsync = ON")
-        db.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def connect_reader(directory: Path) -> sqlite3.Connection:
-    """A connection that cannot change the library; also works from a disk that is mounted read-only."""
-    how = "immutable=1" if _never_changes(directory) else "mode=ro"
-    return _connect(f"{(directory / DATABASE_NAME).as_uri()}?{how}")
-
-
-def _connect(uri: str) -> sqlite3.Connection:
-    db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA foreign_keys = ON")
-    return db
-
-
-def _never_changes(directory: Path) -> bool:
-    """Read-only disk without a log: the log must be read where there is one, and that needs shared memory."""
-    log = directory / f"{DATABASE_NAME}-wal"
-    read_only = hasattr(os, "statvfs") and bool(os.statvfs(directory).f_flag & os.ST_RDONLY)
-    return read_only and not (log.exists() and log.stat().st_size)
 
 
 def undo(db: sqlite3.Connection) -> None:
@@ -187,6 +153,12 @@ def _unusable(directory: Path, reason: str) -> str:
 
 def _full(directory: Path) -> str:
     return f"the disk is full at {directory}: nothing was changed; free some space and try again"
+
+
+def _not_writing_error(directory: Path) -> LibraryError:
+    return LibraryError(
+        f"the library {directory} is closed or open for reading only: open it with write=True to change it"
+    )
 
 
 def _closed_error(directory: Path) -> LibraryError:

@@ -26,6 +26,7 @@ from retrieval.errors import LibraryError
 FOLDER = "frames"
 ROLL_BYTES = 256 * 2**20
 _HEADER = struct.Struct("<8sII")
+HEADER_BYTES = _HEADER.size
 _MAGIC = b"WENSHIFV"
 _VERSION = 1
 _STORED = np.dtype("<f2")

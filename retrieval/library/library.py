@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -12,9 +11,9 @@ from numpy.typing import NDArray
 
 from retrieval.errors import InputError, LibraryError
 from retrieval.library import checks, reading, words, writing
-from retrieval.library.database import DATABASE_NAME, Database, Unchanged, database_errors
+from retrieval.library.database import Database, Unchanged, database_errors
 from retrieval.library.filesystem import refuse_network
-from retrieval.library.frames import FOLDER, FrameWriter, read_frames
+from retrieval.library.frames import FrameWriter, read_frames
 from retrieval.library.lock import WriterLock
 from retrieval.library.opening import prepare
 from retrieval.library.rows import (
@@ -268,7 +267,7 @@ class Library:
     def status(self) -> LibraryStatus:
         """What the library holds: counts, coverage of each generation, damage, bytes on disk."""
         with self._database.reading() as db:
-            return reading.status(db, self.directory, bytes_on_disk=self._bytes_on_disk())
+            return reading.status(db, self.directory)
 
     def check(self) -> list[Problem]:
         """Look for damage in the database, the word index and every vector; [] when all is well."""
@@ -287,20 +286,10 @@ class Library:
             return FrameWriter(self.directory, ends=ends)
 
     def _bring_words_up_to_date(self) -> None:
-        """An index made with other tokens is made again; a reader asks a writer to, and goes on when that fails."""
-        if self._lock is not None:
-            with self._database.reading() as db:
-                current = words.is_current(db)
-            if not current:
-                self.rebuild_words()
+        """Whoever may write makes an index of other tokens again; a reader goes on, it misses a few words at most."""
+        if self._lock is None:
             return
-        # a damaged library must open for `check`, and one that another process writes must open for searching
-        with suppress(LibraryError):
-            with self._database.reading() as db:
-                current = words.is_current(db)
-            if not current:
-                Library.open(self.directory, write=True).close()
-
-    def _bytes_on_disk(self) -> int:
-        files = [*self.directory.glob(f"{DATABASE_NAME}*"), *(self.directory / FOLDER).glob("*.vectors")]
-        return sum(file.stat().st_size for file in files if file.exists())
+        with self._database.reading() as db:
+            current = words.is_current(db)
+        if not current:
+            self.rebuild_words()

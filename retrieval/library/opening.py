@@ -6,13 +6,8 @@ import sqlite3
 from pathlib import Path
 
 from retrieval.errors import LibraryError
-from retrieval.library.database import (
-    DATABASE_NAME,
-    connect_reader,
-    connect_writer,
-    database_errors,
-    undo,
-)
+from retrieval.library.connections import DATABASE_NAME, connect_reader, connect_writer
+from retrieval.library.database import database_errors, undo
 from retrieval.library.frames import FOLDER, sync_folder
 from retrieval.library.lock import WriterLock
 from retrieval.library.schema import APPLICATION_ID, OLDEST_SQLITE, SCHEMA_VERSION, create_tables
@@ -73,7 +68,7 @@ def make_directory(directory: Path) -> None:
 def check_version(directory: Path) -> None:
     """LibraryError when the file is not a library or one of a version that this program does not know."""
     with database_errors(directory):
-        db = connect_reader(directory)
+        db = connect_reader(directory).db
         try:
             application, version = _application_id(db), db.execute("PRAGMA user_version").fetchone()[0]
         finally:

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.library.connections import DATABASE_NAME
 from retrieval.library.database import select_in
-from retrieval.library.frames import FrameRecord
+from retrieval.library.frames import FOLDER, HEADER_BYTES, FrameRecord
 from retrieval.library.rows import (
     ClipHit,
     Failure,
@@ -28,6 +30,7 @@ from retrieval.library.rows import (
 )
 from retrieval.library.schema import CALLER, revision
 from retrieval.library.vectors import unpack
+from retrieval.library.words import is_current
 from retrieval.library.writing import path_key
 from retrieval.records import EVIDENCE_KINDS, Generation, Location, Video
 
@@ -175,10 +178,11 @@ def frame_file_ends(db: sqlite3.Connection) -> dict[str, int]:
     return dict(rows.fetchall())
 
 
-def status(db: sqlite3.Connection, directory: Path, *, bytes_on_disk: int) -> LibraryStatus:
+def status(db: sqlite3.Connection, directory: Path) -> LibraryStatus:
     """Counts of everything."""
     per_kind = dict(db.execute("SELECT kind, count(*) FROM evidence GROUP BY kind").fetchall())
     clip_count = _count(db, "clips")
+    frame_bytes = _size((directory / FOLDER).glob("*.vectors"))
     return LibraryStatus(
         directory=directory,
         revision=revision(db),
@@ -189,8 +193,27 @@ def status(db: sqlite3.Connection, directory: Path, *, bytes_on_disk: int) -> Li
         generations=tuple(_generation_status(db, clip_count)),
         failures=_count(db, "failures"),
         damaged=dict(db.execute("SELECT id, damage FROM videos WHERE damage IS NOT NULL ORDER BY number").fetchall()),
-        bytes_on_disk=bytes_on_disk,
+        bytes_on_disk=_size(directory.glob(f"{DATABASE_NAME}*")) + frame_bytes,
+        reclaimable_bytes=max(0, frame_bytes - _live_frame_bytes(db)),
+        stale_words=not is_current(db),
     )
+
+
+def _live_frame_bytes(db: sqlite3.Connection) -> int:
+    """Bytes of the files of frame vectors that are needed: their headers and the records that a row names."""
+    sql = (
+        f"SELECT coalesce(sum(count * dimension * 2), 0) + count(DISTINCT file) * {HEADER_BYTES} FROM frame_records "
+        "JOIN generations ON number = generation"
+    )
+    return int(db.execute(sql).fetchone()[0])
+
+
+def _size(files: Iterable[Path]) -> int:
+    total = 0
+    for file in files:
+        with suppress(FileNotFoundError):       # a writer may just have cut it off
+            total += file.stat().st_size
+    return total
 
 
 def _generation_status(db: sqlite3.Connection, clip_count: int) -> Iterable[GenerationStatus]:

@@ -105,7 +105,11 @@ class GenerationStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class LibraryStatus:
-    """What a library holds. `damaged` says, per video id, what could not be read of it."""
+    """What a library holds. `damaged` says, per video id, what could not be read of it.
+
+    `reclaimable_bytes` of the files of frame vectors belong to clips that were replaced or removed. `stale_words`: the
+    word index was made by another version of Wenshi; the next writer makes it again.
+    """
 
     directory: Path
     revision: int
@@ -117,6 +121,8 @@ class LibraryStatus:
     failures: int
     damaged: dict[str, str]
     bytes_on_disk: int
+    reclaimable_bytes: int
+    stale_words: bool
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain JSON values."""

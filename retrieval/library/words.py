@@ -7,7 +7,6 @@ again from the stored text, and `token_version` tells when that would give other
 from __future__ import annotations
 
 import sqlite3
-import unicodedata
 import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -17,7 +16,7 @@ from itertools import islice
 from retrieval.library.database import select_in
 from retrieval.library.rows import WordHit
 from retrieval.records import EVIDENCE_KINDS, EvidenceKind
-from retrieval.text import is_pair, ngrams
+from retrieval.text import folding_version, is_pair, ngrams
 
 UNIGRAM_WEIGHT = 1.0                # measured: better than equal weights on short Chinese texts
 BIGRAM_WEIGHT = 0.5                 # a bigram repeats what its two characters already said
@@ -29,10 +28,10 @@ Row = tuple[int, EvidenceKind, str]     # evidence id, kind, text
 
 @lru_cache(maxsize=1)
 def token_version() -> str:
-    """Changes when the same text would give other tokens: other code, Unicode tables or character mapping."""
-    probe = " ".join(map(chr, range(0x3400, 0xA000))) + " 狗在 iPhone15 ＡＢ Straße プール 2½ 🐶"
-    tokens = "\n".join(ngrams(probe)).encode("utf-8", "replace")
-    return f"{_LAYOUT}-{unicodedata.unidata_version}-{zlib.crc32(tokens):08x}"
+    """Changes when the same text would give other tokens: other code, patterns, Unicode tables or character mapping."""
+    probe = "狗在路上 iPhone15 ＡＢ Straße プール 강아지 2½ 🐶"
+    code = zlib.crc32("\n".join(ngrams(probe)).encode("utf-8", "replace"))
+    return f"{_LAYOUT}-{folding_version()}-{code:08x}"
 
 
 def columns(text: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from retrieval.errors import InputError
+from retrieval.library.connections import storable
 from retrieval.library.frames import FrameWriter
 from retrieval.library.rows import Removed
 from retrieval.library.schema import CALLER, now
@@ -124,7 +125,8 @@ def put_clips(db: sqlite3.Connection, video: int, clips: Sequence[Clip]) -> list
                 f"INSERT INTO clips (video, {columns}) VALUES (?, ?, ?, ?, ?)", [video, *key]
             ).lastrowid
         numbers.append(int(number or 0))
-    db.executemany("DELETE FROM clips WHERE id = ?", [(row[0],) for row in rows if row[0] not in set(numbers)])
+    kept = set(numbers)
+    db.executemany("DELETE FROM clips WHERE id = ?", [(row[0],) for row in rows if row[0] not in kept])
     return numbers
 
 
@@ -213,7 +215,7 @@ def record_failure(
     db.execute(
         "INSERT OR REPLACE INTO failures (path, kind, message, size_bytes, modified_ns, failed_at) "
         "VALUES (?, ?, ?, ?, ?, ?)",
-        [path_key(path), kind, storable(message), size_bytes, modified_ns, now()],
+        [path_key(path), kind, message, size_bytes, modified_ns, now()],
     )
 
 
@@ -238,11 +240,6 @@ def path_key(path: str) -> bytes:
         raise InputError(f"{path!r} cannot be the name of a file: give the path of a video") from error
 
 
-def storable(text: str) -> str:
-    """Text that SQLite can keep: half a surrogate pair, which a file name can bring in, becomes a question mark."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
 def _drop_video(db: sqlite3.Connection, video: int) -> str:
     _delete_evidence(db, "video = ?", video)
     row = db.execute("SELECT id FROM videos WHERE number = ?", [video]).fetchone()
@@ -252,13 +249,13 @@ def _drop_video(db: sqlite3.Connection, video: int) -> str:
 
 def _video_by_prefix(db: sqlite3.Connection, target: str) -> tuple[int, str]:
     prefix = target.lower()
-    exact = db.execute("SELECT number, id FROM videos WHERE id = ?", [storable(target)]).fetchone()
+    exact = db.execute("SELECT number, id FROM videos WHERE id = ?", [target]).fetchone()
     if exact:
         return int(exact[0]), str(exact[1])
     found = []
     if len(prefix) >= SHORTEST_PREFIX:
         sql = "SELECT number, id FROM videos WHERE substr(id, 1, ?) = ? LIMIT 2"
-        found = db.execute(sql, [len(prefix), storable(prefix)]).fetchall()
+        found = db.execute(sql, [len(prefix), prefix]).fetchall()
     if len(found) > 1:
         raise InputError(f"{target!r} is the beginning of more than one video id: give more of it")
     if not found:
@@ -272,11 +269,12 @@ def _video_by_prefix(db: sqlite3.Connection, target: str) -> tuple[int, str]:
 def _insert_evidence(db: sqlite3.Connection, video: int, location: int | None, evidence: Sequence[Evidence]) -> None:
     words = []
     for e in evidence:
-        text, confidence = storable(e.text), None if e.confidence is None else float(e.confidence)
+        text = storable(e.text)         # the index must be made of the text that stands in the row
+        confidence = None if e.confidence is None else float(e.confidence)
         number = db.execute(
             "INSERT INTO evidence (video, location, kind, text, start_ms, end_ms, source, confidence, language) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [video, location, e.kind, text, int(e.start_ms), int(e.end_ms), storable(e.source), confidence, e.language],
+            [video, location, e.kind, text, int(e.start_ms), int(e.end_ms), e.source, confidence, e.language],
         ).lastrowid
         words.append((int(number or 0), e.kind, text))
     add_words(db, words)

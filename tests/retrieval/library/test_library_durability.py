@@ -354,3 +354,12 @@ def compare(library: Library, paths: dict, videos: dict) -> None:
     assert library.status().evidence["title"] == len(paths)
     assert library.generation() == GENERATION
     assert library.check() == []
+
+
+def test_the_status_tells_what_replaced_clips_leave_behind(library: Library) -> None:
+    put(library, "a", clips=clips(2))
+    assert library.status().reclaimable_bytes == 0
+    put(library, "a", clips=clips(3, seed=1))
+    assert library.status().reclaimable_bytes == 2 * 3 * DIMENSION * 2
+    library.remove(video_id("a"))
+    assert library.status().reclaimable_bytes == frame_file(library.directory).stat().st_size

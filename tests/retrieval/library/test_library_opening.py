@@ -7,6 +7,8 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ from retrieval.library import Library
 
 HOLD = """
 import sys
+import threading
+import time
 from retrieval.library import Library
 library = Library.open(sys.argv[1], write=True, create=True)
 print("open", flush=True)
@@ -172,3 +176,38 @@ def test_a_read_only_disk_can_be_searched_but_not_written(read_only: Path) -> No
     one_sentence(error)
     with pytest.raises(LibraryError, match="Read-only file system"):
         Library.open(read_only.parent / "other", write=True, create=True)
+
+
+def test_a_write_that_waits_while_the_library_closes_gets_a_sentence(tmp_path: Path) -> None:
+    library = Library.open(tmp_path, write=True, create=True)
+    database, turn, told = library._database, threading.Event(), []
+
+    def write_late() -> None:
+        turn.set()
+        try:
+            put(library, "a")
+        except LibraryError as error:
+            told.append(str(error))
+
+    late = threading.Thread(target=write_late)
+    with database._turn:
+        late.start()
+        turn.wait()
+        time.sleep(0.1)
+        library.close()
+    late.join()
+    assert "is closed" in told[0]
+
+
+def test_a_connection_that_comes_back_while_the_library_closes_is_closed(tmp_path: Path) -> None:
+    library = Library.open(tmp_path, write=True, create=True)
+    database = library._database
+    put_back = database._idle.put
+
+    def close_first(reader: object) -> None:
+        library.close()
+        put_back(reader)  # type: ignore[arg-type]
+
+    database._idle.put = close_first  # type: ignore[method-assign,assignment]
+    library.video_ids()
+    assert database._idle.empty()

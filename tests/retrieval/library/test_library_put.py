@@ -23,7 +23,7 @@ from library_samples import (
 
 from retrieval.errors import InputError, LibraryError
 from retrieval.library import Library, evidence_fingerprint
-from retrieval.records import Clip
+from retrieval.records import Clip, Evidence, Generation
 
 
 def test_everything_put_is_there_after_reopening(tmp_path: Path) -> None:
@@ -260,3 +260,29 @@ def test_the_next_generation_takes_over_when_the_active_one_is_empty(library: Li
     library.remove(video_id("a"))
     put(library, "b", clips=clips(1, dimension=16), generation=OTHER_GENERATION)
     assert library.generation() == OTHER_GENERATION
+
+
+def test_text_with_half_a_character_is_kept_with_a_question_mark(library: Library) -> None:
+    odd = "瞎\udcb9x"
+    spoken = Evidence(kind="asr", text=odd, start_ms=0, end_ms=9, source=odd, language=odd)
+    generation = Generation(encoder=odd, revision=odd, preprocessing=odd, dimension=DIMENSION)
+    library.put(
+        video("a", damage=odd, container=odd, codec=odd), location("/v/a.mp4", author=odd), evidence=[spoken],
+        location_evidence=[], clips=clips(1), generation=generation, examined={odd: odd},
+    )  # fmt: skip
+    library.set_setting(odd, odd)
+    library.record_failure("/v/b.mp4", kind=odd, message=odd, size_bytes=1, modified_ns=1)
+    stored, (row,) = library.video(video_id("a")), library.evidence(video_id("a"))
+    assert stored is not None
+    facts = [stored.video.damage, stored.video.codec, *stored.examined.items(), row.text, row.source, row.language]
+    assert facts == ["瞎?x", "瞎?x", ("瞎?x", "瞎?x"), "瞎?x", "瞎?x", "瞎?x"]
+    assert library.setting(odd) == library.failures()[0].kind == library.generation().encoder == "瞎?x"
+    assert library.video(odd) is library.location("/v/\udcb9.mp4") is None
+    assert library.search_words("asr", odd, limit=5)[0].text == "瞎?x"
+    assert library.check() == []
+
+
+def test_clips_of_the_same_span_do_not_pile_up(library: Library) -> None:
+    for _ in range(3):
+        put(library, "a", clips=clips(1) * 3)
+    assert len(library.clips(video_id("a"))) == 3

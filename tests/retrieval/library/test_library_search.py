@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from library_samples import DIMENSION, clips, evidence, put, unit, video_id
 
+import retrieval.text as text_module
 from retrieval.library import Library, words
+from retrieval.library.words import token_version
 from retrieval.records import Clip
-from retrieval.text import ngrams
+from retrieval.text import _simplified, folding_version, ngrams
 
 
 def put_texts(library: Library, texts: list[str], kind: str = "asr") -> None:
@@ -144,12 +147,36 @@ def make_words_old(directory: Path) -> None:
             db.execute("UPDATE settings SET value = 'old' WHERE key = 'token_version'")
 
 
-@pytest.mark.parametrize("write", [True, False])
-def test_words_made_with_other_tokens_are_made_again_on_opening(tmp_path: Path, write: bool) -> None:
+def test_words_made_with_other_tokens_are_made_again_by_a_writer_only(tmp_path: Path) -> None:
     make_words_old(tmp_path)
-    with Library.open(tmp_path, write=write) as library:
+    with Library.open(tmp_path) as reader:
+        assert reader.status().stale_words
+        assert found(reader, "小狗") == []
+        assert [problem.where for problem in reader.check()] == ["library.sqlite"]
+    with Library.open(tmp_path, write=True) as library:
+        assert not library.status().stale_words
         assert found(library, "小狗") == ["小狗"]
         assert library.check() == []
+
+
+def test_the_token_version_changes_with_every_character_and_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version() -> str:
+        folding_version.cache_clear()
+        token_version.cache_clear()
+        return token_version()
+
+    told = [version()]
+    assert version() == told[0]
+    for name, value in [
+        ("_simplified", lambda: {**_simplified(), 0x2A6C8: "x"}),       # far outside the common characters
+        ("_LETTERS_OR_DIGITS", re.compile(r"\d+|[^\W\d]+")),
+        ("_RUN", re.compile(text_module._RUN.pattern.replace("\ud7af", "\ud7a3"))),
+    ]:
+        with monkeypatch.context() as patch:
+            patch.setattr(text_module, name, value)
+            told.append(version())
+    assert len(set(told)) == 4
+    assert version() == told[0]
 
 
 def test_clips_are_ranked_by_exact_cosine(library: Library) -> None:
