@@ -55,8 +55,35 @@ def orientation_from_matrix(matrix: bytes | memoryview) -> Orientation:
 
 
 def frame_orientation(frame: VideoFrame) -> Orientation:
-    """The orientation that a decoded frame carries."""
-    for data in frame.side_data:
-        if data.type == Type.DISPLAYMATRIX:     # type: ignore[attr-defined]
-            return orientation_from_matrix(memoryview(data))  # type: ignore[arg-type]
+    """The orientation that a decoded frame carries.
+
+    PyAV ties a frame whose side data was read into a reference cycle, which keeps its picture until a collection:
+    read a few frames only, as `OrientationOfFrames` does.
+    """
+    try:
+        for data in frame.side_data:
+            if data.type == Type.DISPLAYMATRIX:     # type: ignore[attr-defined]
+                return orientation_from_matrix(memoryview(data))  # type: ignore[arg-type]
+    except ValueError:          # beside data of a kind that PyAV does not know
+        return _TURNED[round(-frame.rotation / 90) % 4]
     return UPRIGHT
+
+
+_TURNED = {each.rotation // 90: each for each in (
+    UPRIGHT, Orientation(transposed=True, mirrored_x=True), Orientation(mirrored_x=True, mirrored_y=True),
+    Orientation(transposed=True, mirrored_y=True),
+)}
+
+
+class OrientationOfFrames:
+    """The orientation of each frame of a pass, its side data read only when its rotation or size changes."""
+
+    def __init__(self) -> None:
+        self._key: tuple[int, int, int] | None = None
+        self._orientation = UPRIGHT
+
+    def of(self, frame: VideoFrame) -> Orientation:
+        key = frame.rotation, frame.width, frame.height
+        if key != self._key:
+            self._key, self._orientation = key, frame_orientation(frame)
+        return self._orientation

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 from retrieval.video.container import open_media
 from retrieval.video.decoding import Tally, decode_frames, decode_keyframes
 from retrieval.video.frame import Converter, DecodedFrame
-from retrieval.video.orientation import UPRIGHT, frame_orientation
+from retrieval.video.orientation import OrientationOfFrames
 from retrieval.video.probing import nothing_decoded, video_stream
 from retrieval.video.timeline import Clock, declared_end_seconds, frame_seconds, origin_seconds
 
@@ -37,6 +37,7 @@ class Pass:
         self._path = path
         self._threads = threads
         self._converter = converter
+        self._orientations = OrientationOfFrames()
         self.tally = Tally()
         self.read_until_ms = 0
         self.shortfall: tuple[float, float] | None = None
@@ -93,7 +94,7 @@ class Pass:
         self.read_until_ms = time_ms + duration_ms
         return DecodedFrame(
             frame, time_ms=time_ms, duration_ms=duration_ms, converter=self._converter,
-            orientation=frame_orientation(frame) if frame.side_data else UPRIGHT,
+            orientation=self._orientations.of(frame),
             pixel_aspect=video.sample_aspect_ratio,
         )
 

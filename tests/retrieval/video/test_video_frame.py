@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from av.video.frame import VideoFrame
 from making_videos import Recipe, make, number_of, numbered
 
 from retrieval.video import DecodedFrame, VideoReader, probe
-from retrieval.video.orientation import Orientation
+from retrieval.video.orientation import Orientation, frame_orientation
 
 
 def decoded(picture: np.ndarray, *, pixel_format: str = "yuv420p", orientation: Orientation | None = None) -> DecodedFrame:
@@ -111,6 +113,18 @@ def test_planes_are_taken_from_tiny_and_odd_pictures() -> None:
         assert decoded(np.full((*size, 3), 90, np.uint8), pixel_format="yuv444p").planes().shape == (3, 36, 64)
 
 
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_side_data_of_an_unknown_kind_does_not_hide_the_rotation(degrees: int) -> None:
+    class Strange:
+        rotation = (-degrees + 180) % 360 - 180         # as PyAV counts: against the clock, from -180
+
+        @property
+        def side_data(self) -> None:
+            raise ValueError("31 is not a valid Type")
+
+    assert frame_orientation(Strange()).rotation == degrees     # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("turned", "rotation"),
     [((90, False, False), 270), ((180, False, False), 180), ((270, False, False), 90), ((0, True, False), 0)],
@@ -146,6 +160,35 @@ def test_a_chinese_title_is_read_in_the_encoding_it_was_written_in(tmp_path: Pat
         written, wanted = title.encode(), title.encode(encoding)
         path.write_bytes(path.read_bytes().replace(written, wanted + bytes(len(written) - len(wanted))))
     assert probe(path).title == title
+
+
+READ_LARGE_FRAMES = """
+import gc, resource, sys
+from retrieval.video import ClipCutter, VideoReader
+gc.disable()                    # a picture goes when its frame goes, without a collection
+cutter = ClipCutter(height=64, width=64)
+with VideoReader(sys.argv[1], threads=1) as reader:
+    for number, frame in enumerate(reader.frames()):
+        cutter.feed(frame)
+        if number == 30:
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_memory_stays_flat_over_hundreds_of_large_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "large.mp4"
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("mpeg4", rate=25)
+        video.width, video.height, video.pix_fmt = 1920, 1080, "yuv420p"
+        video.set_display_rotation(90)
+        picture = VideoFrame(1920, 1080, "yuv420p")
+        for number in range(250):
+            picture.pts = number
+            container.mux(video.encode(picture))
+        container.mux(video.encode(None))
+    done = subprocess.run([sys.executable, "-c", READ_LARGE_FRAMES, path], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 100_000           # kilobytes; all pictures together take 780,000
 
 
 def test_pictures_of_one_reader_can_be_made_by_several_threads(tmp_path: Path) -> None:
