@@ -16,7 +16,9 @@ from retrieval.video.text_bytes import decode_text
 
 _FORMATS = {".srt": "srt", ".vtt": "vtt", ".ass": "ass", ".ssa": "ssa"}
 _SUFFIXES = (*_FORMATS, ".lrc")
-_LARGEST_BYTES = 32 << 20
+_LARGEST_BYTES = 8 << 20
+_MOST_CUES = 50_000
+_LONGEST_TEXT = 2_000           # characters of one cue
 _LANGUAGES = {
     "zh": "zh", "chi": "zh", "zho": "zh", "cn": "zh", "chinese": "zh", "中文": "zh", "中字": "zh",
     "chs": "zh-Hans", "sc": "zh-Hans", "gb": "zh-Hans", "zh-cn": "zh-Hans", "zh-sg": "zh-Hans", "zh-hans": "zh-Hans",
@@ -27,9 +29,14 @@ _LANGUAGES = {
     "fr": "fr", "fre": "fr", "fra": "fr", "de": "de", "ger": "de", "deu": "de", "es": "es", "spa": "es",
     "ru": "ru", "rus": "ru", "pt": "pt", "por": "pt", "it": "it", "ita": "it", "vi": "vi", "th": "th", "ar": "ar",
 }
+_BLANK_LINES = re.compile(r"\n{3,}")
+_WORD_STAMP = re.compile(r"<\d{1,4}:[\d:.]{2,12}>")
+_STAMP = re.compile(r"\d:\d{1,2}[.,]\d{1,3}")
+_STAMP_OF_ASS = r"[ \t]*-?\d{1,2}:\d{2}:\d{2}[.\d]*[ \t]*"
+_DIALOGUE = re.compile(rf"^[ \t]*Dialogue:[^,\n]*,{_STAMP_OF_ASS},{_STAMP_OF_ASS},.*$", re.MULTILINE)
+_DRAWING = re.compile(r"\{[^{}]*\\p[1-9]")
 _LRC_STAMP = re.compile(r"\[(\d{1,3}):(\d{1,2})(?:[.:](\d{1,3}))?\]")
-_LRC_WORD_STAMP = re.compile(r"<\d{1,3}:\d{1,2}(?:[.:]\d{1,3})?>")
-_LRC_OFFSET = re.compile(r"^\s*\[offset:\s*([+-]?\d+)\s*\]", re.IGNORECASE | re.MULTILINE)
+_LRC_OFFSET = re.compile(r"^[ \t]*\[offset:[ \t]*([+-]?\d{1,9})[ \t]*\]", re.IGNORECASE | re.MULTILINE)
 _LRC_LONGEST_MS = 10_000
 
 
@@ -95,20 +102,29 @@ def sidecar_language(path: str | Path) -> str | None:
 
 
 def read_sidecar(path: str | Path) -> list[SubtitleLine]:
-    """The lines of a subtitle file by start time, without styling and empty lines.
+    """The lines of a subtitle file by start time, without styling and empty lines; a text ends at 2,000 characters.
 
     Encodings: any with a byte order mark, UTF-8, UTF-16, GB 18030, Big5. Raises InputError when the file cannot be
-    read, has another suffix, is over 32 MiB, or holds no timed line.
+    read, has another suffix, is over 8 MiB, holds no timed line or more than 50,000.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in _SUFFIXES:
         raise InputError(f"{path} is no subtitle file: its name must end in {', '.join(_SUFFIXES)}.")
-    text = decode_text(_bytes(path)).replace("\x00", "")
-    lines = _parse_lyrics(text) if suffix == ".lrc" else _parse_subtitles(text, _FORMATS[suffix])
+    text = decode_text(_bytes(path)).replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        lines = _parse_lyrics(text) if suffix == ".lrc" else _parse_subtitles(text, _FORMATS[suffix])
+    except _TooManyCuesError:
+        raise InputError(f"{path} has more than {_MOST_CUES} subtitle lines: remove or rename it.") from None
+    except Exception:           # the parser's own errors have no common type, and any input may come here
+        lines = []
     if not lines:
         raise InputError(f"{path} holds no subtitle line that can be read: check that it is a {suffix[1:]} file.")
     return sorted(lines, key=lambda line: (line.start_ms, line.end_ms))
+
+
+class _TooManyCuesError(Exception):
+    pass
 
 
 def _bytes(path: Path) -> bytes:
@@ -116,28 +132,34 @@ def _bytes(path: Path) -> bytes:
         if not path.is_file():
             raise InputError(f"{path} is not a file: check the path.")
         if path.stat().st_size > _LARGEST_BYTES:
-            raise InputError(f"{path} is larger than 32 MiB, too large for subtitles: remove or rename it.")
+            raise InputError(f"{path} is larger than {_LARGEST_BYTES >> 20} MiB, too large for subtitles: remove or rename it.")
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def _parse_subtitles(text: str, name: str) -> list[SubtitleLine]:
-    """As the format that the suffix names, else as the one that the content looks like."""
-    for format_name in (name, None):
-        try:
-            parsed = pysubs2.SSAFile.from_string(text, format_=format_name)
-        except Exception:           # the parser's own errors have no common type, and any input may come here
-            continue
-        lines = [
-            SubtitleLine(max(event.start, 0), event.end, shown)
-            for event in parsed
-            if not event.is_comment and not event.is_drawing and event.end > max(event.start, 0)
-            and (shown := plain_text(event.text))
-        ]
-        if lines:
-            return lines
-    return []
+    """As what the content looks like, else as the format that the suffix names, else as SRT."""
+    if dialogue := _DIALOGUE.findall(text):
+        return _parse_as("ssa", "\n".join(dialogue), cues=len(dialogue))       # its fields are those of ASS, too
+    text = _BLANK_LINES.sub("\n\n", _WORD_STAMP.sub("", text))
+    cues = sum(1 for _ in _STAMP.finditer(text)) // 2
+    first = "vtt" if text.lstrip("\ufeff\n ").startswith("WEBVTT") else name
+    found = (_parse_as(each, text, cues=cues) for each in dict.fromkeys((first, "srt")) if each in ("srt", "vtt"))
+    return next(filter(None, found), [])
+
+
+def _parse_as(format_name: str, text: str, *, cues: int) -> list[SubtitleLine]:
+    if cues > _MOST_CUES:
+        raise _TooManyCuesError
+    # Tags are taken out by plain_text: the parser's own way takes the square of a long line's length.
+    parsed = pysubs2.SSAFile.from_string(text, format_=format_name, keep_html_tags=True)
+    return [
+        SubtitleLine(max(event.start, 0), event.end, shown)
+        for event in parsed
+        if event.end > max(event.start, 0) and not _DRAWING.search(event.text)
+        and (shown := plain_text(event.text)[:_LONGEST_TEXT])
+    ]
 
 
 def _parse_lyrics(text: str) -> list[SubtitleLine]:
@@ -151,7 +173,9 @@ def _parse_lyrics(text: str) -> list[SubtitleLine]:
     timed: list[tuple[int, str]] = []
     for line in text.splitlines():
         stamps = _leading_stamps(line)
-        shown = plain_text(_LRC_WORD_STAMP.sub("", line[stamps[-1].end() :])) if stamps else ""
+        shown = plain_text(_WORD_STAMP.sub("", line[stamps[-1].end() :]))[:_LONGEST_TEXT] if stamps else ""
+        if len(timed) + len(stamps) > _MOST_CUES:
+            raise _TooManyCuesError
         timed += [(max(_stamp_ms(stamp) + shift_ms, 0), shown) for stamp in stamps]
     timed.sort(key=lambda entry: entry[0])
     ends = [later for later, _ in timed[1:]] + [timed[-1][0] + _LRC_LONGEST_MS] if timed else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_STYLING = re.compile(r"\{[^{}]*\\[^{}]*\}|</?(?:[a-zA-Z][^<>]{0,100}|\d{2}:[\d:.]+)?>")
+_STYLING = re.compile(r"\{[^{}\\]*\\[^{}]*\}|</?(?:[a-zA-Z][^<>]{0,100}|\d{2}:[\d:.]+)?>")
 _BREAKS = re.compile(r"\\[Nnh]|\s+")
 _ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&nbsp;": " ", "&quot;": '"', "&lrm;": "", "&rlm;": ""}
 _ENTITY = re.compile("|".join(_ENTITIES))

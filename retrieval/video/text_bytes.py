@@ -10,6 +10,8 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _FEW_BROKEN = 0.01
+_SAMPLE_BYTES = 32 << 10
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
 
 def decode_text(data: bytes) -> str:
@@ -24,9 +26,9 @@ def decode_text(data: bytes) -> str:
         return data.decode(wide, errors="replace")
     text = data.decode("utf-8", errors="replace")
     broken = text.count("\ufffd")
-    if broken == 0 or broken <= _FEW_BROKEN * sum(character > "\x7f" for character in text):
+    if broken == 0 or broken <= _FEW_BROKEN * (len(text) - len(text.encode("ascii", errors="ignore"))):
         return text
-    return _decode_chinese(data)
+    return data.decode(_chinese_encoding(_sample(data)), errors="replace")
 
 
 def repair_surrogates(text: str) -> str:
@@ -46,13 +48,21 @@ def _utf16_without_mark(data: bytes) -> str | None:
     return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def _decode_chinese(data: bytes) -> str:
+def _sample(data: bytes) -> bytes:
+    """The bytes from the first that is not ASCII on, to the end of a line when they are too many."""
+    found = _NOT_ASCII.search(data)
+    start = found.start() if found else 0
+    sample = data[start : start + _SAMPLE_BYTES]
+    return sample[: sample.rfind(b"\n") + 1] or sample if start + _SAMPLE_BYTES < len(data) else sample
+
+
+def _chinese_encoding(data: bytes) -> str:
     """GB 18030 or Big5: the one with fewer errors, then the one with more everyday characters of its standard."""
     simplified = data.decode("gb18030", errors="replace")
     traditional = data.decode("big5hkscs", errors="replace")
     simplified_rank = (-simplified.count("\ufffd"), _everyday_share(simplified, "gb2312", 0xB0, 0xD7))
     traditional_rank = (-traditional.count("\ufffd"), _everyday_share(traditional, "big5", 0xA4, 0xC6))
-    return traditional if traditional_rank > simplified_rank else simplified
+    return "big5hkscs" if traditional_rank > simplified_rank else "gb18030"
 
 
 def _everyday_share(text: str, encoding: str, first: int, last: int) -> float:

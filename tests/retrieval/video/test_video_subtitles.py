@@ -24,6 +24,7 @@ from retrieval.video import (
     subtitles,
 )
 from retrieval.video.sidecars import SidecarFolders
+from retrieval.video.text_bytes import decode_text
 
 ASS_HEADER = (
     b"[Script Info]\r\nScriptType: v4.00+\r\n\r\n[V4+ Styles]\r\nFormat: Name, Fontname, Fontsize, PrimaryColour, "
@@ -205,6 +206,74 @@ def test_nonsense_is_refused_in_one_sentence(tmp_path: Path, suffix: str, conten
     path.write_bytes(content)
     with pytest.raises(InputError, match=f"a.{suffix} holds no subtitle line"):
         read_sidecar(path)
+
+
+HOSTILE = [
+    ("a.lrc", "[offset:" + "9" * 5000 + "]\n"),
+    ("a.lrc", "\n" * 100_000 + "x"),
+    ("a.srt", '{"info": {}, "styles": {}, "events": [{"start": "x", "text": "a"}]}'),
+    ("a.srt", '{"info": {}, "styles": {}, "events": [{"start": 1, "end": 2, "text": 5}]}'),
+    ("a.ass", "[" + "a" * 200_000 + "\n"),
+]
+
+
+@pytest.mark.parametrize(("name", "content"), HOSTILE)
+def test_no_content_of_a_sidecar_raises_or_hangs(tmp_path: Path, name: str, content: str) -> None:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    begin = time.perf_counter()
+    with pytest.raises(InputError, match="holds no subtitle line"):
+        read_sidecar(path)
+    assert time.perf_counter() - begin < 2
+
+
+@pytest.mark.parametrize("unit", ["{\\\\", "{\\i1}", "{\\", "\\", "<a", "{", "\n"])
+@pytest.mark.parametrize("opening", ["1\n00:00:01,000 --> 00:00:02,000\nx", "Dialogue: 0,0:00:01.00,0:00:02.00,,,0,0,0,,x"])
+def test_long_runs_of_marks_take_linear_time(tmp_path: Path, opening: str, unit: str) -> None:
+    path = tmp_path / "a.srt"
+    path.write_text(opening + unit * (500_000 // len(unit)) + "y\n", encoding="utf-8")
+    begin = time.perf_counter()
+    line, = read_sidecar(path)
+    assert time.perf_counter() - begin < 2
+    assert len(line.text) <= 2000
+
+
+def test_too_large_a_sidecar_and_too_many_lines_are_refused(tmp_path: Path) -> None:
+    large, many, lyrics = tmp_path / "large.srt", tmp_path / "many.srt", tmp_path / "many.lrc"
+    large.write_bytes(b" " * (8 << 20) + b"x")
+    many.write_text("00:00:01,000 --> 00:00:02,000\nx\n\n" * 50_001, encoding="utf-8")
+    lyrics.write_text("[00:01]" * 50_001 + "x\n", encoding="utf-8")
+    for path, reason in ((large, "larger than 8 MiB"), (many, "more than 50000"), (lyrics, "more than 50000")):
+        with pytest.raises(InputError, match=reason):
+            read_sidecar(path)
+
+
+def test_a_large_file_in_gb18030_is_decoded_at_once() -> None:
+    text = "Chapter one\n" * 1000 + "一只狗在草地上追球，猫在窗台上看。\n" * 100_000
+    data = text.encode("gb18030")
+    begin = time.perf_counter()
+    assert decode_text(data) == text
+    assert time.perf_counter() - begin < 1
+
+
+def test_a_vtt_with_the_time_of_each_word_keeps_its_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.vtt"
+    path.write_text(
+        "WEBVTT\n\n00:00:01.000 --> 00:00:03.000\n一只<00:00:01.500><c>狗</c><00:00:02.000><c>在跑</c>\n", encoding="utf-8"
+    )
+    assert read_sidecar(path) == [SubtitleLine(1000, 3000, "一只狗在跑")]
+
+
+@pytest.mark.parametrize("suffix", ["srt", "vtt", "ass"])
+@pytest.mark.parametrize(
+    "content",
+    ["WEBVTT\n\n00:01.000 --> 00:02.000\n你好\n", "1\n00:00:01,000 --> 00:00:02,000\n你好\n",
+     "[Events]\nDialogue: Marked=0,0:00:01.00,0:00:02.00,Default,,0,0,0,,你好\nDialogue: 0,x,y,,,0,0,0,,坏\n"],
+)
+def test_a_subtitle_file_with_another_formats_suffix_is_read(tmp_path: Path, suffix: str, content: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    path.write_text(content, encoding="utf-8")
+    assert read_sidecar(path) == [SubtitleLine(1000, 2000, "你好")]
 
 
 def test_a_missing_sidecar_a_folder_and_another_suffix_are_refused(tmp_path: Path) -> None:
