@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from data_pipeline.evidence.cues import Cue, merge_cues
 from retrieval.errors import WenshiError
 from retrieval.records import Evidence
-from retrieval.video import read_sidecar, read_subtitle_stream, sidecar_language
-from retrieval.video.sidecars import SidecarFolders
+from retrieval.video import SidecarFolders, read_sidecar, read_subtitle_streams, sidecar_language
 
 
 class SubtitleTrack(Protocol):
@@ -33,19 +32,23 @@ class SubtitledVideo(Protocol):
     def subtitle_streams(self) -> Sequence[SubtitleTrack]: ...
 
 
-def subtitle_evidence(path: Path | str, info: SubtitledVideo, *, duration_ms: int) -> list[Evidence]:
+def subtitle_evidence(
+    path: Path | str, info: SubtitledVideo, *, duration_ms: int, progress: Callable[[], None] | None = None
+) -> list[Evidence]:
     """The text of every text stream, repetitions merged; drawn subtitles (PGS, DVB) are left to on-screen reading.
 
-    Raises what reading a stream raises (VideoError).
+    The file is read once for all streams; `progress` is called now and then while that lasts. Raises what reading a
+    stream raises (VideoError).
     """
-    path = Path(path)
+    streams = [stream for stream in info.subtitle_streams if stream.is_text]
+    if not streams:
+        return []
+    lines = read_subtitle_streams(path, [stream.index for stream in streams], progress=progress)
     return [
         piece
-        for stream in info.subtitle_streams
-        if stream.is_text
+        for stream in streams
         for piece in _as_evidence(
-            read_subtitle_stream(path, stream.index), source=f"stream:{stream.index}", language=stream.language,
-            duration_ms=duration_ms,
+            lines[stream.index], source=f"stream:{stream.index}", language=stream.language, duration_ms=duration_ms
         )
     ]
 
@@ -67,7 +70,7 @@ def sidecar_evidence(
         except OSError as error:
             notices.append(f"The subtitle file {sidecar} cannot be read ({error.strerror or error}); check its rights.")
         else:
-            language = sidecar_language(sidecar)
+            language = sidecar_language(sidecar, video=path)
             found += _as_evidence(
                 cues, source=f"sidecar:{sidecar.name}", language=language, duration_ms=duration_ms
             )

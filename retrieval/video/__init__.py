@@ -7,12 +7,12 @@ from retrieval.video.probing import SubtitleStream, VideoInfo, probe
 from retrieval.video.reader import VideoReader
 from retrieval.video.sampling import at_times, every, keyframes, uniform
 from retrieval.video.shots import ShotDetector, detect_shots
-from retrieval.video.sidecars import find_sidecars, read_sidecar, sidecar_language
+from retrieval.video.sidecars import SidecarFolders, find_sidecars, read_sidecar, sidecar_language
 from retrieval.video.subtitles import SubtitleLine, read_subtitle_stream, read_subtitle_streams
 
 __all__ = [
-    "ClipCutter", "CutClip", "DecodedFrame", "ShotDetector", "SubtitleLine", "SubtitleStream", "VideoInfo",
-    "VideoReader", "at_times", "detect_shots", "every", "find_sidecars", "iter_audio", "keyframes", "probe",
-    "read_audio", "read_sidecar", "read_subtitle_stream", "read_subtitle_streams", "sidecar_language",
+    "ClipCutter", "CutClip", "DecodedFrame", "ShotDetector", "SidecarFolders", "SubtitleLine", "SubtitleStream",
+    "VideoInfo", "VideoReader", "at_times", "detect_shots", "every", "find_sidecars", "iter_audio", "keyframes",
+    "probe", "read_audio", "read_sidecar", "read_subtitle_stream", "read_subtitle_streams", "sidecar_language",
     "uniform",
 ]

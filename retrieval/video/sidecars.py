@@ -29,6 +29,7 @@ _LANGUAGES = {
     "fr": "fr", "fre": "fr", "fra": "fr", "de": "de", "ger": "de", "deu": "de", "es": "es", "spa": "es",
     "ru": "ru", "rus": "ru", "pt": "pt", "por": "pt", "it": "it", "ita": "it", "vi": "vi", "th": "th", "ar": "ar",
 }
+_MARKS = {"forced", "default", "full", "sdh", "cc", "hi", "signs", "songs", "sub", "subs", "字幕", "1", "2", "3", "4"}
 _BLANK_LINES = re.compile(r"\n{3,}")
 _WORD_STAMP = re.compile(r"<\d{1,4}:[\d:.]{2,12}>")
 _STAMP = re.compile(r"\d:\d{1,2}[.,]\d{1,3}")
@@ -95,10 +96,17 @@ def _folded(stem: str) -> str:
     return unicodedata.normalize("NFC", stem).casefold()
 
 
-def sidecar_language(path: str | Path) -> str | None:
-    """The language that a sidecar's name tells (`a.chs.srt`: zh-Hans), as a BCP 47 tag; None where it tells none."""
-    words = Path(path).name.lower().replace("_", "-").split(".")[1:-1]
-    return next((_LANGUAGES[word] for word in reversed(words) if word in _LANGUAGES), None)
+def sidecar_language(path: str | Path, *, video: str | Path | None = None) -> str | None:
+    """The language that a sidecar's name tells (`a.chs.srt`: zh-Hans), as a BCP 47 tag; None where it tells none.
+
+    Only the last word counts, words such as `forced` apart, and none of the video's own name. Without `video`, its
+    name is taken to end at the first dot.
+    """
+    name = _folded(Path(path).stem)
+    own = _folded(Path(video).stem) if video else name.partition(".")[0]
+    words = name.removeprefix(own).replace("_", "-").split(".")[1:]
+    last = next((word for word in reversed(words) if word not in _MARKS), "")
+    return _LANGUAGES.get(last)
 
 
 def read_sidecar(path: str | Path) -> list[SubtitleLine]:

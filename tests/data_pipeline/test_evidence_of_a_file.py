@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -75,6 +76,24 @@ def test_the_subtitle_track_of_a_real_file_is_merged_clipped_and_named(film: Pat
     assert {piece.kind for piece in found} == {"subtitle"}
     assert {piece.source for piece in found} == {f"stream:{info.subtitle_streams[0].index}"}
     assert found[0].language == info.subtitle_streams[0].language is not None
+
+
+def test_reading_subtitle_tracks_shows_progress_and_a_file_without_any_is_not_read(
+    film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = VideoReader(film).info
+    beats: list[None] = []
+    subtitle_evidence(film, info, duration_ms=info.duration_ms, progress=lambda: beats.append(None))
+    assert beats
+    without = replace(info, subtitle_streams=())
+    assert subtitle_evidence(film.with_name("gone.mkv"), without, duration_ms=info.duration_ms) == []
+
+
+def test_a_sidecar_of_a_film_with_a_language_in_its_name_has_none(tmp_path: Path) -> None:
+    for name in ("movie.it.mp4", "movie.it.srt"):
+        (tmp_path / name).write_text(SPEECH, encoding="utf-8")
+    found, _ = sidecar_evidence(tmp_path / "movie.it.mp4", duration_ms=6000)
+    assert {piece.language for piece in found} == {None}
 
 
 def test_the_container_of_a_real_file_gives_its_title_and_not_its_program(film: Path) -> None:
