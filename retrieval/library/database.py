@@ -129,6 +129,8 @@ def database_errors(directory: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise LibraryError(_full(directory)) from error
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise LibraryError(_forbidden(directory, error.strerror or str(error))) from error
         raise LibraryError(_unusable(directory, error.strerror or str(error))) from error
 
 
@@ -138,17 +140,26 @@ def _sentence(directory: Path, reason: str) -> str:
         return _full(directory)
     if "readonly" in lowered or "read-only" in lowered:
         return f"the library {directory} is read-only ({reason}): nothing was changed; make its directory writable"
-    if "not a database" in lowered or "malformed" in lowered or "no such table" in lowered:
+    if "not a database" in lowered:
+        return (
+            f"the database of the library {directory} is damaged at its beginning, or is none ({reason}): "
+            "restore it from a copy, or choose another directory"
+        )
+    if "malformed" in lowered or "no such table" in lowered:
         return f"the library {directory} is damaged ({reason}): run `wenshi library check`, or restore a copy of it"
     if "locked" in lowered or "busy" in lowered:
         return f"the library {directory} stayed busy for {BUSY_SECONDS:.0f} s ({reason}): try again"
     if "unable to open" in lowered:
-        return f"the library {directory} cannot be opened ({reason}): check the permissions of its files"
+        return _forbidden(directory, reason)
     return _unusable(directory, reason)
 
 
 def _unusable(directory: Path, reason: str) -> str:
     return f"the library {directory} cannot be used ({reason}): nothing was changed; is the disk full or failing?"
+
+
+def _forbidden(directory: Path, reason: str) -> str:
+    return f"the library {directory} cannot be opened ({reason}): check the permissions of its files and folders"
 
 
 def _full(directory: Path) -> str:

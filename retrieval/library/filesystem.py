@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -12,23 +13,32 @@ from retrieval.errors import LibraryError
 
 _NETWORK = re.compile(
     r"nfs\d*|cifs|smb\w*|9p|v9fs|afs|afpfs|ncpfs|coda|ceph|glusterfs|lustre|beegfs|gpfs|orangefs|ocfs2|gfs2|webdav|davfs\d?|acfs"
-    r"|panfs|wekafs|fuse\.(sshfs|s3fs|s3ql|rclone|gcsfuse|goofys|davfs\d?|glusterfs|ceph(-fuse)?|juicefs|mount-s3|mountpoint-s3"
-    r"|blobfuse\d?|curlftpfs|smbnetfs|afp|moosefs|lizardfs|mfs|seaweedfs|cifs|nfs|hdfs|fuse_dfs|vmhgfs-fuse|drivefs|onedriver)"
+    r"|panfs|wekafs|vboxsf|prl_fs|fuse\.(sshfs|s3fs|s3ql|rclone|gcsfuse|goofys|davfs\d?|glusterfs|ceph(-fuse)?|juicefs|mount-s3|mountpoint-s3"
+    r"|blobfuse\d?|curlftpfs|smbnetfs|afp|moosefs|lizardfs|mfs|seaweedfs|cifs|nfs|hdfs|fuse_dfs|vmhgfs-fuse|drivefs|onedriver"
+    r"|ossfs|cosfs|obsfs|gvfsd-fuse|kio-fuse|alluxio-fuse)"
     r"|network drive",
     re.IGNORECASE,
 )
+ALLOW_VARIABLE = "WENSHI_ALLOW_NETWORK_LIBRARY"
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _MACOS_MOUNT = re.compile(r"^.* on (/.*) \(([^,)]+)")
 _WINDOWS_REMOTE = 4                 # DRIVE_REMOTE of GetDriveTypeW
 
 
 def refuse_network(directory: Path) -> None:
-    """Raise LibraryError when `directory` lies on a network file system; an unknown kind is allowed."""
+    """Raise LibraryError when `directory` lies on a network file system; an unknown kind is allowed.
+
+    The environment variable WENSHI_ALLOW_NETWORK_LIBRARY=1 allows every kind: the type 9p, say, is also that of local
+    disks under WSL, gVisor and Kata.
+    """
+    if os.environ.get(ALLOW_VARIABLE) == "1":
+        return
     kind = filesystem_type(directory)
     if kind is not None and is_network(kind):
         raise LibraryError(
             f"{directory} is on a network file system ({kind}), where a library can be damaged by two machines: "
-            "keep the library on a local disk, the videos may stay where they are"
+            "keep the library on a local disk, the videos may stay where they are; if no other machine uses it, "
+            f"set {ALLOW_VARIABLE}=1"
         )
 
 

@@ -7,6 +7,7 @@ that no row names were left by a kill or by videos removed since.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import struct
@@ -83,7 +84,8 @@ class FrameWriter:
             return name, end
         sequence = self._last_sequence.get(generation, 0) + 1
         name = f"{generation}-{sequence:06d}.vectors"
-        with _cut_back_on_error(self._folder / name, 0), (self._folder / name).open("xb") as file:
+        file = (self._folder / name).open("xb")         # a file that exists is not ours to delete
+        with _cut_back_on_error(self._folder / name, 0), file:
             file.write(_HEADER.pack(_MAGIC, _VERSION, dimension))
             sync_file(file)
         sync_folder(self._folder)
@@ -183,17 +185,29 @@ def sync_file(file: BinaryIO) -> None:
     if sys.platform == "darwin":
         import fcntl
 
-        fcntl.fcntl(file.fileno(), fcntl.F_FULLFSYNC)
-    else:
-        os.fsync(file.fileno())
+        with _ignored_where_unknown():
+            fcntl.fcntl(file.fileno(), fcntl.F_FULLFSYNC)
+            return
+    os.fsync(file.fileno())
 
 
 def sync_folder(path: Path) -> None:
-    """Wait until the names in a directory are on the disk; Windows has no call for that."""
+    """Wait until the names in a directory are on the disk; Windows and some file systems have no call for that."""
     if os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with _ignored_where_unknown():
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _ignored_where_unknown() -> Iterator[None]:
+    """Let the errors pass by which a file system says that it does not have a call."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOTSUP, errno.EINVAL, errno.ENOTTY):
+            raise

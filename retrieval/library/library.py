@@ -15,7 +15,7 @@ from retrieval.library.database import Database, Unchanged, database_errors
 from retrieval.library.filesystem import refuse_network
 from retrieval.library.frames import FrameWriter, read_frames
 from retrieval.library.lock import WriterLock
-from retrieval.library.opening import prepare
+from retrieval.library.opening import prepare, sync_log
 from retrieval.library.rows import (
     ClipHit,
     Failure,
@@ -61,14 +61,15 @@ class Library:
         it names), on a network file system or on a disk that does not allow what was asked.
         """
         directory = Path(directory).expanduser().absolute()
-        refuse_network(directory)
-        lock = prepare(directory, write=write, create=create)
-        try:
-            return cls(directory, lock=lock)
-        except BaseException:
-            if lock is not None:
-                lock.release()
-            raise
+        with database_errors(directory):
+            refuse_network(directory)
+            lock = prepare(directory, write=write, create=create)
+            try:
+                return cls(directory, lock=lock)
+            except BaseException:
+                if lock is not None:
+                    lock.release()
+                raise
 
     def close(self) -> None:
         """Close the files and let the next writer in; calling it again does nothing."""
@@ -280,9 +281,11 @@ class Library:
             return reading.frame_rows(db, clip_ids)
 
     def _recovered_frames(self) -> FrameWriter:
-        with self._database.reading() as db:
-            ends = reading.frame_file_ends(db)
         with database_errors(self.directory):
+            # the log may hold a commit that a kill kept from being synced: bytes are cut off by what will stay only
+            sync_log(self.directory)
+            with self._database.reading() as db:
+                ends = reading.frame_file_ends(db)
             return FrameWriter(self.directory, ends=ends)
 
     def _bring_words_up_to_date(self) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import NamedTuple
 
 from retrieval.errors import LibraryError
-from retrieval.library.connections import DATABASE_NAME, connect_reader, connect_writer
+from retrieval.library.connections import DATABASE_NAME, connect_reader, connect_writer, log_path
 from retrieval.library.database import database_errors, undo
-from retrieval.library.frames import FOLDER, sync_folder
+from retrieval.library.frames import FOLDER, sync_file, sync_folder
 from retrieval.library.lock import WriterLock
 from retrieval.library.schema import APPLICATION_ID, OLDEST_SQLITE, SCHEMA_VERSION, create_tables
 from retrieval.library.words import token_version
+
+_RESTORE = "restore it from a copy, or choose a new directory"
 
 
 def check_sqlite() -> None:
@@ -32,25 +35,34 @@ def check_directory(directory: Path, *, create: bool) -> None:
     """LibraryError unless the directory is a library, or may become one."""
     if directory.exists() and not directory.is_dir():
         raise LibraryError(f"{directory} is a file, a library is a directory: give another name")
-    if (directory / DATABASE_NAME).exists():
+    if not is_blank(directory):
         return
+    file = directory / DATABASE_NAME
+    has_vectors = any((directory / FOLDER).glob("*.vectors"))
+    if file.exists() and (has_vectors or not create):
+        raise LibraryError(f"{file} is damaged (0 bytes): {_RESTORE}")
     if not create:
         what = "is not a library" if directory.exists() else "does not exist"
         raise LibraryError(f"{directory} {what}: make one with `wenshi add PATH --library {directory}`")
-    if any((directory / FOLDER).glob("*.vectors")):
-        raise LibraryError(
-            f"{directory} has frame vectors but no {DATABASE_NAME}: restore it from a copy, or choose a new directory"
-        )
+    if has_vectors:
+        raise LibraryError(f"{directory} has frame vectors but no {DATABASE_NAME}: {_RESTORE}")
+
+
+def is_blank(directory: Path) -> bool:
+    """Whether there is no database yet; a kill while it is being made leaves one of no bytes."""
+    file = directory / DATABASE_NAME
+    return not file.exists() or file.stat().st_size == 0
 
 
 def create_library(directory: Path) -> None:
-    """Make an empty library, under the writer's lock of the caller; an existing one is left as it is."""
+    """Make an empty library, under the writer's lock of the caller; what is there already is left as it is."""
     with database_errors(directory):
+        if not is_blank(directory) and not _facts(directory).is_unfinished:
+            return
         db = connect_writer(directory)
         try:
             db.execute("BEGIN IMMEDIATE")
-            if _application_id(db) == 0 and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
-                create_tables(db, token_version=token_version())
+            create_tables(db, token_version=token_version())
             db.execute("COMMIT")
         finally:
             undo(db)
@@ -59,25 +71,31 @@ def create_library(directory: Path) -> None:
 
 
 def make_directory(directory: Path) -> None:
-    """Create the directory and its parents."""
+    """Create the directory and its parents, each on the disk under its name."""
     with database_errors(directory):
+        made = [path for path in (directory, *directory.parents) if not path.exists()]
         directory.mkdir(parents=True, exist_ok=True)
-        sync_folder(directory.parent)
+        for path in made:
+            sync_folder(path.parent)
+
+
+def sync_log(directory: Path) -> None:
+    """Wait until the commits that the write-ahead log shows are on the disk."""
+    if log_path(directory).exists():
+        with log_path(directory).open("r+b") as file:
+            sync_file(file)
+        sync_folder(directory)
 
 
 def check_version(directory: Path) -> None:
     """LibraryError when the file is not a library or one of a version that this program does not know."""
     with database_errors(directory):
-        db = connect_reader(directory).db
-        try:
-            application, version = _application_id(db), db.execute("PRAGMA user_version").fetchone()[0]
-        finally:
-            db.close()
-    if application != APPLICATION_ID:
+        facts = _facts(directory)
+    if facts.application != APPLICATION_ID:
         raise LibraryError(f"{directory / DATABASE_NAME} is not the database of a library: choose another directory")
-    if version > SCHEMA_VERSION:
+    if facts.version > SCHEMA_VERSION:
         raise LibraryError(
-            f"the library {directory} was written by a newer Wenshi (format {version}, "
+            f"the library {directory} was written by a newer Wenshi (format {facts.version}, "
             f"this one knows {SCHEMA_VERSION}): update Wenshi"
         )
 
@@ -86,7 +104,7 @@ def prepare(directory: Path, *, write: bool, create: bool) -> WriterLock | None:
     """Check everything, create the library when asked, and take the writer's lock when it is opened for writing."""
     check_sqlite()
     check_directory(directory, create=create)
-    missing = not (directory / DATABASE_NAME).exists()
+    missing = is_blank(directory)
     if missing:
         make_directory(directory)
     lock = WriterLock(directory) if write or missing else None
@@ -104,5 +122,21 @@ def prepare(directory: Path, *, write: bool, create: bool) -> WriterLock | None:
     return lock
 
 
-def _application_id(db: sqlite3.Connection) -> int:
-    return int(db.execute("PRAGMA application_id").fetchone()[0])
+class _Facts(NamedTuple):
+    application: int
+    version: int
+    schema_changes: int
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether a kill came between making the file and making its tables."""
+        return self.application == self.schema_changes == 0
+
+
+def _facts(directory: Path) -> _Facts:
+    db = connect_reader(directory).db
+    try:
+        names = ("application_id", "user_version", "schema_version")
+        return _Facts(*(db.execute(f"PRAGMA {name}").fetchone()[0] for name in names))
+    finally:
+        db.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from library_samples import (
 
 from retrieval.errors import LibraryError
 from retrieval.library import Library
-from retrieval.library.frames import FrameWriter, read_frames
+from retrieval.library.frames import FrameWriter, read_frames, sync_file, sync_folder
 
 PUT_FOREVER = """
 import sys
@@ -363,3 +364,49 @@ def test_the_status_tells_what_replaced_clips_leave_behind(library: Library) -> 
     assert library.status().reclaimable_bytes == 2 * 3 * DIMENSION * 2
     library.remove(video_id("a"))
     assert library.status().reclaimable_bytes == frame_file(library.directory).stat().st_size
+
+
+def test_a_file_that_exists_is_never_deleted_by_a_failed_append(tmp_path: Path) -> None:
+    writer = FrameWriter(tmp_path, ends={})
+    file = tmp_path / "frames" / "1-000001.vectors"
+    file.write_bytes(b"of somebody else")
+    with pytest.raises(FileExistsError):
+        writer.append(1, [unit(4, 8)], dimension=8)
+    assert file.read_bytes() == b"of somebody else"
+
+
+@pytest.mark.parametrize("number", [errno.ENOTSUP, errno.EINVAL, errno.ENOTTY])
+def test_a_disk_without_a_full_sync_is_synced_as_well_as_it_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def unknown(*_: object) -> None:
+        raise OSError(number, "not here")
+
+    fcntl = pytest.importorskip("fcntl")
+    synced: list[int] = []
+    monkeypatch.setattr("retrieval.library.frames.sys.platform", "darwin")
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", unknown)
+    with (tmp_path / "file").open("wb") as file:
+        monkeypatch.setattr("os.fsync", synced.append)
+        sync_file(file)
+        assert synced == [file.fileno()]
+        monkeypatch.setattr("os.fsync", unknown)
+        sync_folder(tmp_path)
+        with pytest.raises(OSError, match="not here"):
+            sync_file(file)
+
+
+def test_the_log_is_synced_before_anything_is_cut_off_by_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_until_killed(tmp_path, first=0, seconds=0.1)
+    assert (tmp_path / "library.sqlite-wal").stat().st_size
+    order: list[str] = []
+    honest = FrameWriter._recover
+    monkeypatch.setattr(
+        "retrieval.library.opening.sync_file", lambda file: order.append(Path(file.name).name)
+    )
+    monkeypatch.setattr(FrameWriter, "_recover", lambda *arguments: order.append("cut off") or honest(*arguments))
+    Library.open(tmp_path, write=True).close()
+    assert order == ["library.sqlite-wal", "cut off"]

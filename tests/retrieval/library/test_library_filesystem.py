@@ -53,6 +53,7 @@ def test_the_mount_listing_of_macos_is_understood(path: str, kind: str) -> None:
 @pytest.mark.parametrize(
     "kind",
     ["nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "beegfs", "fuse.sshfs",
+     "fuse.ossfs", "fuse.cosfs", "fuse.obsfs", "fuse.gvfsd-fuse", "fuse.kio-fuse", "fuse.alluxio-fuse", "vboxsf", "prl_fs",
      "fuse.s3fs", "fuse.rclone", "fuse.gcsfuse", "fuse.davfs2", "fuse.glusterfs", "network drive"],
 )  # fmt: skip
 def test_network_file_systems_are_known(kind: str) -> None:
@@ -73,6 +74,16 @@ def test_a_library_on_a_network_file_system_is_refused_before_anything_is_made(
     with pytest.raises(LibraryError, match=r"network file system \(nfs4\).*local disk"):
         Library.open(tmp_path / "library", write=True, create=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_variable_that_the_sentence_names_allows_any_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filesystem, "filesystem_type", lambda path: "9p")
+    with pytest.raises(LibraryError, match=r"set WENSHI_ALLOW_NETWORK_LIBRARY=1"):
+        Library.open(tmp_path, write=True, create=True)
+    monkeypatch.setenv("WENSHI_ALLOW_NETWORK_LIBRARY", "1")
+    Library.open(tmp_path, write=True, create=True).close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -16,6 +16,7 @@ from library_samples import DIMENSION, frame_file, put, unit, video_id
 
 from retrieval.errors import LibraryError
 from retrieval.library import Library
+from retrieval.library.connections import connect_writer
 
 HOLD = """
 import sys
@@ -73,12 +74,63 @@ def test_a_foreign_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     db.execute("CREATE TABLE mine (x)")
     db.commit()
     db.close()
+    before = (tmp_path / "library.sqlite").read_bytes()
     for options in ({}, {"write": True}, {"write": True, "create": True}):
         with pytest.raises(LibraryError, match="not the database of a library"):
             Library.open(tmp_path, **options)
+    assert (tmp_path / "library.sqlite").read_bytes() == before
     (tmp_path / "library.sqlite").write_bytes(b"not sqlite at all" * 100)
     with pytest.raises(LibraryError, match=r"damaged.*not a database"):
         Library.open(tmp_path)
+
+
+@pytest.mark.parametrize("options", [{}, {"write": True}, {"write": True, "create": True}])
+def test_a_database_without_its_beginning_is_named_and_nothing_is_made_in_its_place(tmp_path: Path, options: dict) -> None:
+    with Library.open(tmp_path, write=True, create=True) as library:
+        put(library, "a")
+    file = tmp_path / "library.sqlite"
+    whole = file.read_bytes()
+    for damaged, message in [(bytes(100) + whole[100:], "damaged at its beginning.*restore"), (b"", "0 bytes.*restore")]:
+        file.write_bytes(damaged)
+        with pytest.raises(LibraryError, match=message) as error:
+            Library.open(tmp_path, **options)
+        assert "check`" not in one_sentence(error)
+        assert file.read_bytes() == damaged
+        assert frame_file(tmp_path).exists()
+
+
+def test_a_library_whose_making_was_killed_is_made_again(tmp_path: Path) -> None:
+    for half_made in (lambda: (tmp_path / "library.sqlite").touch(), lambda: connect_writer(tmp_path).close()):
+        half_made()
+        with pytest.raises(LibraryError, match=r"0 bytes|not the database of a library"):
+            Library.open(tmp_path)
+        Library.open(tmp_path, write=True, create=True).close()
+        assert Library.open(tmp_path).check() == []
+        (tmp_path / "library.sqlite").unlink()
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_a_folder_that_may_not_be_entered_gives_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: bool
+) -> None:
+    honest = Path.stat
+
+    def stat(path: Path, **options: bool) -> os.stat_result:
+        if path.is_relative_to(tmp_path / "closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return honest(path, **options)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    with pytest.raises(LibraryError, match=r"Permission denied.*permissions") as error:
+        Library.open(tmp_path / "closed" / "library", write=write, create=write)
+    one_sentence(error)
+
+
+def test_every_folder_that_is_made_is_synced_under_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr("retrieval.library.opening.sync_folder", synced.append)
+    Library.open(tmp_path / "a" / "b" / "c", write=True, create=True).close()
+    assert {tmp_path, tmp_path / "a", tmp_path / "a" / "b", tmp_path / "a" / "b" / "c"} <= set(synced)
 
 
 def test_frame_vectors_without_their_database_are_not_written_over(tmp_path: Path) -> None:
