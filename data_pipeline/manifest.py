@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
+from operator import itemgetter
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -30,10 +33,19 @@ class ManifestRow:
 
 @dataclass(frozen=True)
 class ManifestMatch:
-    """What became of every row: it belongs to a file, or it comes with a sentence that says why it does not."""
+    """What became of every row of `path`: it belongs to a file, or it comes with a sentence that says why not."""
 
+    path: Path
     by_path: dict[Path, ManifestRow]
     unmatched: list[tuple[ManifestRow, str]]
+
+    def summary(self, most: int = 5) -> list[str]:
+        """The first reasons, `most` of them, and one sentence that counts the others."""
+        reasons = [reason for _, reason in self.unmatched[:most]]
+        more = len(self.unmatched) - len(reasons)
+        if more:
+            reasons.append(f"and {more} more row{'s' * (more > 1)} of {self.path} match{'es' * (more == 1)} no file.")
+        return reasons
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,7 @@ class Manifest:
             else:
                 unmatched.append((row, self._reason(row, found, by_path=by_path, files=len(files))))
         unmatched.sort(key=lambda pair: pair[0].line)
-        return ManifestMatch(by_path=by_path, unmatched=unmatched)
+        return ManifestMatch(path=self.path, by_path=by_path, unmatched=unmatched)
 
     def _reason(self, row: ManifestRow, found: list[Path], *, by_path: dict[Path, ManifestRow], files: int) -> str:
         where = f"{self.path} line {row.line}"
@@ -128,14 +140,17 @@ class _FileIndex:
 
     files: Sequence[Path]
     _by_path: dict[str, list[Path]] = field(init=False)
-    _by_name: dict[str, list[Path]] = field(init=False)
+    _by_ending: list[tuple[str, Path]] = field(init=False)      # keys written backwards, sorted: endings lie together
+    _found: dict[str, list[Path]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._by_path, self._by_name = defaultdict(list), defaultdict(list)
+        self._by_path, self._by_ending = defaultdict(list), []
         for file in dict.fromkeys(self.files):
-            for key in dict.fromkeys((_key(_absolute(file)), _key(os.path.realpath(file)))):
+            whole = _key(_absolute(file))
+            for key in dict.fromkeys((whole, _key(os.path.realpath(file)))):
                 self._by_path[key].append(file)
-            self._by_name[_key(file.name)].append(file)
+            self._by_ending.append((whole[::-1], file))
+        self._by_ending.sort()
 
     def find(self, name: str, *, folder: Path) -> list[Path]:
         """All files that `name` may mean: none, one, or several when it is ambiguous."""
@@ -148,9 +163,15 @@ class _FileIndex:
                 return _closest(self._by_path[key], name)
         if PurePosixPath(name).is_absolute() or PureWindowsPath(name).is_absolute():
             return []
-        ending = "/" + os.path.normpath(name)
-        named = self._by_name.get(ending.rsplit("/", 1)[-1], [])
-        return _closest([file for file in named if _key(_absolute(file)).endswith(ending)], name)
+        if name not in self._found:
+            self._found[name] = _closest(self._ending_with("/" + os.path.normpath(name)), name)
+        return self._found[name]
+
+    def _ending_with(self, ending: str) -> list[Path]:
+        backwards = ending[::-1]
+        first = bisect_left(self._by_ending, backwards, key=itemgetter(0))
+        following = (self._by_ending[place] for place in range(first, len(self._by_ending)))
+        return [file for _, file in takewhile(lambda entry: entry[0].startswith(backwards), following)]
 
 
 def _absolute(path: Path) -> str:

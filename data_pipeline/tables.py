@@ -18,6 +18,7 @@ from retrieval.errors import InputError
 _DELIMITERS = (",", ";", "\t")
 _BETWEEN_ELEMENTS = re.compile(r"[\s,]*")
 _NOT_TEXT = re.compile("[\ud800-\udfff]")
+_MOST_COLUMNS = 1_000
 _CELL_LIMIT = 1_000_000             # characters; csv's own limit of 131,072 is less than a long transcript
 
 
@@ -41,7 +42,7 @@ def read_table(path: Path, *, needed_column: str) -> list[TableRow | BrokenLine]
     """Read a table whatever its layout; line numbers are 1-based and say where a row starts.
 
     Raises InputError when the whole file is unusable: missing, empty, not text, a broken JSON array, or a CSV header
-    without `needed_column`.
+    without `needed_column` or with more than 1,000 columns.
     """
     text = _decode(_read(path), path=path)
     if not text.strip():
@@ -139,6 +140,8 @@ def _json_problem(error: Exception, *, with_line: bool = False) -> str:
 def _json_row(value: Any, *, line: int) -> TableRow | BrokenLine:
     if not isinstance(value, dict):
         return BrokenLine(line, "is not a JSON object with column names")
+    if len(value) > _MOST_COLUMNS:
+        return BrokenLine(line, f"has {len(value)} columns, more than the {_MOST_COLUMNS} that are read")
     names = _column_names(list(value))
     return TableRow(line, dict(zip(names, value.values(), strict=True)))
 
@@ -149,7 +152,10 @@ def _csv_rows(text: str, *, path: Path, needed_column: str) -> Iterator[TableRow
     delimiter = _delimiter(lines[header_at], needed_column=needed_column)
     records = _csv_records(lines, start=header_at, delimiter=delimiter)
     header = next(records)
-    names = _column_names(header[1]) if isinstance(header, tuple) else []
+    cells = header[1] if isinstance(header, tuple) else []
+    if len(cells) > _MOST_COLUMNS:
+        raise InputError(f"The table {path} has {len(cells)} columns; give it {_MOST_COLUMNS} at most.")
+    names = _column_names(cells)
     if needed_column not in names:
         first = lines[header_at].strip()[:80]
         raise InputError(
@@ -193,19 +199,24 @@ def _csv_row(cells: list[str], *, names: list[str], line: int) -> TableRow | Bro
 
 
 def _delimiter(header: str, *, needed_column: str) -> str:
-    def cells(delimiter: str) -> list[str]:
-        return _column_names(next(csv.reader([header], delimiter=delimiter)))
+    def rank(delimiter: str) -> tuple[bool, int]:
+        try:
+            cells = next(csv.reader([header], delimiter=delimiter))
+        except csv.Error:           # a cell beyond all bounds
+            return False, 0
+        return needed_column in {cell.strip().lower() for cell in cells}, len(cells)
 
-    return max(_DELIMITERS, key=lambda delimiter: (needed_column in cells(delimiter), len(cells(delimiter))))
+    return max(_DELIMITERS, key=rank)
 
 
 def _column_names(names: list[str]) -> list[str]:
     """Names in lower case; an empty one is called by its position and a repeated one is numbered, so none is lost."""
-    result: list[str] = []
+    result: dict[str, None] = {}
+    copies: dict[str, int] = {}
     for position, name in enumerate(names, start=1):
         plain = unique = name.strip().lower() or f"column {position}"
-        copy = 2
         while unique in result:
-            unique, copy = f"{plain} ({copy})", copy + 1
-        result.append(unique)
-    return result
+            copies[plain] = copies.get(plain, 1) + 1
+            unique = f"{plain} ({copies[plain]})"
+        result[unique] = None
+    return list(result)

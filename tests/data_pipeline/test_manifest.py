@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import unicodedata
 from pathlib import Path
 
@@ -163,3 +164,41 @@ def test_ten_thousand_rows_are_matched_in_a_moment(tmp_path: Path) -> None:
     match = manifest.match([tmp_path / name for name in names])
     assert len(match.by_path) == 10_000
     assert manifest.rows[-1].line == 10_000
+
+
+def test_thousands_of_files_of_one_name_are_told_apart_in_a_moment(tmp_path: Path) -> None:
+    files = [tmp_path / "all" / f"{number:05d}" / "video.mp4" for number in range(4000)]
+    text = "file\n" + "".join(f"{file.parent.name}/video.mp4\n" for file in files) + "video.mp4\n" * 4000
+    manifest = read_manifest(write(tmp_path / "m.csv", text))
+    begin = time.process_time()
+    match = manifest.match(files)
+    assert time.process_time() - begin < 3
+    assert len(match.by_path) == 4000
+    assert len(match.unmatched) == 4000
+    assert "could be 4000 files" in match.unmatched[0][1]
+
+
+def test_a_summary_names_a_few_rows_and_counts_the_others(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.csv", "file\n" + "".join(f"lost{number}.mp4\n" for number in range(8)))
+    match = read_manifest(path).match([tmp_path / "a.mp4"])
+    reasons = [reason for _, reason in match.unmatched]
+    assert match.summary() == [*reasons[:5], f"and 3 more rows of {path} match no file."]
+    assert match.summary(7) == [*reasons[:7], f"and 1 more row of {path} matches no file."]
+    assert match.summary(8) == reasons
+
+
+@pytest.mark.parametrize("name", ["x", ""])
+def test_a_header_of_countless_columns_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / "m.csv", "file" + f",{name}" * 100_000 + "\na.mp4\n")
+    begin = time.process_time()
+    with pytest.raises(InputError, match="has 100001 columns"):
+        read_manifest(path)
+    assert time.process_time() - begin < 2
+    row = json.dumps({f"column{number}": 1 for number in range(1001)})
+    with pytest.raises(InputError, match="has 1001 columns"):
+        read_manifest(write(tmp_path / "m.jsonl", row))
+
+
+def test_a_header_cell_beyond_all_bounds_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no column `file`"):
+        read_manifest(write(tmp_path / "m.csv", "x" * 2_000_000 + "\na.mp4\n"))
