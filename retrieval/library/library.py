@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import InputError, LibraryError
-from retrieval.library import checks, reading, words, writing
+from retrieval.library import checks, generations, reading, words, writing
 from retrieval.library.database import Database, Unchanged, database_errors
 from retrieval.library.filesystem import refuse_network
 from retrieval.library.frames import FrameWriter, read_frames
@@ -116,6 +116,7 @@ class Library:
             numbers = writing.put_clips(db, number, clips)
             if generation is not None:
                 writing.put_vectors(db, self._frames, generation, list(zip(numbers, clips, strict=True)))
+            generations.drop_unused(db)
 
     def put_location(self, video_id: str, location: Location, *, location_evidence: Sequence[Evidence]) -> bool:
         """Say that a path holds a known video, replacing the evidence of this path; False when nothing changed."""
@@ -128,6 +129,7 @@ class Library:
             if not writing.location_changed(db, number, location, location_evidence):
                 raise Unchanged
             writing.put_location(db, number, location, location_evidence)
+            generations.drop_unused(db)
             return True
         return False
 
@@ -137,19 +139,19 @@ class Library:
         `target`: an absolute path, a video id, or at least 8 characters that begin one id only; else InputError.
         """
         with self._database.writing() as db:
-            return writing.remove(db, target)
+            removed = writing.remove(db, target)
+            generations.drop_unused(db)
+            return removed
 
     def record_failure(self, path: str, *, kind: str, message: str, size_bytes: int, modified_ns: int) -> None:
         """Remember that a path could not be added; cleared when it is put or removed."""
         with self._database.writing() as db:
-            writing.record_failure(
-                db, path, kind=kind, message=message, size_bytes=size_bytes, modified_ns=modified_ns
-            )
+            writing.record_failure(db, path, kind=kind, message=message, size_bytes=size_bytes, modified_ns=modified_ns)
 
     def activate(self, generation: Generation) -> None:
         """Search this generation of vectors from now on; InputError when the library holds none like it."""
         with self._database.writing() as db:
-            writing.activate(db, generation)
+            generations.activate(db, generation)
 
     def set_setting(self, key: str, value: str) -> None:
         """Remember a value of the caller's under a name, such as where the model of this library was loaded from."""
@@ -290,9 +292,8 @@ class Library:
 
     def _bring_words_up_to_date(self) -> None:
         """Whoever may write makes an index of other tokens again; a reader goes on, it misses a few words at most."""
-        if self._lock is None:
-            return
-        with self._database.reading() as db:
-            current = words.is_current(db)
-        if not current:
-            self.rebuild_words()
+        if self._lock is not None:
+            with self._database.writing() as db:
+                if words.is_current(db):
+                    raise Unchanged
+                words.rebuild(db)

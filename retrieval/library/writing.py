@@ -12,6 +12,7 @@ from pathlib import Path
 from retrieval.errors import InputError
 from retrieval.library.connections import storable
 from retrieval.library.frames import FrameWriter
+from retrieval.library.generations import generation_number
 from retrieval.library.rows import Removed
 from retrieval.library.schema import CALLER, now
 from retrieval.library.vectors import pack
@@ -149,45 +150,9 @@ def put_vectors(
     )
 
 
-def generation_number(db: sqlite3.Connection, generation: Generation) -> int:
-    """The number of a generation, made when it is new; it becomes active when the active one holds no vector."""
-    number = _find_generation(db, generation)
-    if number is None:
-        sql = "INSERT INTO generations (encoder, revision, preprocessing, dimension, active) VALUES (?, ?, ?, ?, 0)"
-        number = int(db.execute(sql, _generation_key(generation)).lastrowid or 0)
-    sql = "SELECT 1 FROM clip_vectors WHERE generation = (SELECT number FROM generations WHERE active = 1) LIMIT 1"
-    if not db.execute(sql).fetchone():
-        _make_active(db, number)
-    return number
-
-
 def set_setting(db: sqlite3.Connection, key: str, value: str) -> None:
     """Keep a value for the caller."""
     db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", [CALLER + key, value])
-
-
-def activate(db: sqlite3.Connection, generation: Generation) -> None:
-    """Make an existing generation the one that is searched; InputError when the library has none like it."""
-    number = _find_generation(db, generation)
-    if number is None:
-        name = f"{generation.encoder} ({generation.revision})"
-        raise InputError(f"the library holds no vectors of {name}: add videos with it first")
-    _make_active(db, number)
-
-
-def _find_generation(db: sqlite3.Connection, generation: Generation) -> int | None:
-    sql = "SELECT number FROM generations WHERE (encoder, revision, preprocessing, dimension) = (?, ?, ?, ?)"
-    row = db.execute(sql, _generation_key(generation)).fetchone()
-    return int(row[0]) if row else None
-
-
-def _generation_key(generation: Generation) -> list[str | int]:
-    return [generation.encoder, generation.revision, generation.preprocessing, generation.dimension]
-
-
-def _make_active(db: sqlite3.Connection, number: int) -> None:
-    db.execute("UPDATE generations SET active = 0 WHERE active = 1")
-    db.execute("UPDATE generations SET active = 1 WHERE number = ?", [number])
 
 
 def remove(db: sqlite3.Connection, target: str) -> Removed:

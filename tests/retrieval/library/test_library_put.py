@@ -262,6 +262,36 @@ def test_the_next_generation_takes_over_when_the_active_one_is_empty(library: Li
     assert library.generation() == OTHER_GENERATION
 
 
+def test_a_generation_goes_with_its_last_vector(library: Library) -> None:
+    put(library, "a")
+    put(library, "b", clips=[])
+    library.remove(video_id("a"))
+    assert library.generation() is None
+    assert library.status().generations == ()
+    assert library.search_clips(unit(DIMENSION), limit=9) == []
+    put(library, "b", clips=clips(1))
+    put(library, "b", clips=clips(1, dimension=16), generation=OTHER_GENERATION)
+    put(library, "c", clips=clips(1, dimension=16), generation=OTHER_GENERATION)
+    put(library, "b", clips=[], generation=None)
+    assert library.generation() == OTHER_GENERATION
+    assert [status.generation for status in library.status().generations] == [OTHER_GENERATION]
+    assert library.check() == []
+
+
+def test_of_several_generations_left_the_fullest_is_searched(library: Library) -> None:
+    third = Generation(encoder="third", revision="1", preprocessing="p", dimension=8)
+    put(library, "a", clips=clips(1))
+    for name in "bc":
+        put(library, name, clips=clips(2, dimension=16), generation=OTHER_GENERATION)
+    put(library, "d", clips=clips(1, dimension=8), generation=third)
+    library.remove(video_id("a"))
+    assert library.generation() == OTHER_GENERATION
+    library.put_location(video_id("d"), location("/videos/b.mp4"), location_evidence=[])
+    library.put_location(video_id("d"), location("/videos/c.mp4"), location_evidence=[])
+    assert library.generation() == third
+    assert library.check() == []
+
+
 def test_text_with_half_a_character_is_kept_with_a_question_mark(library: Library) -> None:
     odd = "瞎\udcb9x"
     spoken = Evidence(kind="asr", text=odd, start_ms=0, end_ms=9, source=odd, language=odd)
