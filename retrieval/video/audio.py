@@ -20,7 +20,6 @@ from retrieval.video.probing import best_video_stream
 from retrieval.video.timeline import origin_seconds
 
 _SYNC_SECONDS = Fraction(1, 20)     # sound that is this far from its timestamp is moved there
-_BEYOND_END_SECONDS = 60            # a timestamp this far past the declared end is not believed
 # Speech comes from the front; a bass effect channel carries none.
 _CHANNEL_WEIGHTS = {"FL": 1.0, "FR": 1.0, "FC": 1.0, "LFE": 0.0, "LFE2": 0.0}
 _OTHER_CHANNELS = 0.5
@@ -78,12 +77,9 @@ def _on_timeline(container: InputContainer, stream: AudioStream, rate: int) -> I
 def _segments(container: InputContainer, stream: AudioStream, rate: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """(position on the timeline, samples), both at the asked rate; runs that follow on are resampled as one."""
     origin = origin_seconds(container, best_video_stream(container))
-    latest = Fraction(container.duration, av.time_base) + _BEYOND_END_SECONDS if container.duration else None
     run: _Run | None = None
     for frame in _decoded(container, stream):
         at = None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base - origin
-        if at is not None and latest is not None and at > latest:
-            at = None
         if run is None or not run.fits(frame, at):
             if run is not None:
                 yield run.rest()

@@ -13,6 +13,7 @@ from retrieval.video.shots import ShotDetector
 _FEWEST_FRAMES, _MOST_FRAMES = 4, 8
 _FRAME_EVERY_MS = 1_250         # of a clip, between fewest and most
 _GRID_MS = 250                  # candidates are kept this far apart ...
+_MOST_PARTS = 100               # that a span is split into at once: of one picture that stays for very long
 _DENSITY = 4                    # ... and closer, by this part of the shot's age, at its start: a short shot needs them
 
 
@@ -41,7 +42,9 @@ class ClipCutter:
 
     Each clip has 4 to 8 frames spread evenly over it (fewer only where it has fewer), of `height` x `width` as
     `DecodedFrame.rgb` makes them; without a height no picture is made. Pictures of at most twice `longest_ms` are
-    held at any time. Raises ValueError on a height without a width, an unknown fit or a `longest_ms` below 1,000.
+    held at any time. A picture that stays for more than 100 times `longest_ms` is
+    cut into 100 longer clips. Raises ValueError on a height without a width, an unknown fit or a `longest_ms` below
+    1,000.
     """
 
     def __init__(
@@ -101,13 +104,14 @@ class ClipCutter:
     def _relieve(self, now_ms: int) -> list[CutClip]:
         """Give out the start of a shot that has grown too long to be held; what stays can still be split evenly."""
         clips = []
-        while now_ms - self._clip_start_ms >= 2 * self._longest_ms:
-            clips.append(self._cut(self._clip_start_ms + self._longest_ms))
+        part_ms = max(self._longest_ms, (now_ms - self._clip_start_ms) // _MOST_PARTS)
+        while now_ms - self._clip_start_ms >= 2 * part_ms:
+            clips.append(self._cut(self._clip_start_ms + part_ms))
         return clips
 
     def _close_shot(self, end_ms: int) -> list[CutClip]:
         length = end_ms - self._clip_start_ms
-        parts = -(-length // self._longest_ms)
+        parts = min(-(-length // self._longest_ms), _MOST_PARTS)
         start_ms = self._clip_start_ms
         return [self._cut(start_ms + length * (part + 1) // parts) for part in range(parts)]
 

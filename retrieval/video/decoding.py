@@ -13,6 +13,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from retrieval.errors import VideoError
+from retrieval.video.continuity import Continuity, Order
 
 _READ_ATTEMPTS = 32         # in a row without one packet: then the rest of the file counts as unreadable
 _RESYNCHRONISING = ("mpegts", "mpegtsraw", "mpeg")      # here a packet marked corrupt lost a part and can be decoded
@@ -27,6 +28,8 @@ class Tally:
     undecodable: int = 0            # packets that gave an error or came incomplete
     corrupt: int = 0                # pictures that were marked corrupt and kept back
     unreadable: int = 0             # places where reading itself failed
+    far_jumps: int = 0              # timestamps far ahead that were closed up
+    disordered: bool = False        # only a decoder can tell when the pictures are shown
     first_dts: int | None = None
     ends: dict[int, float] = field(default_factory=dict)        # by stream, the end of its last packet in seconds
 
@@ -57,14 +60,24 @@ def decode_frames(
         yield from _good(_decode(packet, tally), suspect, tally)
 
 
-def decode_keyframes(container: InputContainer, video: VideoStream, tally: Tally) -> Iterator[VideoFrame]:
+def decode_keyframes(
+    container: InputContainer, video: VideoStream, tally: Tally, *, times_shown: bool
+) -> Iterator[VideoFrame]:
     """The pictures of the key packets alone; no other packet reaches the decoder.
+
+    Ends with `tally.disordered` where the packets no longer say when their pictures are shown. times_shown: as `Order`.
 
     The decoder is emptied after each: without the pictures between, its reordering would hold back, reorder or drop
     key pictures of open groups.
     """
+    order = Order(times_shown=times_shown)
     for packet in packets(container, (video,), tally):
-        if not packet.is_keyframe or packet.is_discard or _is_flush(packet):
+        if packet.is_discard or _is_flush(packet):
+            continue
+        if not order.tells(packet):
+            tally.disordered = True
+            return
+        if not packet.is_keyframe:
             continue
         if packet.is_corrupt:
             tally.undecodable += 1
@@ -83,20 +96,47 @@ def read_packets(container: InputContainer, streams: tuple[Stream, ...], tally: 
 
 
 def packets(container: InputContainer, streams: tuple[Stream, ...], tally: Tally) -> Iterator[Packet[Stream]]:
-    """As `read_packets`, then an empty packet a stream that makes its decoder give the rest."""
+    """As `read_packets`, then an empty packet a stream that makes its decoder give the rest.
+
+    Timestamps are those of one timeline without jumps (`Continuity`), the same whichever streams are asked for.
+    """
+    wanted = {stream.index for stream in streams}
+    read = streams + tuple(other for other in _leading(container) if other.index not in wanted)
+    continuity = Continuity(max(container.start_time or 0, 0) / av.time_base)
+    finished: set[int] = set()
     failures = 0
     while failures < _READ_ATTEMPTS:
         try:
-            for packet in container.demux(*streams):
-                if packet.size or _is_flush(packet):        # an empty packet in the middle would end the decoder
+            for packet in container.demux(*read):
+                if not packet.size and not _is_flush(packet):   # in the middle it would end the decoder
+                    continue
+                failures = 0
+                if _is_flush(packet):
+                    finished.add(packet.stream.index)
+                else:
+                    continuity.place(packet)
+                    tally.far_jumps = continuity.far_jumps
+                if packet.stream.index in wanted:
                     _count(packet, streams[0].index, tally)
-                    failures = 0
                     yield packet
             return
         except av.FFmpegError as error:
             _refuse_memory(error)
             failures += 1
             tally.unreadable += 1
+    yield from (_flush_of(stream) for stream in streams if stream.index not in finished)
+
+
+def _leading(container: InputContainer) -> list[Stream]:
+    """The pictures and the sound whose timestamps tell where a new part begins."""
+    best = (container.streams.best("video"), container.streams.best("audio"))
+    return [stream for stream in best if stream is not None]
+
+
+def _flush_of(stream: Stream) -> Packet[Stream]:
+    packet: Packet[Stream] = Packet()
+    packet.stream = stream
+    return packet
 
 
 def _count(packet: Packet[Stream], video_index: int, tally: Tally) -> None:

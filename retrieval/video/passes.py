@@ -42,7 +42,6 @@ class Pass:
         self.read_until_ms = 0
         self.shortfall: tuple[float, float] | None = None
         self.lost_silently = False
-        self.untimed = False
 
     def frames(self) -> Iterator[DecodedFrame]:
         """Every picture. Raises VideoError as `open_media` and `video_stream`, and when there is no picture."""
@@ -60,18 +59,18 @@ class Pass:
             raise nothing_decoded(self._path, self.tally)
 
     def keyframes(self) -> Iterator[DecodedFrame]:
-        """The pictures of key packets; none is no error, nor is `untimed`: then only a full pass can tell their times."""
+        """The pictures of key packets; none is no error, nor is `tally.disordered`: a full pass tells the later ones."""
         with open_media(self._path) as container:
             video = self._video(container)
             video.thread_type = "SLICE"
             from_order = container.format.name in _PICTURES_WITHOUT_TIMES
             clock: Clock | None = None
-            for frame in decode_keyframes(container, video, self.tally):
+            for frame in decode_keyframes(container, video, self.tally, times_shown=not from_order):
                 ticks = frame.dts if from_order else frame.pts
+                if ticks is None:
+                    self.tally.disordered = True
+                    return
                 if clock is None:
-                    self.untimed = ticks is None
-                    if self.untimed:
-                        return
                     clock = self._clock(container, video, origin=self._key_origin(container, video, from_order))
                 yield self._placed(frame, clock, video, ticks=ticks)
 
@@ -101,7 +100,7 @@ class Pass:
     def _find_shortfall(
         self, container: InputContainer, video: VideoStream, watch: tuple[Stream, ...]
     ) -> tuple[float, float] | None:
-        if container.format.name in _LENGTH_FROM_CONTENT:
+        if container.format.name in _LENGTH_FROM_CONTENT or self.tally.far_jumps:
             return None
         origin = origin_seconds(container, video)
         read = Fraction(self.read_until_ms, 1000)

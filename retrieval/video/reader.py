@@ -53,7 +53,8 @@ class VideoReader:
     def frames(self, *, keyframes_only: bool = False) -> Generator[DecodedFrame, None, None]:
         """Decode from the start, in presentation order, and close the file at the end or when the iterator is closed.
 
-        keyframes_only: nothing but key packets is decoded; a video whose only keyframes are cut away by an edit list
+        keyframes_only: nothing but key packets is decoded, except from where a file's timestamps are missing or
+        disordered; a video whose only keyframes are cut away by an edit list
         gives its first picture instead. Raises VideoError: no_frames, corrupt (not one picture), and as `probe` when
         the file has gone or changed.
         """
@@ -91,12 +92,18 @@ class VideoReader:
 
     def _keyframes(self) -> Generator[DecodedFrame, None, None]:
         keys = Pass(self.path, threads=self._threads, converter=self._converter)
-        yield from self._follow(keys, keys.keyframes())
-        if keys.tally.pictures and not keys.untimed:
+        last_ms = -1
+        for frame in self._follow(keys, keys.keyframes()):
+            last_ms = frame.time_ms
+            yield frame
+        if keys.tally.pictures and not keys.tally.disordered:
             self.damage = _losses(keys)
             return
         with closing(self._all_frames()) as frames:
-            yield from (frame for frame in frames if frame.is_keyframe) if keys.untimed else islice(frames, 1)
+            if keys.tally.disordered:
+                yield from (frame for frame in frames if frame.is_keyframe and frame.time_ms > last_ms)
+            else:
+                yield from islice(frames, 1)
 
     def _follow(self, current: Pass, frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
         self.damage, self.read_until_ms = None, 0
@@ -113,8 +120,11 @@ def _damage(done: Pass) -> str | None:
 
 
 def _losses(done: Pass) -> str | None:
+    parts = []
     if done.tally.lost:
-        return f"{done.tally.lost} frame{'s' if done.tally.lost > 1 else ''} could not be decoded"
-    if done.tally.unreadable:
-        return "a part of the file could not be read"
-    return None
+        parts.append(f"{done.tally.lost} frame{'s' if done.tally.lost > 1 else ''} could not be decoded")
+    elif done.tally.unreadable:
+        parts.append("a part of the file could not be read")
+    if done.tally.far_jumps:
+        parts.append("its timestamps jump far ahead and were closed up")
+    return ", ".join(parts) or None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from retrieval.video.container import open_media
+from retrieval.video.continuity import Order
 from retrieval.video.decoding import Tally, read_packets
 from retrieval.video.probing import video_stream
 from retrieval.video.timeline import declared_end_seconds, frame_seconds, milliseconds, origin_seconds
@@ -21,20 +22,16 @@ def packet_end_ms(path: Path) -> int | None:
         if container.format.name == "avi" or video.time_base is None:
             return None
         usual = round(frame_seconds(video) / video.time_base)
-        tally, shown_from, last_dts, latest, end = Tally(), set[int](), None, None, 0
+        tally, order, latest, end = Tally(), Order(), None, 0
         for packet in read_packets(container, (video,), tally):
             if packet.is_discard:
                 continue
-            if packet.pts is None or packet.is_corrupt or packet.pts in shown_from:
+            if packet.is_corrupt or not order.tells(packet) or packet.pts is None:
                 return None
-            if last_dts is not None and packet.dts is not None and packet.dts <= last_dts:
-                return None
-            shown_from.add(packet.pts)
-            last_dts = packet.dts
             if latest is None or packet.pts > latest:
                 latest, end = packet.pts, packet.pts + (packet.duration or usual)
         declared = declared_end_seconds(container, video)
         short = declared is None or end * video.time_base + 2 * frame_seconds(video) < declared
-        if short or tally.unreadable or not shown_from:
+        if short or tally.unreadable or latest is None:
             return None
         return milliseconds(end * video.time_base - origin_seconds(container, video))

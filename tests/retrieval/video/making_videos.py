@@ -59,6 +59,7 @@ class Recipe:
     shift: int = 0                                          # added to every timestamp of the pictures when muxing
     shown: Sequence[tuple[int, int]] = ()                   # (number, ms) expected; () = all, at their own times
     keys: Sequence[int] | None = None                       # numbers of the keyframes expected; None = as marked
+    copies: int = 1                                         # of the whole transport stream, one behind the other
     last_ms: int = 40                                       # how long the last picture is shown
 
     def expected(self) -> list[tuple[int, int]]:
@@ -83,7 +84,20 @@ def make(recipe: Recipe, path: Path) -> Path:
             packets += sound_packets(sound, tone(recipe.sound_ms / 1000), rate=48_000)
         for packet in sorted(packets, key=lambda each: each.dts * each.time_base):
             container.mux(packet)
+    if recipe.copies > 1:
+        path.write_bytes(joined_transport_streams(path.read_bytes() * recipe.copies))
     return path
+
+
+def joined_transport_streams(content: bytes) -> bytes:
+    """Their packets counted through, as a recorder that restarts its clock does: no packet counts as lost."""
+    joined, counted = bytearray(content), dict[int, int]()
+    for place in range(0, len(joined), 188):
+        track = int.from_bytes(joined[place + 1 : place + 3], "big") & 0x1FFF
+        if joined[place + 3] & 0x10:                        # holds a part of a picture
+            counted[track] = (counted.get(track, -1) + 1) & 15
+        joined[place + 3] = joined[place + 3] & 0xF0 | counted.get(track, 0)
+    return bytes(joined)
 
 
 def stored_size(recipe: Recipe) -> tuple[int, int]:

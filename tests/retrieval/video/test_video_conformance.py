@@ -38,6 +38,16 @@ RECIPES = {
     "h264, transport stream, no B-frames": Recipe(
         suffix="ts", options={**GOP_10, "bf": "0"}, muxing={"muxdelay": "0", "output_ts_offset": "90"}, keys=TENTHS
     ),
+    **{
+        f"h264, two recordings joined, {name}": Recipe(
+            suffix=suffix, options={**GOP_10, "bf": bf}, muxing=muxing, copies=2,
+            shown=[(i % 40, 40 * i) for i in range(80)], keys=TENTHS,
+        )
+        for name, suffix, bf, muxing in (
+            ("ts", "ts", "0", {"muxdelay": "0"}), ("ts, B-frames", "ts", "2", {"muxdelay": "0"}),
+            ("ts, B-frames, far", "ts", "2", {"muxdelay": "0", "output_ts_offset": "5000"}),
+        )
+    },
     "h264, raw": Recipe(suffix="h264", options=GOP_10, keys=TENTHS),
     "h264, flv": Recipe(suffix="flv", options=GOP_10, keys=TENTHS),
     "h264, avi, B-frames": Recipe(suffix="avi", options=GOP_10, times=range(40), unit=Fraction(1, 25),

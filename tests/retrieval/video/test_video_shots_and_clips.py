@@ -199,3 +199,11 @@ def test_no_frame_gives_no_clip_and_bad_sizes_are_refused() -> None:
         ClipCutter(height=8, width=None)
     with pytest.raises(ValueError, match="longest_ms"):
         ClipCutter(height=8, width=8, longest_ms=0)
+
+
+def test_a_picture_that_stays_for_a_month_is_cut_into_a_bounded_number_of_clips() -> None:
+    month_ms = 30 * 86_400_000
+    clips = clips_of([1, 1], step_ms=month_ms, end_ms=2 * month_ms)
+    assert len(clips) <= 300
+    assert (clips[0].start_ms, clips[-1].end_ms) == (0, 2 * month_ms)
+    assert all(one.end_ms == other.start_ms for one, other in pairwise(clips))
