@@ -88,7 +88,7 @@ class OnScreenText:
         """All evidence by start time, spans within 0 and `end_ms`; ready for another video afterwards."""
         tracks = [
             track for track in self._tracker.finish(end_ms)
-            if self._policy.accepts_track(looks=track.looks, confidence=track.confidence)
+            if self._policy.accepts_track(track.text, looks=track.looks, confidence=track.confidence)
         ]
         pieces = text_blocks(tracks, tolerance_ms=max(self._interval_ms, _SLOW_MS), aspect=self._aspect)
         self._next_sample_ms, self._looked_ms, self._looked_at, self._text_ms, self._doubtful = 0, 0, None, 0, False

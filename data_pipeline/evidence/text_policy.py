@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from retrieval.text import fold
 
+# Bare lines, crosses and boxes in a picture are read as these.
+_LIKE_SHAPES = "一丨丶丿乀乙亅二三十工口囗日目田回"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TextPolicy:
@@ -21,23 +24,33 @@ class TextPolicy:
     short_latin: int = 3            # a text without Han or kana of at most this many characters ...
     short_latin_confidence: float = 0.9     # ... must be this sure
     once_confidence: float = 0.8    # what was seen by one look only must be this sure
+    single_han_confidence: float = 0.95     # one Han character alone (福) must be this sure, and be seen twice
 
     def accepts(self, text: str, confidence: float) -> bool:
         """Say whether a line of one look is worth tracking."""
         characters = comparable(text)
+        if is_single_han(characters):
+            return confidence >= self.single_han_confidence and characters not in _LIKE_SHAPES
         if confidence < self.confidence or len(characters) < self.characters:
             return False
         short_latin = len(characters) <= self.short_latin and not any(map(is_wide, characters))
         return not short_latin or confidence >= self.short_latin_confidence
 
-    def accepts_track(self, *, looks: int, confidence: float) -> bool:
+    def accepts_track(self, text: str, *, looks: int, confidence: float) -> bool:
         """Say whether a text that was followed over `looks` looks is worth keeping."""
+        if is_single_han(comparable(text)):
+            return looks > 1 and confidence >= self.single_han_confidence
         return looks > 1 or confidence >= self.once_confidence
 
 
 def comparable(text: str) -> str:
     """The letters and digits of a text, folded: what remains equal when OCR loses a space or a comma."""
     return "".join(c for c in fold(text) if unicodedata.category(c)[0] in "LN")
+
+
+def is_single_han(characters: str) -> bool:
+    """Say whether this is one Han character and nothing else."""
+    return len(characters) == 1 and "\u3400" <= characters <= "\u9fff"
 
 
 def is_wide(character: str) -> bool:

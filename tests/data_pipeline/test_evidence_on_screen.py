@@ -159,6 +159,7 @@ def test_a_video_without_frames_or_text_gives_nothing(moving: list[Picture]) -> 
 @pytest.mark.parametrize(
     ("text", "confidence", "kept"),
     [("不允许失败", 0.9, True), ("不允许失败", 0.5, False), ("口", 0.99, False), ("……", 0.99, False),
+     ("福", 0.96, True), ("福", 0.94, False), ("一", 0.99, False), ("あ", 0.99, False), ("5", 0.99, False),
      ("暂停", 0.75, True), ("IlI", 0.8, False), ("OK", 0.97, True), ("Google", 0.75, True)],
 )
 def test_noise_is_told_from_text_by_length_and_confidence(text: str, confidence: float, kept: bool) -> None:
@@ -166,8 +167,24 @@ def test_noise_is_told_from_text_by_length_and_confidence(text: str, confidence:
 
 
 def test_an_unsure_text_of_a_single_look_is_dropped() -> None:
-    assert not TextPolicy().accepts_track(looks=1, confidence=0.75)
-    assert TextPolicy().accepts_track(looks=2, confidence=0.75)
+    assert not TextPolicy().accepts_track("暂停", looks=1, confidence=0.75)
+    assert TextPolicy().accepts_track("暂停", looks=2, confidence=0.75)
+
+
+def test_a_character_alone_is_kept_when_it_is_seen_twice(moving: list[Picture]) -> None:
+    found, _ = watched(lambda _: "福", lambda _: moving[0], duration_ms=3000)
+    assert [piece.text for piece in found] == ["福"]
+    found, looks = watched(lambda now: "福" if now == 0 else None, lambda _: moving[0], duration_ms=3000)
+    assert found == []
+    assert len(looks) > 1
+
+
+@pytest.mark.parametrize("shape", [(4320, 7680), (7680, 4320)])
+def test_a_giant_frame_is_reduced_before_the_engine_sees_it(shape: tuple[int, int]) -> None:
+    seen: list[tuple[int, ...]] = []
+    engine = SimpleNamespace(name="shapes", version="1", read=lambda picture: seen.append(picture.shape) or [])
+    OnScreenText(engine).feed(Still(0, np.zeros((*shape, 3), np.uint8)))
+    assert [sorted(size) for size in seen] == [[3, 540, 960]]
 
 
 def test_only_long_lying_lines_are_widened() -> None:
