@@ -36,7 +36,8 @@ def write_clip(
     Raises OSError or av.FFmpegError when the file cannot be written.
     """
     options = {"fflags": "+bitexact"}
-    with av.open(str(path), "w", format=_FORMATS[container], options=options) as output:
+    # A bare name with a colon would be taken for an address.
+    with av.open(f"file:{path.absolute()}", "w", format=_FORMATS[container], options=options) as output:
         output.metadata["comment"] = comment
         video = _add_video(output, container, width=width, height=height, frames_per_second=frames_per_second)
         text = add_subtitle_stream(output, container) if subtitles else None

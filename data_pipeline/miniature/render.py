@@ -24,7 +24,8 @@ from data_pipeline.miniature.picture import check_scene, draw_shot
 from data_pipeline.miniature.scenes import SCENES
 from data_pipeline.miniature.spec import Line, SceneSpec, Shot
 from data_pipeline.miniature.subtitles import srt
-from retrieval.errors import InputError
+from retrieval.errors import InputError, VideoError
+from retrieval.video.container import open_media
 
 MANIFEST = "manifest.jsonl"
 _NOT_DRAWING = {"scenes", "queries.py"}     # sources that do not change how a given scene looks
@@ -192,9 +193,9 @@ def _is_rendered(path: Path, digest: str) -> bool:
     if not path.is_file():
         return False
     try:
-        with av.open(str(path)) as clip:
+        with open_media(path) as clip:
             return digest in clip.metadata.values()
-    except (OSError, av.FFmpegError):
+    except VideoError:
         return False
 
 

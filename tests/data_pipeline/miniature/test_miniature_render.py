@@ -154,6 +154,23 @@ def test_what_is_there_already_is_kept(tmp_path: Path) -> None:
     assert again.path.stat().st_mtime_ns == 1
 
 
+def test_a_folder_with_a_colon_in_its_name_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    spec = dataclasses.replace(PLAIN, spoken=LINES)
+    assert render(spec, Path("demo:1")).rendered
+    assert not render(spec, Path("demo:1")).rendered
+
+
+def test_an_existing_file_is_opened_as_a_video_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = render(PLAIN, tmp_path).path
+    path.write_text("ffconcat version 1.0\nfile other.mp4\n")
+    opened = []
+    opening = av.open
+    monkeypatch.setattr(av, "open", lambda *names, **how: opened.append((names, how)) or opening(*names, **how))
+    assert render(PLAIN, tmp_path).rendered
+    assert "concat" not in opened[0][1]["options"]["format_whitelist"].split(",")
+
+
 @pytest.mark.parametrize("container", ["mp4", "mkv", "webm"])
 def test_a_changed_scene_is_drawn_again(tmp_path: Path, container: Container) -> None:
     spec = dataclasses.replace(PLAIN, container=container)
