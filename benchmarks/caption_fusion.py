@@ -42,7 +42,7 @@ def main() -> int:
             for number, captions in enumerate(rows):
                 put(library, number, captions, noise=chance.sample(rows, 6))
         with Library.open(Path(scratch) / "library") as library:
-            recalls = {n: text_recall(library, Query.parse(rows[n][1]), limit=200) for n in asked}
+            recalls = {n: text_recall(library, Query.parse(rows[n][1]), rows=200, videos=20) for n in asked}
     print(f"{len(rows)} videos, {len(asked)} queries, {arguments.captions.name}, seed {arguments.seed}")
     report(
         "ranks alone", {n: {kind: _worth_one(recall) for kind, recall in found.items()} for n, found in recalls.items()}

@@ -5,55 +5,85 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.library import Library, WordHit
 from retrieval.records import EVIDENCE_KINDS
+from retrieval.search.admission import Admission
 from retrieval.search.query import Query, Reading, WordScorer
 from retrieval.search.results import Match
 from retrieval.text import ngrams
 
 VISUAL = "visual"
-TRANSCRIBED = frozenset({"subtitle", "asr", "ocr"})
-LEAST_INFORMATION = 1.5  # nats: 的, 一 and 在 carry less, almost every other character more
+MOST_ROWS = 20_000  # a channel; so many lines are read in about a second
 
 
 @dataclass(frozen=True)
 class Recall:
-    """What one channel answers: its ranked rows, and every video it saw, also those of rows that say too little."""
+    """What one channel answers: its ranked rows, and every video that holds a token, also where it says too little."""
 
     matches: tuple[Match, ...] = ()
     seen: frozenset[str] = frozenset()
 
 
-def text_recall(library: Library, query: Query, *, limit: int) -> dict[str, Recall]:
+def text_recall(library: Library, query: Query, *, rows: int, videos: int) -> dict[str, Recall]:
     """Rows of every kind of evidence that share a token with the query, each kind ranked by itself, by kind.
 
-    Document frequencies are counted over all kinds together, so that scores of two kinds can be compared: a match is
-    worth (its score / the best score of any kind)². A kind whose best row only brushes the query stays quiet then.
+    rows: how many to ask for at first; videos: more are asked for until that many videos are among them. Document
+    frequencies are counted over all kinds together, so that scores of two kinds can be compared: a match is worth
+    (its score / the best score of any kind)². A kind whose best row only brushes the query stays quiet then.
     """
-    rows = {kind: library.search_words(kind, query.text, limit=limit) for kind in EVIDENCE_KINDS}
-    if not any(rows.values()):
-        return {}
-    scorer = _scorer(library, query, [row.text for found in rows.values() for row in found])
-    admitted = {
-        kind: [
-            _match(row, reading)
-            for row in found
-            if admits(kind, reading := scorer.read(row.text), query, total=scorer.total)
-        ]
-        for kind, found in rows.items()
+    found = {
+        kind: _recall_videos(partial(library.search_words, kind, query.text), rows=rows, videos=videos)
+        for kind in EVIDENCE_KINDS
     }
-    best = max((match.score for found in admitted.values() for match in found), default=1.0)
+    texts = [row.text for of_kind in found.values() for row in of_kind]
+    if not texts:
+        return {}
+    scorer = _scorer(library, query, texts)
+    admission = Admission.of(query, scorer.language)
+    read = {kind: [(row, scorer.read(row.text)) for row in of_kind] for kind, of_kind in found.items()}
+    admitted = {
+        kind: [_match(row, reading) for row, reading in of_kind if admission.admits(kind, reading)]
+        for kind, of_kind in read.items()
+    }
+    best = max((match.score for matches in admitted.values() for match in matches), default=1.0)
     return {
         kind: Recall(
             tuple(ranked([replace(match, worth=(match.score / best) ** 2) for match in admitted[kind]])),
-            frozenset(row.video_id for row in rows[kind]),
+            frozenset(row.video_id for row, reading in read[kind] if reading.held),
         )
         for kind in EVIDENCE_KINDS
     }
+
+
+class _Row(Protocol):
+    @property
+    def video_id(self) -> str: ...
+
+
+Row = TypeVar("Row", bound=_Row)
+
+
+class _Ask(Protocol[Row]):
+    def __call__(self, *, limit: int) -> list[Row]: ...
+
+
+def _recall_videos(ask: _Ask[Row], *, rows: int, videos: int) -> list[Row]:
+    """The best rows, at least `rows` of them and more until they come from `videos` videos, as far as there are any.
+
+    A series can hold hundreds of lines that answer before the first row of another video.
+    """
+    limit = min(max(rows, videos), MOST_ROWS)
+    while True:
+        found = ask(limit=limit)
+        if len(found) < limit or limit == MOST_ROWS or len({row.video_id for row in found}) >= videos:
+            return found
+        limit = min(2 * limit, MOST_ROWS)
 
 
 def _scorer(library: Library, query: Query, texts: Sequence[str]) -> WordScorer:
@@ -81,20 +111,11 @@ def _match(row: WordHit, reading: Reading) -> Match:
     )
 
 
-def admits(kind: str, reading: Reading, query: Query, *, total: float) -> bool:
-    """Whether a row says something about the query rather than sharing incidental characters with it.
+def clip_recall(library: Library, vector: NDArray[np.float32], *, rows: int, videos: int) -> Recall:
+    """Clips by the cosine of the pooled text and clip vectors, best first, of at least `videos` videos if there are any.
 
-    It must hold at least one telling character's worth of information, or half of the query's `total`. A line that was
-    said or shown must also hold a word of the query, such as two characters side by side: unlike a title, it was not
-    written to describe the video.
+    vector: [D], unit length; rows: how many clips to ask for at first.
     """
-    if reading.information < min(LEAST_INFORMATION, total / 2):
-        return False
-    return kind not in TRANSCRIBED or not query.words or not query.words.isdisjoint(reading.held)
-
-
-def clip_recall(library: Library, vector: NDArray[np.float32], *, limit: int) -> Recall:
-    """Clips by the cosine of the pooled text and clip vectors, best first. vector: [D], unit length."""
     matches = [
         Match(
             channel=VISUAL,
@@ -105,7 +126,7 @@ def clip_recall(library: Library, vector: NDArray[np.float32], *, limit: int) ->
             clip_id=clip.clip_id,
             best_ms=clip.keyframe_ms,
         )
-        for clip in library.search_clips(vector, limit=limit)
+        for clip in _recall_videos(partial(library.search_clips, vector), rows=rows, videos=videos)
     ]
     return Recall(tuple(ranked(matches)))
 

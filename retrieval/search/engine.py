@@ -24,7 +24,7 @@ from retrieval.text import ngrams
 class SearchSettings:
     """How far each stage looks."""
 
-    recall: int = 200  # rows a channel
+    recall: int = 200  # rows a channel to begin with; more where they come from too few videos
     diversity: float = 0.3  # 0 = plain order
     moments: int = 5  # a video
 
@@ -46,7 +46,7 @@ class SearchEngine:
             raise InputError("The query is empty: type a few words that describe the video.")
         if count < 1:
             raise InputError(f"The number of results must be at least 1, not {count}.")
-        channels, vector, notices = self._recall(query)
+        channels, vector, notices = self._recall(query, _candidates(count))
         fused = fuse({name: recall.matches for name, recall in channels.items()})
         chosen = self._diversify(fused, count)
         stored = self._library.videos([video.video_id for video in chosen])
@@ -55,11 +55,14 @@ class SearchEngine:
         hidden = len(seen - {video.video_id for video in fused})
         return SearchResult(query=query.text, hits=tuple(hits), hidden=hidden, notices=notices)
 
-    def _recall(self, query: Query) -> tuple[dict[str, Recall], NDArray[np.float32] | None, tuple[str, ...]]:
-        channels = text_recall(self._library, query, limit=self._settings.recall)
+    def _recall(
+        self, query: Query, videos: int
+    ) -> tuple[dict[str, Recall], NDArray[np.float32] | None, tuple[str, ...]]:
+        rows = self._settings.recall
+        channels = text_recall(self._library, query, rows=rows, videos=videos)
         vector, notices = self._text_vector(query)
         if vector is not None:
-            channels[VISUAL] = clip_recall(self._library, vector, limit=self._settings.recall)
+            channels[VISUAL] = clip_recall(self._library, vector, rows=rows, videos=videos)
         return channels, vector, notices
 
     def _text_vector(self, query: Query) -> tuple[NDArray[np.float32] | None, tuple[str, ...]]:
@@ -81,7 +84,7 @@ class SearchEngine:
         return read.pooled[0], (unread,) if read.unread[0] else ()
 
     def _diversify(self, fused: Sequence[FusedVideo], count: int) -> list[FusedVideo]:
-        candidates = fused[: max(4 * count, 20)]
+        candidates = fused[: _candidates(count)]
         vectors = self._library.clip_vectors([video.video_id for video in candidates])
         return maximal_marginal_relevance(
             candidates,
@@ -119,6 +122,11 @@ class SearchEngine:
             return moment.best_ms
         times, vectors = frames
         return times[int(np.argmax(vectors @ vector))]
+
+
+def _candidates(count: int) -> int:
+    """How many videos to choose `count` results from."""
+    return max(4 * count, 20)
 
 
 # Different videos of one subject stay below this cosine; copies and re-encodings stand above it.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from retrieval.search.background import character_probabilities
+from retrieval.search.background import character_probabilities, word_probability
 from retrieval.text import fold, is_pair, ngrams, ngrams_of_folded, normalise, simplify
 
 # A title or a line has about this many characters; the background counts as this many rows of that length.
@@ -22,6 +23,7 @@ _PHRASE_SHARE = 0.5
 # A longer word that begins with a word of the query counts as so much of it: "compl" for "compliment".
 _PREFIX_COUNT = 0.5
 _K1, _B = 1.2, 0.75
+_BREAK = re.compile(r"\s+|(?<![0-9a-z])[^\w\s]+|[^\w\s]+(?![0-9a-z])")
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,14 @@ class Query:
     tokens: tuple[str, ...]
 
     @property
-    def words(self) -> frozenset[str]:
-        """The tokens that are more than one character of an unspaced script: pairs, and words of other scripts."""
-        return frozenset(token for token in self.tokens if len(token) > 1 or token.isascii())
+    def pieces(self) -> tuple[str, ...]:
+        """What stands between spaces and punctuation, folded; a sign inside a word or number stays: 5.3, don't."""
+        return tuple(piece for piece in _BREAK.split(fold(self.text)) if piece)
 
     @property
     def phrases(self) -> tuple[str, ...]:
-        """What stands between spaces, folded, where it is more than one token."""
-        return tuple(part for part in fold(self.text).split() if len(ngrams_of_folded(part)) > 1)
+        """The pieces that are more than one token."""
+        return tuple(piece for piece in self.pieces if len(ngrams_of_folded(piece)) > 1)
 
     @classmethod
     def parse(cls, text: str) -> Query:
@@ -53,8 +55,9 @@ class WordScorer:
 
     rows: the number of rows of the channel; document_frequency: token -> how many of them hold it.
     The background counts as 100 more rows, so a library of ten videos ranks by what words mean in general and one of a
-    million by its own statistics. Source of the formula: Robertson and Zaragoza, "The Probabilistic Relevance
-    Framework: BM25 and Beyond" (2009), k1 = 1.2, b = 0.75.
+    million by its own statistics. `language` is what the background alone says of each token, in nats.
+    Source of the formula: Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009),
+    k1 = 1.2, b = 0.75.
     """
 
     def __init__(
@@ -62,13 +65,14 @@ class WordScorer:
     ) -> None:
         self._average_length = max(average_length, 1.0)
         background = _background_rows(query.tokens)
+        self.language = {token: _inverse_frequency(background[token], _BACKGROUND_ROWS) for token in query.tokens}
         self.information = {
             token: _pair_weight(token)
             * _inverse_frequency(document_frequency.get(token, 0) + background[token], rows + _BACKGROUND_ROWS)
             for token in query.tokens
         }
         self.total = sum(self.information.values())
-        self._prefixes = {token for token in query.tokens if len(token) >= 2 and not is_pair(token)}
+        self._prefixes = {token for token in query.tokens if len(token) >= 2 and token.isalpha() and not is_pair(token)}
         self._phrases = {
             phrase: _PHRASE_SHARE * sum(self.information.get(token, 0.0) for token in set(ngrams_of_folded(phrase)))
             for phrase in query.phrases
@@ -118,8 +122,8 @@ def _background_rows(tokens: Collection[str]) -> dict[str, float]:
     probabilities = character_probabilities({c for token in tokens if not token.isascii() for c in token})
 
     def probability(token: str) -> float:
-        if token.isascii():
-            return 0.0
+        if token.isascii() or word_probability(token):
+            return word_probability(token)
         rarest = min(probabilities[c] for c in token)
         return rarest * _PAIR_SHARE if is_pair(token) else rarest
 

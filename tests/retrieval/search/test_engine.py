@@ -156,3 +156,33 @@ def test_an_empty_query_or_count_is_refused(library, text, count):
 def test_any_text_is_a_query(library, text):
     put(library, "v", title="小狗")
     SearchEngine(library).search(text)
+
+
+def put_series(library: Library, name: str, *, lines: int, clips: int = 0) -> None:
+    """A long video whose rows all answer."""
+    video_id = hashlib.sha256(name.encode()).hexdigest()
+    video = Video(
+        id=video_id, size_bytes=1, duration_ms=lines * 1000 + clips * 1000, width=16, height=16,
+        frames_per_second=25.0, container="mp4", codec="h264", has_audio=False,
+    )  # fmt: skip
+    library.put(
+        video, Location(path=f"/v/{name}.mp4", size_bytes=1, modified_ns=1),
+        evidence=[_evidence("subtitle", i * 1000, i * 1000 + 900, "李明") for i in range(lines)], location_evidence=[],
+        clips=[clip(i * 1000, i * 1000 + 1000, 0) for i in range(clips)], generation=GENERATION if clips else None,
+        examined={},
+    )  # fmt: skip
+
+
+def test_a_series_with_hundreds_of_lines_does_not_hide_the_other_videos(library):
+    put_series(library, "series", lines=300)
+    for number in range(9):
+        put(library, f"short-{number}", subtitle=(0, 1000, "你好李明，今天过得怎么样"))
+    assert len(SearchEngine(library).search("李明").hits) == 10
+    assert len(SearchEngine(library).search("李明", count=500).hits) == 10
+
+
+def test_a_video_of_hundreds_of_clips_does_not_hide_the_other_videos(library):
+    put_series(library, "film", lines=0, clips=300)
+    for number in range(9):
+        put(library, f"short-{number}", clips=[clip(0, 8000, 0, tilts=(0.5, 0.5))])
+    assert len(SearchEngine(library, encoder=TableEncoder()).search("狗").hits) == 10

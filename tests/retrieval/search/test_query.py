@@ -61,3 +61,11 @@ def test_the_beginning_of_a_word_is_held_but_counts_less_than_the_word():
     assert words.read("Compliment Bot").held == {"compl"}
     assert 0 < words.read("Compliment Bot").score < words.read("Compl Bot").score
     assert words.read("a compass").held == frozenset()
+
+
+def test_phrases_end_at_spaces_and_punctuation_but_not_inside_a_number():
+    assert Query.parse("小猫，沙发 《流浪地球》 5.3").phrases == ("小猫", "沙发", "流浪地球", "5.3")
+
+
+def test_the_beginning_of_a_number_is_another_number():
+    assert scorer("15").read("1500 米").held == frozenset()
