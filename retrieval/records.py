@@ -71,3 +71,8 @@ class Generation:
     revision: str                   # hub commit or content fingerprint
     preprocessing: str              # hash of geometry, resampling and normalisation
     dimension: int
+
+    def same_vectors(self, other: Generation) -> bool:
+        """Whether both make the same vectors; `encoder` is only a name, and a folder can be renamed."""
+        mine = (self.revision, self.preprocessing, self.dimension)
+        return mine == (other.revision, other.preprocessing, other.dimension)

@@ -30,7 +30,7 @@ def text_encoder_for(library: Library, asked: str | None) -> tuple[TextEncoder |
 
     try:
         found = read_generation(name)  # cheap: it does not load the weights
-        if found != generation:
+        if not found.same_vectors(generation):
             raise ModelError(
                 f"The model at {name} ({found.revision}) did not make this library's vectors "
                 f"({generation.encoder}, {generation.revision}): search with that one, or add the videos anew with this one."

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
 from serving.cli.terminal import INTERRUPTED, print_json, say
+
+if TYPE_CHECKING:
+    from serving.ingest.report import FileOutcome
 
 
 def add(
@@ -52,17 +55,26 @@ def add(
     )
     with AddProgress() as progress:
         report = add_videos(library, paths, options, progress=progress)
-    for sentence in report.notices:
-        say(f"note: {sentence}")
-    for outcome in report.outcomes:
-        if outcome.message:
-            say(f"{'not added' if outcome.outcome == 'failed' else 'damaged'}: {outcome.message}")
+    _say_some([f"note: {sentence}" for sentence in report.notices])
+    _say_some([_explain(outcome) for outcome in report.outcomes if outcome.message])
     if as_json:
         print_json(report.to_json())
     else:
         typer.echo(f"{library}: " + ", ".join(f"{count} {name}" for name, count in report.counts.items()))
     if report.interrupted:
-        say("Interrupted; run the same command again to go on.")
         raise typer.Exit(INTERRUPTED)
-    if report.counts["failed"]:
+    if report.counts["failed"] or report.stopped:
         raise typer.Exit(1)
+
+
+def _explain(outcome: FileOutcome) -> str:
+    if outcome.outcome == "failed":
+        return f"not added: {outcome.message}"
+    return f"damaged: {outcome.path}: {outcome.message}"
+
+
+def _say_some(sentences: list[str], most: int = 50) -> None:
+    for sentence in sentences[:most]:
+        say(sentence)
+    if len(sentences) > most:
+        say(f"... and {len(sentences) - most} more; --json and `wenshi library status` list them all")

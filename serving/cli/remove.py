@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import Annotated
 
 import typer
 
 from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
 from serving.cli.terminal import print_json
+from serving.ingest.files import plain_path
 
 
 def remove(
@@ -17,17 +18,13 @@ def remove(
     as_json: JsonOption = False,
 ) -> None:
     """Forget paths; a video without a path left is forgotten too. The files themselves are not touched."""
-    from retrieval.errors import InputError
     from retrieval.library import Library
 
     paths: list[str] = []
     video_ids: list[str] = []
     with Library.open(library, write=True) as opened:
-        known = [location.path for location in opened.locations()]
-        chosen = [name for target in targets for name in _resolve(target, known)]
-        if not chosen:
-            raise InputError(f"The library holds nothing under {', '.join(targets)}.")
-        for name in dict.fromkeys(chosen):
+        known = {row.path for row in opened.locations()} | {row.path for row in opened.failures()}
+        for name in dict.fromkeys(name for target in targets for name in _resolve(target, known)):
             removed = opened.remove(name)
             paths += removed.paths
             video_ids += removed.video_ids
@@ -37,10 +34,10 @@ def remove(
         typer.echo(f"Removed {len(paths)} paths and {len(video_ids)} videos.")
 
 
-def _resolve(target: str, known: list[str]) -> list[str]:
+def _resolve(target: str, known: set[str]) -> list[str]:
     """A path as the library knows it, everything below a folder, or the target itself: a video id."""
-    absolute = str(Path(target).absolute())
-    if absolute in known:
-        return [absolute]
-    below = [path for path in known if path.startswith(absolute.rstrip("/") + "/")]
+    path = str(plain_path(target))
+    if path in known:
+        return [path]
+    below = sorted(name for name in known if name.startswith(path.rstrip(os.sep) + os.sep))
     return below or [target]

@@ -45,10 +45,10 @@ def run(app: Callable[[], Any]) -> None:
         app()
     except WenshiError as error:
         _leave(str(error), 1)
-    except KeyboardInterrupt:
-        _leave(
-            "Interrupted. What was acknowledged is in the library; the same command goes on from there.", INTERRUPTED
-        )
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:  # Typer makes this of Ctrl-C
+            say("wenshi: Interrupted. What was acknowledged stays; the same command goes on from there.")
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output has left
         raise SystemExit(1) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,16 +11,23 @@ from pathlib import Path
 from data_pipeline.evidence.subtitles import sidecar_evidence
 from data_pipeline.evidence.titles import location_titles
 from data_pipeline.manifest import ManifestRow
+from retrieval.errors import ModelError
 from retrieval.library import Library, StoredVideo
 from retrieval.records import Clip, Evidence, Generation, Location
+from retrieval.video import SidecarFolders
 from serving.ingest.analysis import SUBTITLE_VERSION, Analysis, FileIdentity
 from serving.ingest.messages import ClipRead, Failed, Finished, Identified, Progress
-from serving.ingest.pool import EncoderLost, ReaderPool
+from serving.ingest.pool import ClipVectors, ReaderPool
 from serving.ingest.report import AddReport, FileOutcome, Outcome
+from serving.models import MODEL_SETTING
 
 # Where a run stands: (path, position_ms, duration_ms).
 OnProgress = Callable[[Path, int, int], None]
 OnOutcome = Callable[[FileOutcome], None]
+
+_KNOWN_AT_ONCE = 20  # known files between two looks at the readers
+# What a file that once was a video is when it has become something else.
+_NO_LONGER_A_VIDEO = frozenset({"empty", "not_a_video", "no_video_stream", "no_frames", "corrupt"})
 
 
 @dataclass
@@ -30,8 +38,8 @@ class _Job:
     identity: FileIdentity | None = None
     clips: list[Clip] = field(default_factory=list)
     analysis: Analysis | None = None
-    awaited: int = 0  # clips at the encoder
-    encoder_failure: str | None = None
+    at_model: int = 0
+    model_failure: str | None = None
 
 
 class Adder:
@@ -51,52 +59,62 @@ class Adder:
         self._manifest = manifest or {}
         self._on_progress = on_progress
         self._on_outcome = on_outcome
+        self._waiting: deque[Path] = deque()
         self._jobs: dict[int, _Job] = {}
         self._next_job = 0
         # Paths whose content is being read under another name: they get their answer with it.
         self._same_content: dict[str, list[tuple[Path, FileIdentity]]] = {}
+        self._sidecars = SidecarFolders()
+        self._notices: dict[str, None] = {}
+        self._model_remembered = False
         self.report = AddReport(files=0)
 
     def add(self, files: Sequence[Path]) -> AddReport:
-        """Add every file; on Ctrl-C what is acknowledged stays, and the report says how many files are left."""
+        """Add every file. On Ctrl-C, or when the model is lost, what is acknowledged stays and the report says why it
+        ended. Raises ModelError, before any file is read, when a model that is needed cannot be loaded."""
         self.report.files = len(files)
-        waiting = deque(files)
+        self._waiting.extend(files)
         try:
-            while waiting or self._jobs:
-                self._start_what_fits(waiting)
-                for message in self._pool.receive():
+            while self._waiting or self._jobs:
+                known_left = self._take_what_fits()
+                for message in self._pool.receive(0.0 if known_left else 0.5):
                     self._handle(message)
         except KeyboardInterrupt:
             self.report.interrupted = True
-        for sentence in self._pool.notices:
-            self.report.notice(sentence)
+        except ModelError as error:
+            if not self._pool.started:
+                raise
+            self.report.stopped = str(error)
+        self.report.notices = [*self._pool.notices, *self._notices]
         return self.report
 
-    def _start_what_fits(self, waiting: deque[Path]) -> None:
-        while waiting:
-            known = self._known_content(waiting[0])
-            if known is not None:
-                self._update_location(waiting.popleft(), known)
+    def _take_what_fits(self) -> bool:
+        """Hand files to idle readers and settle known ones; whether more known files may be waiting."""
+        for _ in range(_KNOWN_AT_ONCE):
+            if not self._waiting:
+                return False
+            identity = self._known_identity(self._waiting[0])
+            if identity is not None:
+                self._update_location(self._waiting.popleft(), identity)
             elif self._pool.has_idle_reader:
-                path = waiting.popleft()
-                self._next_job += 1
-                self._jobs[self._next_job] = _Job(path)
-                self._pool.read(self._next_job, path)
+                self._read(self._waiting.popleft())
             else:
-                return
+                return False
+        return True
 
-    def _known_content(self, path: Path) -> str | None:
-        """The id of the video at `path` when its file has not changed since and nothing remains to be looked at in it."""
+    def _read(self, path: Path) -> None:
+        self._next_job += 1
+        self._pool.read(self._next_job, path)
+        self._jobs[self._next_job] = _Job(path)
+
+    def _known_identity(self, path: Path) -> FileIdentity | None:
+        """What is at `path`, when it has not changed since it was added and nothing remains to be looked at in it."""
         known = self._library.location(str(path))
-        if known is None:
+        if known is None or _state(path) != (known.size_bytes, known.modified_ns):
             return None
-        try:
-            state = path.stat()
-        except OSError:
+        if self._lacking(self._library.video(known.video_id)):
             return None
-        if (state.st_size, state.st_mtime_ns) != (known.size_bytes, known.modified_ns):
-            return None
-        return None if self._lacking(self._library.video(known.video_id)) else known.video_id
+        return FileIdentity(video_id=known.video_id, size_bytes=known.size_bytes, modified_ns=known.modified_ns)
 
     def _lacking(self, stored: StoredVideo | None) -> bool:
         """Whether a channel that this run can look at has not been looked at."""
@@ -111,6 +129,8 @@ class Adder:
             return True
         return self._pool.reads_on_screen_text and "ocr" not in stored.examined
 
+    # ---- what readers and model say
+
     def _handle(self, message: object) -> None:
         if isinstance(message, Progress):
             self._on_progress(self._jobs[message.job].path, message.position_ms, message.duration_ms)
@@ -118,31 +138,30 @@ class Adder:
             self._identified(message)
         elif isinstance(message, ClipRead):
             self._clip_read(message)
+        elif isinstance(message, ClipVectors):
+            self._vectors(message)
         elif isinstance(message, Finished):
             self._jobs[message.job].analysis = message.analysis
             self._put_when_complete(message.job)
-        elif isinstance(message, Failed):
-            self._failed(message)
-        elif isinstance(message, EncoderLost):
-            self._encoder_lost(message)
         else:
-            self._encoded(message)
+            assert isinstance(message, Failed)
+            self._failed(message.job, message.kind, message.message)
 
     def _identified(self, message: Identified) -> None:
         job = self._jobs[message.job]
         job.identity = message.identity
         video_id = message.identity.video_id
-        if video_id in self._same_content:
-            self._pool.proceed(message.job, wanted=False)
-            self._same_content[video_id].append((job.path, message.identity))
-            del self._jobs[message.job]
-        elif not self._lacking(self._library.video(video_id)):
-            self._pool.proceed(message.job, wanted=False)
-            del self._jobs[message.job]
-            self._update_location(job.path, video_id)
-        else:
+        being_read = video_id in self._same_content
+        wanted = not being_read and self._lacking(self._library.video(video_id))
+        self._pool.proceed(message.job, wanted=wanted)
+        if wanted:
             self._same_content[video_id] = []
-            self._pool.proceed(message.job, wanted=True)
+            return
+        del self._jobs[message.job]
+        if being_read:
+            self._same_content[video_id].append((job.path, message.identity))
+        else:
+            self._update_location(job.path, message.identity)
 
     def _clip_read(self, message: ClipRead) -> None:
         job = self._jobs[message.job]
@@ -153,82 +172,100 @@ class Adder:
             frame_times_ms=message.frame_times_ms,
         )
         if message.slot is not None:
-            job.awaited += 1
+            job.at_model += 1
             self._pool.encode(message.job, len(job.clips), message)
         job.clips.append(clip)
 
-    def _encoded(self, message: object) -> None:
-        job_id, position, encoded = self._pool.claim(message)
-        job = self._jobs.get(job_id)
+    def _vectors(self, message: ClipVectors) -> None:
+        job = self._jobs.get(message.job)
         if job is None:
             return  # its file failed meanwhile
-        job.clips[position] = replace(job.clips[position], vector=encoded.vector, frame_vectors=encoded.frame_vectors)
-        job.awaited -= 1
-        self._put_when_complete(job_id)
-
-    def _encoder_lost(self, message: EncoderLost) -> None:
-        for job_id in message.jobs:
-            if job_id in self._jobs:
-                self._jobs[job_id].encoder_failure = message.reason
-                self._jobs[job_id].awaited -= message.jobs[job_id]
-                self._put_when_complete(job_id)
+        job.at_model -= 1
+        if message.encoded is None:
+            job.model_failure = message.reason
+        else:
+            vectors = message.encoded
+            clip = job.clips[message.position]
+            job.clips[message.position] = replace(clip, vector=vectors.vector, frame_vectors=vectors.frame_vectors)
+        self._put_when_complete(message.job)
 
     def _put_when_complete(self, job_id: int) -> None:
         job = self._jobs[job_id]
-        if job.analysis is None or job.awaited:
+        if job.analysis is None or job.at_model:
             return
-        if job.encoder_failure is not None:
-            self._failed(Failed(job_id, "crashed", f"{job.path}: the model's process {job.encoder_failure}."))
+        if job.model_failure is not None:
+            self._failed(job_id, "crashed", f"{job.path}: the model {job.model_failure}.")
             return
         assert job.identity is not None
-        generation = self._pool.generation
-        examined = dict(job.analysis.examined)
-        if generation is not None:
-            examined["visual"] = generation_key(generation)
         known = self._library.video(job.identity.video_id)
-        evidence, examined = self._keep_what_was_not_examined(job.analysis, examined, known)
-        self._library.put(
-            job.analysis.video,
-            self._location(job.path, job.identity),
-            evidence=evidence,
-            location_evidence=self._location_evidence(job.path, job.analysis.video.duration_ms),
-            clips=job.clips,
-            generation=generation,
-            examined=examined,
-        )
+        try:
+            self._put(job, job.analysis, job.identity, known)
+        except ValueError as error:
+            self._failed(job_id, "invalid", f"{job.path} cannot be kept: {error}.")
+            return
         del self._jobs[job_id]
         outcome: Outcome = "updated" if known else "added"
         self._done(FileOutcome(str(job.path), outcome, job.identity.video_id, message=job.analysis.video.damage))
         for path, identity in self._same_content.pop(job.identity.video_id, ()):
-            self._update_location(path, identity.video_id)
+            self._update_location(path, identity)
 
-    def _keep_what_was_not_examined(
-        self, analysis: Analysis, examined: dict[str, str], known: StoredVideo | None
-    ) -> tuple[list[Evidence], dict[str, str]]:
-        """A run without on-screen text must not take away what an earlier run read."""
+    # ---- what is written
+
+    def _put(self, job: _Job, analysis: Analysis, identity: FileIdentity, known: StoredVideo | None) -> None:
+        generation = self._pool.generation
+        examined = dict(analysis.examined)
+        if generation is not None:
+            examined["visual"] = generation_key(generation)
+            self._remember_model()
         evidence = list(analysis.evidence)
         if known is not None and "ocr" in known.examined and "ocr" not in examined:
-            examined = {**examined, "ocr": known.examined["ocr"]}
-            evidence += [row for row in self._library.evidence(known.video.id) if row.kind == "ocr"]
-        return evidence, examined
-
-    def _update_location(self, path: Path, video_id: str) -> None:
-        stored = self._library.video(video_id)
-        assert stored is not None
-        try:
-            state = path.stat()
-        except OSError as error:
-            self._record_failure(path, "missing", f"{path} disappeared: {error.strerror}.")
-            return
-        known = self._library.location(str(path))
-        identity = FileIdentity(video_id=video_id, size_bytes=state.st_size, modified_ns=state.st_mtime_ns)
-        changed = self._library.put_location(
-            video_id,
-            self._location(path, identity),
-            location_evidence=self._location_evidence(path, stored.video.duration_ms),
+            # A run without on-screen text must not take away what an earlier run read.
+            examined["ocr"] = known.examined["ocr"]
+            rows = self._library.evidence(known.video.id)
+            evidence += [row for row in rows if row.kind == "ocr" and row.path is None]
+        self._library.put(
+            analysis.video,
+            self._location(job.path, identity),
+            evidence=evidence,
+            location_evidence=self._location_evidence(job.path, analysis.video.duration_ms),
+            clips=job.clips,
+            generation=generation,
+            examined=examined,
         )
+
+    def _remember_model(self) -> None:
+        """Before the first vector: a library whose vectors nobody can place would be searched without them."""
+        if not self._model_remembered and self._pool.settings.model is not None:
+            self._library.set_setting(MODEL_SETTING, self._pool.settings.model)
+            self._model_remembered = True
+
+    def _update_location(self, path: Path, identity: FileIdentity) -> None:
+        """Say that `path` holds a known video, with its title and sidecars as they are now."""
+        if _state(path) != (identity.size_bytes, identity.modified_ns):
+            self._record_failure(path, "changed", f"{path} changed while it was being read; add it again.")
+            return
+        stored = self._library.video(identity.video_id)
+        assert stored is not None
+        known = self._library.location(str(path))
+        try:
+            changed = self._library.put_location(
+                identity.video_id,
+                self._location(path, identity),
+                location_evidence=self._location_evidence(path, stored.video.duration_ms),
+            )
+        except ValueError as error:
+            self._record_failure(path, "invalid", f"{path} cannot be kept: {error}.")
+            return
+        if known is None:
+            self._drop_paths_it_moved_from(stored)
         outcome: Outcome = "unchanged" if not changed else "updated" if known else "added"
-        self._done(FileOutcome(str(path), outcome, video_id, message=stored.video.damage))
+        self._done(FileOutcome(str(path), outcome, identity.video_id, message=stored.video.damage))
+
+    def _drop_paths_it_moved_from(self, stored: StoredVideo) -> None:
+        """Forget paths whose file is gone from a folder that is still there (a missing folder may be an unplugged disk)."""
+        for location in stored.locations:
+            if Path(location.path).parent.is_dir() and not os.path.lexists(location.path):
+                self._library.remove(location.path)
 
     def _location(self, path: Path, identity: FileIdentity) -> Location:
         row = self._manifest.get(path)
@@ -238,24 +275,23 @@ class Adder:
         )
 
     def _location_evidence(self, path: Path, duration_ms: int) -> list[Evidence]:
-        sidecars, notices = sidecar_evidence(path, duration_ms=duration_ms)
-        for sentence in notices:
-            self.report.notice(sentence)
+        sidecars, notices = sidecar_evidence(path, duration_ms=duration_ms, folders=self._sidecars)
+        self._notices.update(dict.fromkeys(notices))
         return [*location_titles(path, self._manifest.get(path), duration_ms=duration_ms), *sidecars]
 
-    def _failed(self, message: Failed) -> None:
-        job = self._jobs.pop(message.job)
-        self._record_failure(job.path, message.kind, message.message)
+    def _failed(self, job_id: int, kind: str, message: str) -> None:
+        job = self._jobs.pop(job_id)
+        self._record_failure(job.path, kind, message)
         if job.identity is not None:
-            for path, _ in self._same_content.pop(job.identity.video_id, ()):
-                self._record_failure(path, message.kind, message.message.replace(str(job.path), str(path)))
+            # Copies of it are files of their own: the next of them is read instead.
+            copies = self._same_content.pop(job.identity.video_id, ())
+            self._waiting.extendleft(path for path, _ in reversed(copies))
 
     def _record_failure(self, path: Path, kind: str, message: str) -> None:
-        try:
-            state = path.stat()
-            size_bytes, modified_ns = state.st_size, state.st_mtime_ns
-        except OSError:
-            size_bytes = modified_ns = 0
+        size_bytes, modified_ns = _state(path) or (0, 0)
+        known = self._library.location(str(path))
+        if known and kind in _NO_LONGER_A_VIDEO and (size_bytes, modified_ns) != (known.size_bytes, known.modified_ns):
+            self._library.remove(str(path))
         self._library.record_failure(
             str(path), kind=kind, message=message, size_bytes=size_bytes, modified_ns=modified_ns
         )
@@ -268,3 +304,12 @@ class Adder:
 
 def generation_key(generation: Generation) -> str:
     return f"{generation.encoder}@{generation.revision}/{generation.preprocessing}"
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """(size, time of change) of a file; None when it cannot be looked at."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_size, state.st_mtime_ns

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 
 import numpy as np
 
-from retrieval.encoders import load_encoder, pool_frames
+from retrieval.encoders import FrameEncoder, load_encoder, pool_frames
 from retrieval.errors import ModelError
 from serving.ingest.child import live_and_die_with_parent
-from serving.ingest.messages import ClipEncoded, EncodeClip, EncoderFailed, EncoderReady
+from serving.ingest.messages import (
+    ClipEncoded,
+    ClipNotEncoded,
+    EncodeClip,
+    EncoderFailed,
+    EncoderReady,
+    ForgetMemory,
+)
 from serving.ingest.pictures import PictureSlots
 
 _MOST_CLIPS = 8  # encoded together when that many wait
@@ -24,25 +33,52 @@ def run_encoder(connection: Connection, model: str, device: str) -> None:
         connection.send(EncoderFailed(str(error)))
         return
     connection.send(EncoderReady(encoder.generation, encoder.geometry))
+    with contextlib.suppress(EOFError, OSError):  # the parent hung up
+        _serve(connection, encoder)
+
+
+def _serve(connection: Connection, encoder: FrameEncoder) -> None:
     memories: dict[str, PictureSlots] = {}
     while True:
-        try:
-            requests = _waiting_requests(connection)
-        except (EOFError, OSError):
-            return
+        requests = []
+        for message in _waiting(connection):
+            if isinstance(message, ForgetMemory):
+                if message.name in memories:
+                    memories.pop(message.name).close()
+            else:
+                requests.append(message)
+        for answer in _encode(encoder, requests, memories):
+            connection.send(answer)
+
+
+def _encode(
+    encoder: FrameEncoder, requests: Sequence[EncodeClip], memories: dict[str, PictureSlots]
+) -> Iterator[ClipEncoded | ClipNotEncoded]:
+    """Together while that works; one by one otherwise, so that a clip the model cannot take costs only itself."""
+    if not requests:
+        return
+    try:
         for request in requests:
             if request.layout.name not in memories:
                 memories[request.layout.name] = PictureSlots(request.layout, create=False)
         pictures = np.concatenate([memories[r.layout.name].view(r.slot, r.count) for r in requests])
         vectors = encoder.encode_frames(pictures)
         ends = np.cumsum([r.count for r in requests])
-        for request, end in zip(requests, ends, strict=True):
-            frames = np.ascontiguousarray(vectors[end - request.count : end])
-            connection.send(ClipEncoded(request.ticket, frames, pool_frames(frames)))
+        frames = [np.ascontiguousarray(vectors[e - r.count : e]) for r, e in zip(requests, ends, strict=True)]
+        pooled = [pool_frames(rows) for rows in frames]
+    except Exception as error:
+        if len(requests) == 1:
+            yield ClipNotEncoded(requests[0].ticket, f"failed on one of its clips ({type(error).__name__}: {error})")
+            return
+        for request in requests:
+            yield from _encode(encoder, [request], memories)
+        return
+    for request, rows, vector in zip(requests, frames, pooled, strict=True):
+        yield ClipEncoded(request.ticket, rows, vector)
 
 
-def _waiting_requests(connection: Connection) -> list[EncodeClip]:
-    requests = [connection.recv()]
-    while len(requests) < _MOST_CLIPS and connection.poll():
-        requests.append(connection.recv())
-    return requests
+def _waiting(connection: Connection) -> list[EncodeClip | ForgetMemory]:
+    messages = [connection.recv()]
+    while len(messages) < _MOST_CLIPS and connection.poll():
+        messages.append(connection.recv())
+    return messages

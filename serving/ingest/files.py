@@ -51,39 +51,56 @@ VIDEO_SUFFIXES = frozenset(
 )
 
 
+_TRANSPORT_SYNC = b"\x47"  # the first byte of every MPEG-TS packet
+
+
 @dataclass
 class FoundFiles:
-    """`videos`: absolute paths, sorted, each once. `missing`: what was named and is not there. `other`: files passed over."""
+    """`videos`: absolute paths, sorted, each once; `missing`: what was named and is not there; `unreadable`: folders that
+    could not be looked through; `other`: how many files in folders are no videos."""
 
     videos: list[Path] = field(default_factory=list)
     missing: list[Path] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
     other: int = 0
 
 
 def find_videos(paths: Sequence[Path], *, exclude: Sequence[str] = ()) -> FoundFiles:
     """Files as named, folders in full depth. exclude: patterns that a name or a path below the folder may match."""
     found = FoundFiles()
-    seen: set[Path] = set()
-    for path in paths:
-        if path.is_dir():
-            files = list(_walk(path, exclude))
-            chosen = [f for f in files if f.suffix.lower() in VIDEO_SUFFIXES]
-            found.other += len(files) - len(chosen)
+    chosen: dict[Path, None] = {}
+    for path in map(plain_path, paths):
+        if os.path.isdir(path):  # noqa: PTH112  pathlib's raises for a name that is too long
+            files = list(_walk(path, exclude, found.unreadable))
+            videos = [file for file in files if _looks_like_video(file)]
+            found.other += len(files) - len(videos)
+            chosen.update(dict.fromkeys(sorted(videos)))
         elif os.path.lexists(path):
-            chosen = [path]
+            chosen[path] = None
         else:
             found.missing.append(path)
-            continue
-        for file in sorted(chosen):
-            absolute = Path(os.path.abspath(file))  # noqa: PTH100  also takes `..` out
-            if absolute not in seen:
-                seen.add(absolute)
-                found.videos.append(absolute)
+    found.videos = list(chosen)
     return found
 
 
-def _walk(folder: Path, exclude: Sequence[str]) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
+def plain_path(path: str | Path) -> Path:
+    """Absolute and without `..`: the form in which a library knows a path. Links are not followed."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
+
+
+def _looks_like_video(file: Path) -> bool:
+    suffix = file.suffix.lower()
+    if suffix != ".ts":
+        return suffix in VIDEO_SUFFIXES
+    try:
+        with file.open("rb") as opened:
+            return opened.read(1) == _TRANSPORT_SYNC  # and not a TypeScript source
+    except OSError:
+        return True  # to be told of
+
+
+def _walk(folder: Path, exclude: Sequence[str], unreadable: list[str]) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder, onerror=lambda error: unreadable.append(str(error.filename))):
         folders[:] = sorted(
             f for f in folders if not f.startswith(".") and not _excluded(folder, Path(parent, f), exclude)
         )

@@ -112,3 +112,18 @@ class ClipEncoded:
     ticket: int
     frame_vectors: NDArray[np.float32]
     vector: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ClipNotEncoded:
+    """The model cannot encode this clip; `reason` continues "the model"."""
+
+    ticket: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class ForgetMemory:
+    """A reader's shared memory, by name, is no longer used."""
+
+    name: str

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from retrieval.errors import WenshiError
 
 MOST_PICTURES = 8  # a clip has at most this many
 
@@ -35,6 +39,23 @@ class PictureSlots:
         size = layout.slots * layout.slot_bytes
         self._memory = SharedMemory(name=layout.name, create=create, size=size if create else 0)
         self._owner = create
+        if create:
+            self._reserve(size)
+
+    def _reserve(self, size: int) -> None:
+        """Take the memory now: a write to a page that the system cannot give later would end the process."""
+        file = Path("/dev/shm", self.layout.name)
+        if not file.exists() or not hasattr(os, "posix_fallocate"):
+            return
+        try:
+            with file.open("r+b") as opened:
+                os.posix_fallocate(opened.fileno(), 0, size)
+        except OSError as error:
+            self.close()
+            raise WenshiError(
+                f"There is no room for {size / 2**20:.0f} MiB of shared memory ({error.strerror}): use fewer --jobs, or "
+                "give /dev/shm more (in a container, --shm-size)."
+            ) from None
 
     def view(self, slot: int, count: int) -> NDArray[np.uint8]:
         """[count, height, width, 3] of one slot, without a copy."""

@@ -1,4 +1,4 @@
-"""The readers and the encoder behind one event loop: what hangs, crashes or grows is replaced, and its file is told of."""
+"""The readers and the model behind one event loop: what hangs, crashes or grows is replaced, and its file is told of."""
 
 from __future__ import annotations
 
@@ -12,13 +12,10 @@ from data_pipeline.evidence.ocr import ocr_is_installed
 from retrieval.encoders import FrameGeometry, fetch_model
 from retrieval.errors import ModelError, WenshiError
 from retrieval.records import Generation
-from serving.ingest.encoder_process import run_encoder
+from serving.ingest.encoder_queue import Answer, EncoderQueue
 from serving.ingest.messages import (
     ClipEncoded,
     ClipRead,
-    EncodeClip,
-    EncoderFailed,
-    EncoderReady,
     Failed,
     Finished,
     Identified,
@@ -32,20 +29,20 @@ from serving.ingest.pictures import PictureSlots, SlotLayout
 from serving.ingest.processes import Child, Ended, end_overdue_and_oversized, wait_for_children
 from serving.ingest.reader_process import ReaderSettings, run_reader
 
-_SLOTS = 8  # clips of one reader that may wait for the encoder
-_START_SECONDS = 180.0  # for a child to import its libraries and load its model
-_ENCODE_SECONDS = 300.0  # for one clip
+_SLOTS = 8  # clips of one reader that may wait for the model
+_START_SECONDS = 180.0  # for a reader to import its libraries
 
 
 @dataclass(frozen=True, kw_only=True)
 class PoolSettings:
-    """`model` with its `generation`, or neither for text only. stall_seconds: how long a file may give no sign of
-    progress; total_seconds: the most that one file may take."""
+    """`model` with its `generation`, or neither for text only; a model that is not `needed` and cannot be loaded is done
+    without. stall_seconds: how long a file may give no sign of progress; total_seconds: the most that one may take."""
 
     readers: int = 1
     threads: int = 1
     model: str | None = None
     generation: Generation | None = None
+    model_needed: bool = True
     device: str = "auto"
     on_screen_text: bool = True
     stall_seconds: float = 60.0
@@ -54,20 +51,13 @@ class PoolSettings:
 
 
 @dataclass(frozen=True)
-class EncoderLost:
-    """The encoder died twice over the same clips. `jobs`: job -> how many of its clips get no vector."""
+class ClipVectors:
+    """The vectors of the clip at `position` of a job, or the reason why it has none (continues "the model")."""
 
-    jobs: dict[int, int]
-    reason: str
-
-
-@dataclass
-class _Ticket:
     job: int
     position: int
-    reader: _Reader
-    request: EncodeClip
-    tries: int = 1
+    encoded: ClipEncoded | None
+    reason: str = ""
 
 
 @dataclass(eq=False)
@@ -77,9 +67,16 @@ class _Reader:
     job: int | None = None
     path: str = ""
     started: float = 0.0
-    waiting_clips: int = 0
+    at_model: int = 0  # its clips that wait for the model
     ready: bool = False
     lost: bool = False
+
+
+@dataclass(frozen=True)
+class _ClipOwner:
+    job: int
+    position: int
+    reader: _Reader
 
 
 class ReaderPool:
@@ -90,12 +87,9 @@ class ReaderPool:
         self.notices: list[str] = []
         self.generation = settings.generation
         self.reads_on_screen_text = settings.on_screen_text and ocr_is_installed()
-        self._geometry: FrameGeometry | None = None
-        self._encoder: Child | None = None
+        self._encoder: EncoderQueue[_ClipOwner] | None = None
         self._readers: list[_Reader] = []
-        self._retired: list[PictureSlots] = []
-        self._tickets: dict[int, _Ticket] = {}
-        self._next_ticket = 0
+        self._retired: set[_Reader] = set()
         self._checked = 0.0
 
     def __enter__(self) -> ReaderPool:
@@ -105,12 +99,14 @@ class ReaderPool:
         self.close()
 
     def close(self) -> None:
-        children = [reader.child for reader in self._readers] + ([self._encoder] if self._encoder else [])
-        for child in children:
-            child.end(Ended("crashed", "was ended"))
-        for slots in [*self._retired, *(reader.slots for reader in self._readers if reader.slots)]:
-            slots.close()
-        self._readers, self._retired, self._encoder = [], [], None
+        for reader in self._readers:
+            reader.child.end(Ended("crashed", "was ended"))
+        if self._encoder is not None:
+            self._encoder.close()
+        for reader in [*self._readers, *self._retired]:
+            if reader.slots is not None:
+                reader.slots.close()
+        self._readers, self._retired, self._encoder = [], set(), None
 
     # ---- what the caller asks for
 
@@ -122,13 +118,24 @@ class ReaderPool:
     def has_idle_reader(self) -> bool:
         return not self.started or any(reader.job is None for reader in self._readers)
 
-    def read(self, job: int, path: Path) -> None:
-        """Have an idle reader read a file; what comes of it is told by `receive`.
+    def start(self) -> None:
+        """Start the model and the readers. Raises ModelError when a model that is needed cannot be loaded."""
+        if self.started:
+            return
+        try:
+            self._start_encoder()
+        except ModelError as error:
+            if self.settings.model_needed:
+                raise
+            self.generation = None
+            self.notices.append(f"The visual channel is off, text channels only: {error}")
+        for _ in range(self.settings.readers):
+            self._readers.append(self._start_reader())
+        self._wait_until_ready(self._readers[0])
 
-        Raises ModelError when this is the first file and the model cannot be loaded.
-        """
-        if not self.started:
-            self._start()
+    def read(self, job: int, path: Path) -> None:
+        """Have an idle reader read a file; what comes of it is told by `receive`. Starts the pool if need be."""
+        self.start()
         reader = next(reader for reader in self._readers if reader.job is None)
         reader.job, reader.path, reader.started = job, str(path), time.monotonic()
         reader.child.send(ReadFile(job, path))
@@ -143,56 +150,42 @@ class ReaderPool:
             self._release(reader)
 
     def encode(self, job: int, position: int, clip: ClipRead) -> None:
-        """Have the clip that `clip` announces encoded; its vectors come from `receive`, to be passed to `claim`."""
+        """Have the clip that `clip` announces encoded; `ClipVectors` come from `receive`."""
         reader = self._reader_of(job)
         assert reader is not None
         assert reader.slots is not None
         assert clip.slot is not None
         assert self._encoder is not None
-        self._next_ticket += 1
-        request = EncodeClip(self._next_ticket, reader.slots.layout, clip.slot, len(clip.frame_times_ms))
-        self._tickets[request.ticket] = _Ticket(job, position, reader, request)
-        reader.waiting_clips += 1
-        self._encoder.send(request)
-        self._extend_encoder()
-
-    def claim(self, encoded: object) -> tuple[int, int, ClipEncoded]:
-        """(job, position as given to `encode`, vectors); gives the clip's place in shared memory back to its reader."""
-        assert isinstance(encoded, ClipEncoded)
-        ticket = self._tickets.pop(encoded.ticket)
-        self._free_slot(ticket)
-        self._extend_encoder()
-        return ticket.job, ticket.position, encoded
+        reader.at_model += 1
+        owner = _ClipOwner(job, position, reader)
+        self._encoder.add(owner, reader.slots.layout, clip.slot, len(clip.frame_times_ms))
 
     def receive(self, seconds: float = 0.5) -> Iterator[object]:
-        """What readers and encoder have said since: job messages, `ClipEncoded`, `Failed` for a file that cost its
-        reader, `EncoderLost`."""
+        """What was said since: the readers' messages, `ClipVectors`, `Failed` for a file that cost its reader.
+
+        Waits at most `seconds`. Raises ModelError when the model's process died and cannot be started again.
+        """
+        if not self.started:
+            return
         self._end_what_misbehaves()
-        encoder = [self._encoder] if self._encoder else []
-        for child in wait_for_children([*(reader.child for reader in self._readers), *encoder], seconds=seconds):
-            if child is self._encoder:
-                yield from self._from_encoder(child.receive())
-            else:
-                reader = next((reader for reader in self._readers if reader.child is child), None)
-                if reader is not None:
-                    yield from self._from_reader(reader, child.receive())
+        encoder = [self._encoder.child] if self._encoder else []
+        ready = wait_for_children([*(reader.child for reader in self._readers), *encoder], seconds=seconds)
+        if self._encoder is not None:
+            for answer in self._encoder.answers():
+                yield self._vectors(answer)
+        for reader in [reader for reader in self._readers if reader.child in ready]:
+            yield from self._from_reader(reader, reader.child.receive())
 
     # ---- readers
 
-    def _start(self) -> None:
-        if self.settings.model is not None:
-            fetch_model(self.settings.model)  # here, where a download may take as long as it takes
-            self._start_encoder()
-        self._readers = [self._start_reader() for _ in range(self.settings.readers)]
-        self._wait_until_ready(self._readers[0])
-
     def _start_reader(self) -> _Reader:
         slots = None
-        if self._geometry is not None:
-            layout = SlotLayout(f"wenshi-{secrets.token_hex(6)}", _SLOTS, self._geometry.height, self._geometry.width)
+        geometry = self._geometry
+        if geometry is not None:
+            layout = SlotLayout(f"wenshi-{secrets.token_hex(6)}", _SLOTS, geometry.height, geometry.width)
             slots = PictureSlots(layout, create=True)
         settings = ReaderSettings(
-            geometry=self._geometry,
+            geometry=geometry,
             layout=slots.layout if slots else None,
             on_screen_text=self.settings.on_screen_text,
             threads=self.settings.threads,
@@ -207,37 +200,33 @@ class ReaderPool:
             if wait_for_children([reader.child], seconds=0.5):
                 message = reader.child.receive()
                 if not isinstance(message, Ready):
-                    raise WenshiError(f"The process that reads videos could not start: it {_reason(message)}.")
+                    raise _could_not_start(message)
                 self._is_ready(reader, message)
 
     def _is_ready(self, reader: _Reader, message: Ready) -> None:
         reader.ready = True
-        reader.child.deadline = None if reader.job is None else self._deadline(reader)
+        reader.child.deadline = self._deadline(reader)
         self.reads_on_screen_text = message.ocr_version is not None
         self.notices += [sentence for sentence in message.missing if sentence not in self.notices]
 
     def _from_reader(self, reader: _Reader, message: object) -> Iterator[object]:
         if isinstance(message, Ended):
             yield from self._replace(reader, message)
-            return
-        if isinstance(message, Ready):
+        elif isinstance(message, Ready):
             self._is_ready(reader, message)
-            return
-        self._extend(reader)
-        if isinstance(message, (Identified, Progress, ClipRead, Finished, Failed)):
-            if message.job != reader.job:
-                return  # said before the file was given up
+        elif isinstance(message, (Identified, Progress, ClipRead, Finished, Failed)) and message.job == reader.job:
             if isinstance(message, (Finished, Failed)):
-                self._release(reader)  # clips of it may still be at the encoder: those keep their slots
+                self._release(reader)  # clips of it may still be at the model: those keep their slots
+            self._extend(reader)
             yield message
 
     def _replace(self, reader: _Reader, ended: Ended) -> Iterator[object]:
         if not reader.ready:
-            raise WenshiError(f"The process that reads videos could not start: it {ended.reason}.")
+            raise _could_not_start(ended)
         reader.lost = True
         reader.child.end(ended)
-        if reader.slots is not None:
-            self._retired.append(reader.slots)  # the encoder may still be looking at it
+        self._retired.add(reader)
+        self._forget_if_done(reader)
         self._readers[self._readers.index(reader)] = self._start_reader()
         if reader.job is not None:
             yield Failed(reader.job, ended.kind, f"{reader.path}: the process that read it {ended.reason}.")
@@ -250,11 +239,12 @@ class ReaderPool:
         reader.child.deadline = None
 
     def _extend(self, reader: _Reader) -> None:
-        reader.child.deadline = self._deadline(reader) if reader.ready else reader.child.deadline
+        if reader.ready:
+            reader.child.deadline = self._deadline(reader)
 
     def _deadline(self, reader: _Reader) -> float | None:
-        if reader.job is None or reader.waiting_clips >= _SLOTS:
-            return None  # it waits for the encoder, which has a deadline of its own
+        if reader.job is None or reader.at_model >= _SLOTS:
+            return None  # it waits for the model, which has a deadline of its own
         stalled = time.monotonic() + self.settings.stall_seconds
         return min(stalled, reader.started + self.settings.total_seconds)
 
@@ -265,63 +255,42 @@ class ReaderPool:
         self._checked = now
         end_overdue_and_oversized([reader.child for reader in self._readers], memory_bytes=self.settings.memory_bytes)
         if self._encoder is not None:
-            end_overdue_and_oversized([self._encoder], memory_bytes=1 << 62)
+            end_overdue_and_oversized([self._encoder.child], memory_bytes=None)
 
-    # ---- the encoder
+    # ---- the model
+
+    @property
+    def _geometry(self) -> FrameGeometry | None:
+        return self._encoder.geometry if self._encoder else None
 
     def _start_encoder(self) -> None:
-        assert self.settings.model is not None
-        self._encoder = Child(run_encoder, self.settings.model, self.settings.device, name="wenshi-encoder")
-        self._encoder.deadline = time.monotonic() + _START_SECONDS
-        while True:
-            end_overdue_and_oversized([self._encoder], memory_bytes=1 << 62)
-            if not wait_for_children([self._encoder], seconds=0.5):
-                continue
-            message = self._encoder.receive()
-            if isinstance(message, EncoderFailed):
-                raise ModelError(message.message)
-            if not isinstance(message, EncoderReady):
-                raise ModelError(
-                    f"The model {self.settings.model} could not be loaded: its process {_reason(message)}."
-                )
-            if message.generation != self.generation:
-                raise ModelError(f"The model {self.settings.model} changed while it was loaded: run the command again.")
-            self._geometry = message.geometry
-            self._encoder.deadline = None
-            return
+        if self.settings.model is not None:
+            fetch_model(self.settings.model)  # here, where a download may take as long as it takes
+            self._encoder = EncoderQueue(
+                self.settings.model, device=self.settings.device, generation=self.settings.generation
+            )
 
-    def _from_encoder(self, message: object) -> Iterator[object]:
-        if not isinstance(message, Ended):
-            yield message
-            return
-        assert self._encoder is not None
-        self._encoder.end(message)
-        lost = [ticket for ticket in self._tickets.values() if ticket.tries > 1]
-        for ticket in lost:
-            del self._tickets[ticket.request.ticket]
-            self._free_slot(ticket)
-        if lost:
-            jobs: dict[int, int] = {}
-            for ticket in lost:
-                jobs[ticket.job] = jobs.get(ticket.job, 0) + 1
-            yield EncoderLost(jobs, message.reason)
-        self._start_encoder()
-        for ticket in self._tickets.values():
-            ticket.tries += 1
-            self._encoder.send(ticket.request)
-        self._extend_encoder()
+    def _vectors(self, answer: Answer[_ClipOwner]) -> ClipVectors:
+        """The answer for the caller; its place in shared memory goes back to its reader."""
+        owner = answer.owner
+        owner.reader.at_model -= 1
+        if owner.reader.lost:
+            self._forget_if_done(owner.reader)
+        else:
+            owner.reader.child.send(SlotFree(answer.slot))
+            self._extend(owner.reader)
+        return ClipVectors(owner.job, owner.position, answer.encoded, answer.reason)
 
-    def _extend_encoder(self) -> None:
-        assert self._encoder is not None
-        self._encoder.deadline = time.monotonic() + _ENCODE_SECONDS if self._tickets else None
-
-    def _free_slot(self, ticket: _Ticket) -> None:
-        reader = ticket.reader
-        if not reader.lost:
-            reader.child.send(SlotFree(ticket.request.slot))
-            reader.waiting_clips -= 1
-            self._extend(reader)
+    def _forget_if_done(self, reader: _Reader) -> None:
+        """Give the memory of a lost reader back once the model looked at the last of its clips."""
+        if reader.at_model == 0:
+            self._retired.discard(reader)
+            if reader.slots is not None:
+                if self._encoder is not None:
+                    self._encoder.forget(reader.slots.layout)
+                reader.slots.close()
 
 
-def _reason(message: object) -> str:
-    return message.reason if isinstance(message, Ended) else f"said {message!r}"
+def _could_not_start(message: object) -> WenshiError:
+    reason = message.reason if isinstance(message, Ended) else f"said {message!r}"
+    return WenshiError(f"The process that reads videos could not start: it {reason}.")

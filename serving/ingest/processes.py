@@ -5,7 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -29,7 +30,8 @@ class Child:
     def __init__(self, target: Callable[..., None], *arguments: Any, name: str) -> None:
         self.connection, theirs = _SPAWN.Pipe()
         self._process = _SPAWN.Process(target=target, args=(theirs, *arguments), name=name, daemon=True)
-        self._process.start()
+        with _without_interrupts():
+            self._process.start()
         theirs.close()
         self.deadline: float | None = None
         self._ended: Ended | None = None
@@ -49,7 +51,8 @@ class Child:
             return self._ended or self._how_it_ended()
 
     def overdue(self, now: float) -> bool:
-        return self.deadline is not None and now > self.deadline
+        """Whether its deadline passed in silence: what it said is in the pipe even when the parent was late to look."""
+        return self.deadline is not None and now > self.deadline and not self.connection.poll()
 
     def resident_bytes(self) -> int:
         try:
@@ -58,18 +61,14 @@ class Child:
             return 0
 
     def end(self, ended: Ended) -> None:
-        """End it now. Its last messages are dropped; `receive` reports `ended`."""
+        """End it now. Its last messages are dropped; `receive` reports `ended`.
+
+        A process that hangs in a dead disk cannot be ended at once: it is left behind.
+        """
         self._ended = ended
         self._process.kill()
-        self._process.join()
+        self._process.join(timeout=5.0)
         self.connection.close()
-
-    def stop(self) -> None:
-        self.connection.close()
-        self._process.join(timeout=1.0)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
 
     def _how_it_ended(self) -> Ended:
         self._process.join(timeout=5.0)
@@ -89,16 +88,29 @@ def wait_for_children(children: Sequence[Child], *, seconds: float) -> list[Chil
     return [by_connection[connection] for connection in ready if isinstance(connection, Connection)]
 
 
-def end_overdue_and_oversized(children: Sequence[Child], *, memory_bytes: int) -> None:
-    """End children that said nothing until their deadline or hold more memory than allowed."""
+def end_overdue_and_oversized(children: Sequence[Child], *, memory_bytes: int | None) -> None:
+    """End children that said nothing until their deadline or hold more memory than allowed (None: any amount)."""
     now = time.monotonic()
     for child in children:
         if child.connection.closed:
             continue
         if child.overdue(now):
             child.end(Ended("timeout", "gave no sign of progress in time and was ended"))
-        elif child.resident_bytes() > memory_bytes:
+        elif memory_bytes is not None and child.resident_bytes() > memory_bytes:
             child.end(Ended("memory", f"took more than {memory_bytes / 2**30:.1f} GiB of memory and was ended"))
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Children start with Ctrl-C blocked: until they have told themselves to ignore it, it would end them with a traceback."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _signal_name(number: int) -> str:

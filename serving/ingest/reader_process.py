@@ -35,8 +35,13 @@ class ReaderSettings:
 def run_reader(connection: Connection, settings: ReaderSettings) -> None:
     """Serve `ReadFile` messages until the parent hangs up."""
     live_and_die_with_parent()
-    with contextlib.suppress(EOFError, OSError):  # the parent hung up
-        Reader(connection, settings).serve()
+    reader = Reader(connection, settings)
+    with contextlib.suppress(ParentGone):
+        reader.serve()
+
+
+class ParentGone(Exception):
+    """The other end of the pipe is closed. Its own type: files raise OSError and EOFError, too."""
 
 
 class Reader:
@@ -47,7 +52,7 @@ class Reader:
         self._slots = SlotWriter(settings.layout, self._wait_for_slot) if settings.layout else None
         self._ocr, missing = _load_ocr(settings)
         version = f"{self._ocr.name} {self._ocr.version}" if self._ocr else None
-        connection.send(Ready(missing, version))
+        self._say(Ready(missing, version))
 
     def serve(self) -> None:
         while True:
@@ -58,21 +63,21 @@ class Reader:
     def _read(self, job: int, path: Path) -> None:
         try:
             identity = identify(path, progress=lambda: self._progress(job, 0, 0))
-            self._connection.send(Identified(job, identity))
+            self._say(Identified(job, identity))
             answer = self._receive()
             assert isinstance(answer, Proceed)
             if answer.wanted:
-                self._connection.send(Finished(job, self._analyse(job, path, identity)))
+                self._say(Finished(job, self._analyse(job, path, identity)))
         except VideoError as error:
-            self._connection.send(Failed(job, error.kind, str(error)))
+            self._say(Failed(job, error.kind, str(error)))
         except MemoryError:
-            self._connection.send(Failed(job, "memory", f"{path} needs more memory than there is."))
-        except (BrokenPipeError, ConnectionResetError, EOFError):
-            raise  # not the file's fault: the parent is gone
+            self._say(Failed(job, "memory", f"{path} needs more memory than there is."))
+        except ParentGone:
+            raise
         except Exception as error:
             if os.environ.get("WENSHI_DEBUG"):
                 traceback.print_exc()
-            self._connection.send(Failed(job, "crashed", f"{path} could not be read: {type(error).__name__}: {error}."))
+            self._say(Failed(job, "crashed", f"{path} could not be read: {type(error).__name__}: {error}."))
 
     def _analyse(self, job: int, path: Path, identity: FileIdentity):  # type: ignore[no-untyped-def]
         return analyse(
@@ -89,25 +94,35 @@ class Reader:
         slot = None
         if self._slots is not None and clip.pictures is not None:
             slot = self._slots.write(clip.pictures)
-        self._connection.send(
-            ClipRead(job, clip.start_ms, clip.end_ms, clip.keyframe_ms, tuple(clip.frame_times_ms), slot)
-        )
+        self._say(ClipRead(job, clip.start_ms, clip.end_ms, clip.keyframe_ms, tuple(clip.frame_times_ms), slot))
 
     def _progress(self, job: int, position_ms: int, duration_ms: int) -> None:
         now = time.monotonic()
         if now - self._said >= _PROGRESS_SECONDS:
             self._said = now
-            self._connection.send(Progress(job, position_ms, duration_ms))
+            self._say(Progress(job, position_ms, duration_ms))
 
     def _receive(self) -> ReadFile | Proceed:
-        while isinstance(message := self._connection.recv(), SlotFree):
+        while isinstance(message := self._hear(), SlotFree):
             assert self._slots is not None
             self._slots.release(message.slot)
         assert isinstance(message, (ReadFile, Proceed))
         return message
 
+    def _say(self, message: object) -> None:
+        try:
+            self._connection.send(message)
+        except OSError as error:
+            raise ParentGone from error
+
+    def _hear(self) -> object:
+        try:
+            return self._connection.recv()
+        except (EOFError, OSError) as error:
+            raise ParentGone from error
+
     def _wait_for_slot(self) -> int:
-        message = self._connection.recv()
+        message = self._hear()
         assert isinstance(message, SlotFree)
         return message.slot
 

@@ -28,16 +28,13 @@ class AddReport:
     outcomes: list[FileOutcome] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     interrupted: bool = False
+    stopped: str | None = None  # why the run ended before its files did
 
     @property
     def counts(self) -> dict[str, int]:
         counted = Counter(outcome.outcome for outcome in self.outcomes)
-        left = {"left": self.files - len(self.outcomes)} if self.interrupted else {}
+        left = {"left": self.files - len(self.outcomes)} if self.interrupted or self.stopped else {}
         return {name: counted.get(name, 0) for name in ("added", "updated", "unchanged", "failed")} | left
-
-    def notice(self, sentence: str) -> None:
-        if sentence not in self.notices:
-            self.notices.append(sentence)
 
     def to_json(self) -> dict[str, Any]:
         failed = [o for o in self.outcomes if o.outcome == "failed"]
@@ -49,4 +46,5 @@ class AddReport:
             "damaged": [{"path": o.path, "video": o.video_id, "message": o.message} for o in damaged],
             "notices": self.notices,
             "interrupted": self.interrupted,
+            "stopped": self.stopped,
         }

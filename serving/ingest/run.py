@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from data_pipeline.manifest import ManifestRow, read_manifest
 from retrieval.encoders import DEFAULT_MODEL, read_generation
-from retrieval.errors import InputError, ModelError
+from retrieval.errors import InputError, LibraryError, ModelError
 from retrieval.library import Library
 from retrieval.records import Generation
 from serving.ingest.adder import Adder
 from serving.ingest.files import find_videos
+from serving.ingest.machine import available_cores, readers_that_fit_in_memory
 from serving.ingest.pool import PoolSettings, ReaderPool
 from serving.ingest.report import AddReport, FileOutcome
 from serving.models import MODEL_SETTING, NO_MODEL
-
-_VISUAL_OFF = "The visual channel is off, text channels only:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,33 +62,14 @@ def add_videos(
     if not found.videos:
         raise InputError(f"No video was found under {', '.join(map(str, paths))} ({found.other} other files).")
     rows, notices = _manifest_rows(options.manifest, found.videos)
+    notices += [f"The folder {folder} cannot be read." for folder in found.unreadable]
+    model = _settle_model(library_path, options.model, notices.append)
     with Library.open(library_path, write=True, create=True) as library:
-        model = _settle_model(library, options.model, notices.append)
         progress.begin(len(found.videos))
-        try:
-            report = _add(library, found.videos, rows, options, model, progress)
-        except ModelError as error:  # its small files were there, but it cannot be loaded
-            if options.model is not None:
-                raise
-            notices.append(f"{_VISUAL_OFF} {error}")
-            report = _add(library, found.videos, rows, options, None, progress)
+        with ReaderPool(_pool_settings(options, model, len(found.videos))) as pool:
+            adder = Adder(library, pool, manifest=rows, on_progress=progress.position, on_outcome=progress.finished)
+            report = adder.add(found.videos)
     report.notices[:0] = notices
-    return report
-
-
-def _add(
-    library: Library,
-    files: Sequence[Path],
-    rows: Mapping[Path, ManifestRow],
-    options: AddOptions,
-    model: _Model | None,
-    progress: ProgressDisplay,
-) -> AddReport:
-    with ReaderPool(_pool_settings(options, model, len(files))) as pool:
-        adder = Adder(library, pool, manifest=rows, on_progress=progress.position, on_outcome=progress.finished)
-        report = adder.add(files)
-        if model is not None and pool.started:
-            library.set_setting(MODEL_SETTING, model.name)
     return report
 
 
@@ -108,20 +88,20 @@ class _Model:
     generation: Generation
 
 
-def _settle_model(library: Library, asked: str | None, notice: Callable[[str], None]) -> _Model | None:
+def _settle_model(library_path: Path, asked: str | None, notice: Callable[[str], None]) -> _Model | None:
     """What was asked for, the library's own model, or the default when it can be had; None = text only.
 
     Raises ModelError when a model was asked for by name and is not there, or did not make the library's vectors.
     """
     if asked == NO_MODEL:
         return None
-    name = asked or library.setting(MODEL_SETTING) or os.environ.get("WENSHI_MODEL") or DEFAULT_MODEL
+    active, remembered = _vectors_of(library_path)
+    name = asked or remembered or os.environ.get("WENSHI_MODEL") or DEFAULT_MODEL
     if Path(name).is_dir():
         name = str(Path(name).absolute())  # found again from any folder
     try:
         generation = read_generation(name)
-        active = library.generation()
-        if active is not None and active != generation:
+        if active is not None and not active.same_vectors(generation):
             raise ModelError(
                 f"The library's vectors come from {active.encoder} ({active.revision}), not from {name} "
                 f"({generation.revision}): add with the same model, or to a new library."
@@ -129,19 +109,29 @@ def _settle_model(library: Library, asked: str | None, notice: Callable[[str], N
     except ModelError as error:
         if asked is not None:
             raise
-        notice(f"{_VISUAL_OFF} {error}")
+        notice(f"The visual channel is off, text channels only: {error}")
         return None
-    return _Model(name, generation)
+    return _Model(name, active or generation)
+
+
+def _vectors_of(library_path: Path) -> tuple[Generation | None, str | None]:
+    """What made the vectors of a library, and where that was loaded from; (None, None) where there is no library yet."""
+    try:
+        with Library.open(library_path) as library:
+            return library.generation(), library.setting(MODEL_SETTING)
+    except LibraryError:
+        return None, None  # none yet, or one that says what is wrong with it when it is opened to be written
 
 
 def _pool_settings(options: AddOptions, model: _Model | None, files: int) -> PoolSettings:
-    cores = os.cpu_count() or 1
-    readers = min(options.readers or cores, files)
+    cores = available_cores()
+    readers = min(options.readers or min(cores, readers_that_fit_in_memory()), files)
     return PoolSettings(
         readers=readers,
         threads=max(cores // readers, 1),
         model=model.name if model else None,
         generation=model.generation if model else None,
+        model_needed=options.model is not None,
         on_screen_text=options.on_screen_text,
         stall_seconds=options.stall_seconds,
         memory_bytes=options.memory_bytes,

@@ -144,7 +144,7 @@ def test_an_encoder_that_dies_once_costs_nothing(clips, tiny_chinese_clip, tmp_p
     def strike_once(pool: ReaderPool, job: int, position: int, clip: object) -> None:
         if not struck:
             assert pool._encoder is not None
-            pid = pool._encoder._process.pid
+            pid = pool._encoder.child._process.pid
             assert pid is not None
             os.kill(pid, signal.SIGKILL)
             struck.append(pid)
