@@ -40,6 +40,8 @@ def regular_file(path: FileName) -> Path:
         state = absolute.stat()
     except OSError as error:
         raise _system_error(error, absolute) from None
+    except ValueError:          # a zero byte, or characters that no file name can hold
+        raise VideoError("not_a_file", f"{str(absolute)!r} cannot be the name of a file: check the path.") from None
     if stat.S_ISDIR(state.st_mode):
         raise VideoError("not_a_file", f"{absolute} is a folder: name a video file inside it.")
     if not stat.S_ISREG(state.st_mode):

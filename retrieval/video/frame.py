@@ -8,6 +8,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import Literal
 
+import av
 import numpy as np
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
@@ -15,11 +16,13 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from retrieval.errors import VideoError
 from retrieval.video.orientation import UPRIGHT, Orientation
 
 Fit = Literal["stretch", "crop", "inside"]
 PLANES_HEIGHT, PLANES_WIDTH = 36, 64
 _CACHED_CONVERSIONS = 6
+_MOST_CUT_AWAY = 8          # times the pixels that remain: beyond it the picture is cropped before it is scaled
 
 
 class Converter:
@@ -38,7 +41,12 @@ class Converter:
             self._reformatters[key] = reformatter
             if len(self._reformatters) > _CACHED_CONVERSIONS:
                 self._reformatters.popitem(last=False)
-            converted = reformatter.reformat(frame, width, height, pixel_format, interpolation=interpolation)
+            try:
+                converted = reformatter.reformat(frame, width, height, pixel_format, interpolation=interpolation)
+            except av.FFmpegError as error:
+                kind = "memory" if isinstance(error, MemoryError) else "corrupt"
+                sizes = f"{frame.width} x {frame.height} into one of {width} x {height}"
+                raise VideoError(kind, f"A picture of {sizes} cannot be made: {error.strerror}.") from None
         return converted.to_ndarray()   # type: ignore[return-value]
 
 
@@ -66,7 +74,7 @@ class DecodedFrame:
 
         fit: "stretch" to exactly height x width (None = as shown); "crop" scales until both are covered and cuts out
         the centre; "inside" keeps the aspect, fits into height x width (one alone bounds both sides), never enlarges.
-        Raises ValueError on an unknown fit or a size below 1.
+        Raises ValueError on an unknown fit or a size below 1, and VideoError (corrupt, memory) where it cannot be made.
         """
         if fit not in ("stretch", "crop", "inside"):
             raise ValueError(f'fit is {fit!r}, but must be "stretch", "crop" or "inside".')
@@ -77,7 +85,10 @@ class DecodedFrame:
         target_height, target_width = height or self.height, width or self.width
         if fit == "stretch":
             return self._scaled(target_height, target_width)
-        picture = self._scaled(*_size_covering(self.height, self.width, target_height, target_width))
+        covering = _size_covering(self.height, self.width, target_height, target_width)
+        if covering[0] * covering[1] > _MOST_CUT_AWAY * target_height * target_width:
+            return self._cropped_then_scaled(target_height, target_width)
+        picture = self._scaled(*covering)
         top, left = (picture.shape[0] - target_height) // 2, (picture.shape[1] - target_width) // 2
         return np.ascontiguousarray(picture[top : top + target_height, left : left + target_width])
 
@@ -99,9 +110,18 @@ class DecodedFrame:
             small[index] = _point_sampled(plane, sample_bytes=sample_bytes, shift=shift)
         return small
 
+    def _cropped_then_scaled(self, height: int, width: int) -> NDArray[np.uint8]:
+        """As "crop", for a long and narrow picture: scaled as a whole it would take memory without bound."""
+        whole = self._scaled(*_transposed(self._frame.height, self._frame.width, self._orientation.transposed))
+        scale = max(height / self.height, width / self.width)
+        rows = max(round(whole.shape[0] * height / (scale * self.height)), 1)
+        columns = max(round(whole.shape[1] * width / (scale * self.width)), 1)
+        top, left = (whole.shape[0] - rows) // 2, (whole.shape[1] - columns) // 2
+        centre = VideoFrame.from_ndarray(np.ascontiguousarray(whole[top : top + rows, left : left + columns]), "rgb24")
+        return self._converter.convert(centre, height=height, width=width, pixel_format="rgb24", interpolation="BICUBIC")
+
     def _scaled(self, height: int, width: int) -> NDArray[np.uint8]:
-        if self._orientation.transposed:
-            height, width = width, height
+        height, width = _transposed(height, width, self._orientation.transposed)
         picture = self._converter.convert(
             self._frame, height=height, width=width, pixel_format="rgb24", interpolation="BICUBIC"
         )
@@ -113,6 +133,10 @@ def shown_size(*, width: int, height: int, pixel_aspect: Fraction | None, transp
     if pixel_aspect and Fraction(1, 10) <= pixel_aspect <= 10:
         width = max(round(width * pixel_aspect), 1)
     return (height, width) if transposed else (width, height)
+
+
+def _transposed(height: int, width: int, transposed: bool) -> tuple[int, int]:
+    return (width, height) if transposed else (height, width)
 
 
 def _size_inside(height: int, width: int, most_height: int | None, most_width: int | None) -> tuple[int, int]:

@@ -21,6 +21,8 @@ from retrieval.video.orientation import Orientation, frame_orientation
 from retrieval.video.text_bytes import repair_surrogates
 from retrieval.video.timeline import declared_end_seconds, frame_seconds, milliseconds, origin_seconds
 
+_MOST_PIXELS = 2**27            # of a picture: four times those of 8K
+_MOST_ELONGATED = 100           # times as long as wide
 _NOT_MOVING = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 _PICTURE_BRANDS = ("avif", "heic", "heix", "mif1", "miaf")
 _PICTURE_FORMATS = ("gif", "apng")      # also used for single pictures
@@ -62,8 +64,9 @@ def probe(path: FileName) -> VideoInfo:
     """
     with open_media(path) as container:
         video = video_stream(container, path)
+        _refuse_size(video.width, video.height, path)
         width, height, orientation = _first_picture(container, video, path)
-        metadata = {key: repair_surrogates(value) for key, value in container.metadata.items()}
+        metadata = {repair_surrogates(key): repair_surrogates(value) for key, value in container.metadata.items()}
         audio = container.streams.audio
         return VideoInfo(
             container=_container_name(container, path),
@@ -128,12 +131,21 @@ def _first_picture(container: InputContainer, video: VideoStream, path: FileName
         frame = next(frames, None)
     if frame is None:
         raise nothing_decoded(path, tally)
+    _refuse_size(frame.width, frame.height, path)
     orientation = frame_orientation(frame)
     width, height = shown_size(
         width=frame.width, height=frame.height, pixel_aspect=video.sample_aspect_ratio,
         transposed=orientation.transposed,
     )
     return width, height, orientation
+
+
+def _refuse_size(width: int, height: int, path: FileName) -> None:
+    """Refuse what no camera or screen makes, before a decoder takes memory for it."""
+    if width * height > _MOST_PIXELS:
+        raise VideoError("not_a_video", f"{path} has pictures of {width} x {height}: more than can be read, scale it down.")
+    if max(width, height) > _MOST_ELONGATED * max(min(width, height), 1):
+        raise VideoError("not_a_video", f"{path} has pictures of {width} x {height}, the shape of a line: it shows nothing.")
 
 
 def nothing_decoded(path: FileName, tally: Tally) -> VideoError:
@@ -177,11 +189,12 @@ def _container_name(container: InputContainer, path: FileName) -> str:
 
 
 def _subtitle_stream(stream: ContainerSubtitles) -> SubtitleStream:
-    title = stream.metadata.get("title", "").strip()
+    title = repair_surrogates(stream.metadata.get("title", "")).strip()
+    language = repair_surrogates(stream.language or "").strip()
     return SubtitleStream(
         index=stream.index,
         codec=codec_name(stream),
-        language=stream.language if stream.language not in (None, "", "und") else None,
-        title=repair_surrogates(title) or None,
+        language=language if language not in ("", "und") else None,
+        title=title or None,
         is_text=stream.codec_context is not None and bool(stream.codec_context.codec.text_sub),
     )

@@ -31,7 +31,8 @@ def every(reader: VideoReader, interval_ms: int) -> Iterator[DecodedFrame]:
 def uniform(reader: VideoReader, count: int) -> list[DecodedFrame]:
     """`count` frames: those on screen at the midpoints of `count` equal spans of what can be decoded.
 
-    Always `count` entries: a video with fewer frames repeats some. Raises ValueError when `count` is below 1, and
+    Always `count` entries: a video with fewer frames repeats some. Decodes from the start and holds every frame that
+    it gives, decoded: for many large ones take `every`. Raises ValueError when `count` is below 1, and
     VideoError as `VideoReader.frames`.
     """
     if count < 1:
@@ -48,7 +49,8 @@ def keyframes(reader: VideoReader) -> Iterator[DecodedFrame]:
 def at_times(reader: VideoReader, times_ms: Sequence[int]) -> list[DecodedFrame]:
     """The frame on screen at each time, in the order asked; a time past the end gives the last frame.
 
-    Decoding stops after the latest time. Raises VideoError as `VideoReader.frames`.
+    Decoding begins at the start of the video, stops after the latest time and holds every frame that is given,
+    decoded: for many large ones take `every`. Raises VideoError as `VideoReader.frames`.
     """
     found = dict(_on_screen(reader, sorted(set(times_ms)))) if times_ms else {}
     return [found[time_ms] for time_ms in times_ms]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from math import floor
 
@@ -10,6 +11,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 _MICROSECONDS = 1_000_000
+_DURATION = re.compile(r"(\d{1,6}):(\d{2}):(\d{2}(?:\.\d{1,9})?)", re.ASCII)
 _UNKNOWN_RATE_SECONDS = Fraction(1, 25)      # the length of a frame where a file gives no rate at all
 
 
@@ -52,12 +54,11 @@ def declared_end_seconds(container: InputContainer, video: VideoStream) -> Fract
 def _tagged_duration(metadata: dict[str, str]) -> Fraction | None:
     """Matroska writers leave each track's end as a tag: `DURATION=00:01:00.040000000`."""
     text = next((value for key, value in metadata.items() if key.upper().startswith("DURATION")), "")
-    parts = text.strip().rstrip("\x00").split(":")
-    try:
-        hours, minutes, seconds = int(parts[0]), int(parts[1]), Fraction(parts[2])
-    except (IndexError, ValueError):
+    found = _DURATION.fullmatch(text.strip().rstrip("\x00"))
+    if found is None:
         return None
-    return hours * 3600 + minutes * 60 + seconds
+    hours, minutes, seconds = found.groups()
+    return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
 
 
 class Clock:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -10,6 +13,8 @@ import pytest
 from making_videos import Recipe, make, number_of
 
 from retrieval.video import VideoReader, at_times, keyframes, uniform
+from retrieval.video.decoding import Tally, decode_frames
+from retrieval.video.timeline import _tagged_duration
 
 NOISY = {"g": "250", "bf": "2", "sc_threshold": "0"}
 
@@ -93,6 +98,39 @@ def test_sound_that_outlasts_the_pictures_is_no_damage(tmp_path: Path) -> None:
         with VideoReader(path) as reader:
             assert len(list(reader.frames())) == 20
             assert reader.damage is None, suffix
+
+
+class Unreadable:
+    """A container that gives some packets and then nothing but read errors."""
+
+    def __init__(self, container: av.container.InputContainer, packets: int) -> None:
+        self._container = container
+        self._packets = islice(container.demux(video=0), packets)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._container, name)
+
+    def demux(self, *streams: av.stream.Stream) -> Iterator[av.Packet]:
+        yield from self._packets
+        raise av.InvalidDataError(1, "read error")
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_pictures_still_in_the_decoder_are_given_when_the_rest_cannot_be_read(tmp_path: Path, threads: int) -> None:
+    path = make(Recipe(options={**NOISY, "bf": "0"}), tmp_path / "part.mp4")
+    with av.open(str(path)) as container:
+        video = container.streams.video[0]
+        video.codec_context.thread_count, video.thread_type = threads, "AUTO"
+        frames = list(decode_frames(Unreadable(container, 20), video, Tally()))     # type: ignore[arg-type]
+    assert len(frames) == 20
+
+
+@pytest.mark.parametrize("tag", [
+    "00:00:1/0", "1e9999999", "0:0:1e9999999", "-1:00:00", "00:00:01.0000000000", "1" * 5000 + ":00:00",
+])
+def test_a_broken_length_tag_is_no_length(tag: str) -> None:
+    assert _tagged_duration({"DURATION": tag}) is None
+    assert _tagged_duration({"DURATION-eng": "01:00:02.500000000\0"}) == Fraction(7205, 2)
 
 
 def test_timestamps_that_jump_back_never_make_times_run_back(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ import pytest
 from av.video.frame import VideoFrame
 from making_videos import Recipe, make, number_of, numbered
 
+from retrieval.errors import VideoError
 from retrieval.video import DecodedFrame, VideoReader, probe
+from retrieval.video.frame import Converter
 from retrieval.video.orientation import Orientation, frame_orientation
 
 
@@ -56,6 +58,30 @@ def test_crop_takes_the_centre_of_the_picture_scaled_to_its_short_side() -> None
     assert got[:, 2:-2].min() > 240
     tall = decoded(picture.swapaxes(0, 1)).rgb(height=50, width=50, fit="crop")
     assert tall[2:-2].min() > 240
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_crop_of_a_long_narrow_picture_scales_its_centre_only(turned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = np.zeros((10, 4000, 3), np.uint8)
+    picture[:, 1995:2005] = 255
+    if turned:
+        picture = picture.swapaxes(0, 1)
+    sizes = []
+    convert = Converter.convert
+    monkeypatch.setattr(Converter, "convert", lambda self, frame, **asked: sizes.append(
+        asked["height"] * asked["width"]) or convert(self, frame, **asked))
+    frame = decoded(np.ascontiguousarray(picture), pixel_format="yuv444p")
+    got = frame.rgb(height=200, width=200, fit="crop")
+    assert got.shape == (200, 200, 3)
+    assert got[20:-20, 20:-20].min() > 240
+    assert max(sizes) <= 40_000
+
+
+def test_what_cannot_be_scaled_is_a_video_error() -> None:
+    frame = decoded(halves(20, 20))
+    with pytest.raises(VideoError) as caught:
+        frame.rgb(height=2**16, width=2**16)
+    assert caught.value.kind in ("corrupt", "memory")
 
 
 def test_inside_keeps_the_aspect_and_never_enlarges() -> None:

@@ -15,7 +15,7 @@ from making_videos import Recipe, make, numbered, sound_packets, tone
 from PIL import Image
 
 from retrieval.errors import VideoError
-from retrieval.video import VideoReader, probe
+from retrieval.video import VideoReader, probe, probing
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,28 @@ def test_a_missing_file_an_empty_one_and_a_folder_have_their_kinds(tmp_path: Pat
     assert refusal(tmp_path / "empty.mp4").kind == "empty"
     assert refusal(tmp_path / "folder.mp4").kind == "not_a_file"
     assert refusal(tmp_path / "empty.mp4" / "inside.mp4").kind == "missing"
+
+
+@pytest.mark.parametrize("name", ["a\0b.mp4", "a\ud800.mp4"])
+def test_a_name_that_no_file_can_have_is_not_a_file(name: str) -> None:
+    with pytest.raises(VideoError) as caught:
+        probe(name)
+    assert caught.value.kind == "not_a_file"
+    str(caught.value).encode()
+
+
+@pytest.mark.parametrize(("height", "width"), [(4096, 2), (2, 4096), (400, 400)])
+def test_pictures_of_an_absurd_size_or_shape_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, height: int, width: int
+) -> None:
+    monkeypatch.setattr(probing, "_MOST_PIXELS", 100_000)
+    path = tmp_path / "absurd.mkv"
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("ffv1", rate=25)
+        video.height, video.width, video.pix_fmt = height, width, "yuv444p"
+        for packet in [*video.encode(av.VideoFrame(width, height, "yuv444p")), *video.encode(None)]:
+            container.mux(packet)
+    assert refusal(path).kind == "not_a_video"
 
 
 def test_a_pipe_and_a_device_are_refused_without_being_opened(tmp_path: Path) -> None:
@@ -126,24 +148,30 @@ def test_sound_alone_and_sound_with_a_cover_have_no_video_stream(tmp_path: Path)
 def test_a_playlist_opens_neither_another_file_nor_an_address(
     tmp_path: Path, video: Path, name: str, content: str
 ) -> None:
-    touched = threading.Event()
+    touched, finished = threading.Event(), threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(0.3)
+        server.settimeout(0.05)
 
-        def wait_for_a_visitor() -> None:
+        def accept_one() -> None:
             try:
                 server.accept()[0].close()
                 touched.set()
             except TimeoutError:
                 pass
 
-        waiting = threading.Thread(target=wait_for_a_visitor)
+        def wait_for_visitors() -> None:
+            while not finished.is_set():
+                accept_one()
+
+        waiting = threading.Thread(target=wait_for_visitors)
         waiting.start()
         for target in (str(video), f"file:{video}", f"http://127.0.0.1:{server.getsockname()[1]}/a.ts"):
             path = tmp_path / name
             path.write_text(content.format(target))
             assert refusal(path).kind == "not_a_video"
+        finished.set()
         waiting.join()
+        accept_one()                # one that came at the very last
     assert not touched.is_set()
 
 

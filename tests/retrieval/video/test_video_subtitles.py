@@ -78,6 +78,13 @@ def test_a_text_track_gives_its_lines(tmp_path: Path, suffix: str, codec: str) -
     assert read_subtitle_stream(path, 1) == [SubtitleLine(*line) for line in LINES]
 
 
+def test_a_language_that_is_no_text_leaves_no_surrogates(tmp_path: Path) -> None:
+    path = write_track(tmp_path / "film.mkv", "subrip")
+    path.write_bytes(path.read_bytes().replace(b"chi", b"\xff\xfei"))
+    stream, = probe(path).subtitle_streams
+    (stream.language or "").encode()
+
+
 def test_several_tracks_are_read_in_one_pass_that_tells_its_progress(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
