@@ -22,6 +22,7 @@ from pathlib import Path
 import psutil
 
 from retrieval.library import Library
+from serving.models import MODEL_SETTING
 
 ADDING, ADDED, REMOVING, REMOVED = "adding", "added", "removing", "removed"
 LONGEST_SECONDS = 4.0
@@ -123,12 +124,14 @@ def one_round(library: Path, clips: Path, model: str, chance: random.Random) -> 
 def examine(library: Path, promises: Promises) -> list[str]:
     """Everything that is not as promised, each in a sentence."""
     if not (library / "library.sqlite").exists():
-        return []
+        return ["the whole library is gone"] if True in promises.state.values() else []
     try:
         with Library.open(library, write=True):
             pass
         with Library.open(library) as opened:
             broken = promises.broken(opened)
+            if opened.generation() is not None and opened.setting(MODEL_SETTING) is None:
+                broken.append("nobody knows which model made the vectors")
             return broken + [f"{problem.where}: {problem.what}" for problem in opened.check()]
     except Exception as error:
         return [f"start refused: {error}"]

@@ -97,7 +97,7 @@ def analyse(
         duration_ms = max(reader.read_until_ms, 1)
         hand_over(cutter.finish(duration_ms))
         damage = reader.damage
-    subtitles, lost_subtitles = _subtitles(path, info, duration_ms)
+    subtitles, lost_subtitles = _subtitles(path, info, duration_ms, lambda: progress(duration_ms, duration_ms))
     _refuse_changed(path, identity)
     evidence = [*content_titles(info, duration_ms=duration_ms), *subtitles]
     examined = {"subtitle": SUBTITLE_VERSION}
@@ -119,10 +119,12 @@ def analyse(
     return Analysis(video=video, evidence=tuple(evidence), examined=examined, clip_count=clip_count)
 
 
-def _subtitles(path: Path, info: VideoInfo, duration_ms: int) -> tuple[list[Evidence], str | None]:
+def _subtitles(
+    path: Path, info: VideoInfo, duration_ms: int, progress: Callable[[], None]
+) -> tuple[list[Evidence], str | None]:
     """The lines of the embedded text tracks; a track that cannot be read damages the video and no more."""
     try:
-        return subtitle_evidence(path, info, duration_ms=duration_ms), None
+        return subtitle_evidence(path, info, duration_ms=duration_ms, progress=progress), None
     except WenshiError as error:
         return [], f"its subtitles could not be read ({error})"
 

@@ -20,6 +20,8 @@ from serving.ingest.pool import PoolSettings, ReaderPool
 from serving.ingest.report import AddReport, FileOutcome
 from serving.models import MODEL_SETTING, NO_MODEL
 
+_MOST_ROWS_NAMED = 20  # of a manifest's rows that match no file
+
 
 @dataclass(frozen=True, kw_only=True)
 class AddOptions:
@@ -77,7 +79,7 @@ def _manifest_rows(manifest: Path | None, files: Sequence[Path]) -> tuple[dict[P
     if manifest is None:
         return {}, []
     match = read_manifest(manifest).match(files)
-    return dict(match.by_path), [reason for _, reason in match.unmatched]
+    return dict(match.by_path), match.summary(_MOST_ROWS_NAMED)
 
 
 @dataclass(frozen=True)

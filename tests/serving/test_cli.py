@@ -171,6 +171,7 @@ def test_wrong_input_is_one_sentence_and_a_failing_status(added, folder, tmp_pat
     assert done.stdout == ""
     assert done.stderr.startswith("wenshi: ")
     assert done.stderr.strip().count("\n") == 0
+    assert "unexpected" not in done.stderr
 
 
 def test_the_default_model_that_cannot_be_had_costs_only_the_visual_channel(folder, tmp_path):
@@ -208,6 +209,7 @@ def test_ctrl_c_leaves_a_clean_library_and_the_next_add_goes_on(tmp_path):
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in errors
+    assert errors.count("Interrupted") == 1
     kept = _videos(library)
     assert 1 <= kept < len(videos)
     with Library.open(library) as opened:

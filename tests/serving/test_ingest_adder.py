@@ -1,0 +1,141 @@
+"""What becomes of files that change, move, have copies or stand beside troublesome ones. Real processes."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrieval.library import Library
+from serving.ingest import adder as adder_module
+from serving.ingest.adder import Adder
+from serving.ingest.messages import Identified
+from serving.ingest.pool import PoolSettings, ReaderPool
+from serving.ingest.run import AddOptions, add_videos
+from tests.videos import write_video
+
+TEXT_ONLY = AddOptions(model="none", on_screen_text=False, readers=1)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_video(tmp_path / "clip.mp4", seconds=1, seed=1)
+
+
+def paths(library: Path) -> list[str]:
+    with Library.open(library) as opened:
+        return [Path(location.path).name for location in opened.locations()]
+
+
+def run(library: Path, files: list[Path], **changes: object) -> Adder:
+    """An adder whose messages can be watched through `on_message`."""
+    on_message = changes.pop("on_message", None)
+    with (
+        Library.open(library, write=True, create=True) as opened,
+        ReaderPool(
+            PoolSettings(on_screen_text=False, **changes)  # type: ignore[arg-type]
+        ) as pool,
+    ):
+        adder = Adder(opened, pool)
+        handle = adder._handle
+
+        def watched(message: object) -> None:
+            if on_message is not None:
+                on_message(message)  # type: ignore[operator]
+            handle(message)
+
+        adder._handle = watched  # type: ignore[method-assign]
+        adder.add(files)
+    return adder
+
+
+def test_copies_in_one_run_are_read_once_and_all_kept(clip, tmp_path):
+    copies = [shutil.copy(clip, tmp_path / f"copy{i}.mp4") for i in range(3)]
+    report = add_videos(tmp_path / "library", [clip, *map(Path, copies)], TEXT_ONLY)
+    assert report.counts["added"] == 4
+    with Library.open(tmp_path / "library") as opened:
+        assert len(opened.video_ids()) == 1
+        assert len(opened.locations()) == 4
+
+
+def test_a_copy_does_not_share_its_sibling_s_fate(clip, tmp_path):
+    copy = Path(shutil.copy(clip, tmp_path / "z-copy.mp4"))
+
+    def remove_the_first(message: object) -> None:
+        if isinstance(message, Identified) and clip.exists():
+            clip.unlink()
+
+    adder = run(tmp_path / "library", [clip, copy], on_message=remove_the_first, readers=2)
+    outcomes = {Path(outcome.path).name: outcome for outcome in adder.report.outcomes}
+    assert outcomes["z-copy.mp4"].outcome == "added", outcomes["z-copy.mp4"].message
+    assert paths(tmp_path / "library") == ["z-copy.mp4"] or outcomes["clip.mp4"].outcome == "added"
+
+
+def test_a_file_that_changes_after_it_was_hashed_is_not_taken_for_what_it_was(clip, tmp_path):
+    library = tmp_path / "library"
+    add_videos(library, [clip], TEXT_ONLY)
+    copy = Path(shutil.copy(clip, tmp_path / "copy.mp4"))
+
+    def overwrite(message: object) -> None:
+        if isinstance(message, Identified):
+            write_video(copy, seconds=2, seed=9)
+
+    adder = run(library, [copy], on_message=overwrite)
+    assert [(o.outcome, o.kind) for o in adder.report.outcomes] == [("failed", "changed")]
+    assert add_videos(library, [copy], TEXT_ONLY).counts["added"] == 1
+    with Library.open(library) as opened:
+        assert len(opened.video_ids()) == 2
+
+
+def test_a_moved_file_is_known_under_its_new_path_only(clip, tmp_path):
+    library = tmp_path / "library"
+    add_videos(library, [clip], TEXT_ONLY)
+    moved = clip.rename(tmp_path / "新名字.mp4")
+    assert add_videos(library, [moved], TEXT_ONLY).counts["added"] == 1
+    assert paths(library) == ["新名字.mp4"]
+
+
+def test_a_path_that_became_garbage_is_no_longer_found_as_the_video_it_was(clip, tmp_path):
+    library = tmp_path / "library"
+    add_videos(library, [clip], TEXT_ONLY)
+    clip.write_bytes(b"no video any more" * 100)
+    assert add_videos(library, [clip], TEXT_ONLY).counts["failed"] == 1
+    assert paths(library) == []
+
+
+def test_many_known_files_do_not_starve_a_reader(clip, tmp_path, monkeypatch):
+    library = tmp_path / "library"
+    known = [write_video(tmp_path / f"k{i:02d}.mp4", seconds=0.2, seed=100 + i) for i in range(12)]
+    add_videos(library, known, TEXT_ONLY)
+    slow = adder_module.location_titles
+    monkeypatch.setattr(adder_module, "_KNOWN_AT_ONCE", 2)
+    monkeypatch.setattr(adder_module, "location_titles", lambda *a, **k: (time.sleep(0.3), slow(*a, **k))[1])
+    adder = run(library, [clip, *known], stall_seconds=1.5)
+    assert adder.report.counts == {"added": 1, "updated": 0, "unchanged": 12, "failed": 0}
+
+
+def test_a_manifest_value_that_cannot_be_kept_fails_its_file_only(tmp_path, clip):
+    other = write_video(tmp_path / "other.mp4", seconds=0.5, seed=2)
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_text(
+        '{"file": "clip.mp4", "title": "桥", "score": NaN}\n{"file": "other.mp4", "title": "山"}\n', "utf-8"
+    )
+    options = AddOptions(model="none", on_screen_text=False, manifest=manifest)
+    report = add_videos(tmp_path / "library", [clip, other], options)
+    assert len(report.outcomes) == 2
+    assert "other.mp4" in paths(tmp_path / "library")
+
+
+def test_more_clips_than_slots_and_a_clip_the_model_cannot_take(tmp_path, tiny_chinese_clip):
+    long = write_video(tmp_path / "long.mp4", seconds=130, seed=5, frames_per_second=2)
+    report = add_videos(tmp_path / "library", [long], AddOptions(model=str(tiny_chinese_clip), on_screen_text=False))
+    assert report.counts["added"] == 1
+    with Library.open(tmp_path / "library") as opened:
+        (video,) = opened.video_ids()
+        vectors = opened.clip_vectors([video])[video]
+        assert len(vectors) == len(opened.clips(video)) > 8
+        assert np.isfinite(vectors).all()
+        assert opened.setting("model") == str(tiny_chinese_clip)
