@@ -50,9 +50,14 @@ def read_subtitle_streams(
         if not tracks:
             return {}
         lines: dict[int, list[SubtitleLine]] = {index: [] for index in tracks}
+        too_long: set[int] = set()
         for index, line in _lines(container, tuple(tracks.values()), progress or (lambda: None)):
-            lines[index].append(line)
-    return {index: _with_ends(_bounded(found, f"Subtitle track {index} of {path}")) for index, found in lines.items()}
+            if len(lines[index]) < _MOST_LINES:
+                lines[index].append(line)
+            elif index not in too_long:
+                too_long.add(index)
+                _log.warning("Subtitle track %d of %s has more than %d lines: the rest is left out.", index, path, _MOST_LINES)
+    return {index: _with_ends(sorted(found, key=lambda line: line.start_ms)) for index, found in lines.items()}
 
 
 def _text_stream(container: InputContainer, index: int, path: FileName) -> ContainerSubtitles:
@@ -101,13 +106,6 @@ def _text(packet: Packet[Stream]) -> str:
     events = (getattr(rectangle, "ass", b"") for rectangle in rectangles)
     texts = (decode_text(event).split(",", _FIELDS_BEFORE_TEXT)[-1] for event in events if event)
     return plain_text(" ".join(texts))
-
-
-def _bounded(lines: list[SubtitleLine], name: str) -> list[SubtitleLine]:
-    """By start time, and no more than a track can sensibly have."""
-    if len(lines) > _MOST_LINES:
-        _log.warning("%s has %d lines: only the first %d are kept.", name, len(lines), _MOST_LINES)
-    return sorted(lines, key=lambda line: line.start_ms)[:_MOST_LINES]
 
 
 def _with_ends(lines: list[SubtitleLine]) -> list[SubtitleLine]:
