@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.encoders import TextEncoder
-from retrieval.errors import InputError
+from retrieval.errors import InputError, LibraryError
 from retrieval.library import Library, StoredVideo
 from retrieval.search.channels import VISUAL, Recall, clip_recall, text_recall
 from retrieval.search.diversity import maximal_marginal_relevance
 from retrieval.search.fusion import FusedVideo, fuse
+from retrieval.search.likeness import CopyDetector
 from retrieval.search.moments import find_moments
 from retrieval.search.query import Query
 from retrieval.search.results import Hit, Moment, SearchResult
-from retrieval.text import ngrams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,10 @@ class SearchEngine:
         fused = fuse({name: recall.matches for name, recall in channels.items()})
         chosen = self._diversify(fused, count)
         stored = self._library.videos([video.video_id for video in chosen])
-        hits = [self._hit(video, stored[video.video_id], vector) for video in chosen if video.video_id in stored]
+        hits = [self._hit(video, stored[video.video_id]) for video in chosen if video.video_id in stored]
+        if vector is not None:
+            hits, damage = self._with_best_frames(hits, vector)
+            notices += damage
         seen = frozenset().union(*(recall.seen for recall in channels.values()))
         hidden = len(seen - {video.video_id for video in fused})
         return SearchResult(query=query.text, hits=tuple(hits), hidden=hidden, notices=notices)
@@ -89,16 +92,14 @@ class SearchEngine:
         return maximal_marginal_relevance(
             candidates,
             relevance=lambda video: video.score,
-            similarity=lambda a, b: _likeness(a, b, vectors),
+            similarity=CopyDetector(candidates, vectors).likeness,
             count=count,
             trade_off=1 - self._settings.diversity,
         )
 
-    def _hit(self, video: FusedVideo, stored: StoredVideo, vector: NDArray[np.float32] | None) -> Hit:
+    def _hit(self, video: FusedVideo, stored: StoredVideo) -> Hit:
         duration_ms = stored.video.duration_ms
         moments = find_moments(video.matches, duration_ms=duration_ms, most=self._settings.moments)
-        if vector is not None:
-            moments = [replace(moment, best_ms=self._best_frame_ms(moment, vector)) for moment in moments]
         return Hit(
             video_id=video.video_id,
             path=stored.locations[0].path,
@@ -114,37 +115,38 @@ class SearchEngine:
         order = {"manifest": 0, "metadata": 1}
         return min(titles, key=lambda row: order.get(row.source, 2)).text if titles else ""
 
-    def _best_frame_ms(self, moment: Moment, vector: NDArray[np.float32]) -> int:
-        """The time of the frame closest to the query within the moment's clip; as it was where no clip matched."""
-        clip = next((match.clip_id for match in moment.matches if match.clip_id is not None), None)
-        frames = self._library.frame_vectors([clip]).get(clip) if clip is not None else None
-        if frames is None:
-            return moment.best_ms
-        times, vectors = frames
-        return times[int(np.argmax(vectors @ vector))]
+    def _with_best_frames(self, hits: Sequence[Hit], vector: NDArray[np.float32]) -> tuple[list[Hit], tuple[str, ...]]:
+        """The hits with the frame closest to the query in each moment; as they were, and why, if frames are damaged."""
+        clips = {clip for hit in hits for moment in hit.moments if (clip := _clip_of(moment)) is not None}
+        try:
+            frames = self._library.frame_vectors(clips)
+        except LibraryError as error:
+            return list(hits), (f"The best frame of each moment is not exact: {error}",)
+        return [
+            replace(hit, moments=tuple(_with_best_frame(moment, frames, vector) for moment in hit.moments))
+            for hit in hits
+        ], ()
+
+
+Frames = Mapping[int, tuple[tuple[int, ...], NDArray[np.float32]]]
+
+
+def _clip_of(moment: Moment) -> int | None:
+    return next((match.clip_id for match in moment.matches if match.clip_id is not None), None)
+
+
+def _with_best_frame(moment: Moment, frames: Frames, vector: NDArray[np.float32]) -> Moment:
+    """`best_ms` set to the frame of the moment's clip closest to the query, of those within the moment's span."""
+    clip = _clip_of(moment)
+    if clip is None or clip not in frames:
+        return moment
+    times, vectors = frames[clip]
+    inside = [i for i, time in enumerate(times) if moment.start_ms <= time <= moment.end_ms]
+    if not inside:
+        return moment
+    return replace(moment, best_ms=times[inside[int(np.argmax(vectors[inside] @ vector))]])
 
 
 def _candidates(count: int) -> int:
     """How many videos to choose `count` results from."""
     return max(4 * count, 20)
-
-
-# Different videos of one subject stay below this cosine; copies and re-encodings stand above it.
-_NEAR_DUPLICATE = 0.95
-
-
-def _likeness(a: FusedVideo, b: FusedVideo, vectors: dict[str, NDArray[np.float32]]) -> float:
-    """0 for different videos, towards 1 for copies: by their pictures where both have vectors, else by their matching text."""
-    mine, theirs = vectors.get(a.video_id), vectors.get(b.video_id)
-    if mine is not None and theirs is not None and len(mine) and len(theirs):
-        cosine = float(_centre(mine) @ _centre(theirs))
-        return max(0.0, (cosine - _NEAR_DUPLICATE) / (1 - _NEAR_DUPLICATE))
-    texts_a, texts_b = ({t for m in video.best for t in ngrams(m.text or "")} for video in (a, b))
-    union = len(texts_a | texts_b)
-    overlap = len(texts_a & texts_b) / union if union else 0.0
-    return max(0.0, (overlap - 0.9) / 0.1)
-
-
-def _centre(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    mean = vectors.mean(axis=0)
-    return mean / max(float(np.linalg.norm(mean)), 1e-12)

@@ -186,3 +186,29 @@ def test_a_video_of_hundreds_of_clips_does_not_hide_the_other_videos(library):
     for number in range(9):
         put(library, f"short-{number}", clips=[clip(0, 8000, 0, tilts=(0.5, 0.5))])
     assert len(SearchEngine(library, encoder=TableEncoder()).search("狗").hits) == 10
+
+
+def test_damaged_frame_vectors_cost_the_best_frame_and_not_the_answer(library):
+    put(library, "v", clips=[clip(0, 8000, 0)])
+    (file,) = (library.directory / "frames").glob("*.vectors")
+    file.write_bytes(file.read_bytes()[:-8] + b"damaged!")
+    result = SearchEngine(library, encoder=TableEncoder()).search("狗")
+    assert (names(result.hits), result.hits[0].moments[0].best_ms) == (["v"], 0)
+    assert "best frame" in result.notices[0]
+
+
+def test_the_best_frame_lies_inside_the_moment_though_its_clip_is_longer(library):
+    put(library, "v", subtitle=(2000, 5000, "小狗来了"), clips=[clip(0, 10_000, 0, tilts=(0.6, 0.6, 0.6, 0.0))])
+    put(library, "other", clips=[clip(0, 10_000, 0, tilts=(0.1, 0.1))])
+    hit = SearchEngine(library, encoder=TableEncoder()).search("小狗").hits[0]
+    assert (hit.start_ms, hit.end_ms, hit.moments[0].best_ms) == (2000, 5000, 3333)
+
+
+def test_frames_of_all_hits_are_read_in_one_call(library, monkeypatch):
+    calls = []
+    read = library.frame_vectors
+    monkeypatch.setattr(library, "frame_vectors", lambda clips: calls.append(clips) or read(clips))
+    for number in range(5):
+        put(library, f"v{number}", clips=[clip(0, 8000, 0), clip(8000, 16_000, 0)])
+    assert len(SearchEngine(library, encoder=TableEncoder()).search("狗").hits) == 5
+    assert [len(clips) for clips in calls] == [10]

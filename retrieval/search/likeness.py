@@ -1,0 +1,63 @@
+"""How much two videos are copies of one another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.search.fusion import FusedVideo
+from retrieval.text import ngrams
+
+# Clips of different videos of one subject stay below this cosine; those of copies and re-encodings stand above it.
+_NEAR_DUPLICATE = 0.95
+_NEAR_DUPLICATE_TEXT = 0.9
+_CLIPS = 16  # a video
+
+
+class CopyDetector:
+    """Compares the candidates of one search: by their pictures where both have vectors, else by their matching text.
+
+    videos: the candidates; vectors: video id -> clip vectors [n, D] of unit length, in the order of time. At most 16
+    clips of each, evenly spread, are looked at.
+    """
+
+    def __init__(self, videos: Sequence[FusedVideo], vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        self._texts = {v.video_id: frozenset(t for m in v.best for t in ngrams(m.text or "")) for v in videos}
+        pictured = [v.video_id for v in videos if len(vectors.get(v.video_id, ()))]
+        self._place = {video_id: place for place, video_id in enumerate(pictured)}
+        chosen = [_spread(len(vectors[video_id])) for video_id in pictured]
+        # [candidates, 16, D]; a video with fewer clips has some of them more than once, which changes no best cosine
+        self._clips = np.array([vectors[i][places] for i, places in zip(pictured, chosen, strict=True)], np.float32)
+        # [candidates, 16]: what each clip weighs in the mean over its video
+        self._weights = np.array([1 / np.bincount(places)[places] / len(set(places)) for places in chosen])
+        self._rows: dict[str, NDArray[np.float64]] = {}
+
+    def likeness(self, a: FusedVideo, b: FusedVideo) -> float:
+        """0 for different videos, towards 1 for copies."""
+        if a.video_id in self._place and b.video_id in self._place:
+            cosine = float(self._cosines(b.video_id)[self._place[a.video_id]])
+            return max(0.0, (cosine - _NEAR_DUPLICATE) / (1 - _NEAR_DUPLICATE))
+        mine, theirs = self._texts[a.video_id], self._texts[b.video_id]
+        overlap = len(mine & theirs) / max(len(mine | theirs), 1)
+        return max(0.0, (overlap - _NEAR_DUPLICATE_TEXT) / (1 - _NEAR_DUPLICATE_TEXT))
+
+    def _cosines(self, video_id: str) -> NDArray[np.float64]:
+        """The likeness of one video's pictures to those of every candidate that has some, [candidates].
+
+        The mean over clips of the cosine of the other video's best clip, both ways.
+        """
+        if video_id not in self._rows:
+            place = self._place[video_id]
+            # one small product a candidate: a large one would wait for the threads of the matrix library
+            cosines = np.matmul(self._clips, self._clips[place].T)  # [candidates, its clips, the video's clips]
+            there = cosines.max(axis=1) @ self._weights[place]
+            back = (cosines.max(axis=2) * self._weights).sum(axis=1)
+            self._rows[video_id] = (there + back) / 2
+        return self._rows[video_id]
+
+
+def _spread(count: int) -> NDArray[np.int64]:
+    """16 places of `count`, evenly spread; every place at least once where there are no more than 16."""
+    return np.linspace(0, count - 1, _CLIPS).round().astype(np.int64)

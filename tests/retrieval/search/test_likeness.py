@@ -1,0 +1,51 @@
+"""Copies are alike, different videos are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from retrieval.search.fusion import FusedVideo
+from retrieval.search.likeness import CopyDetector
+from retrieval.search.results import Match
+
+
+def video(name: str, text: str = "") -> FusedVideo:
+    match = Match(channel="title", video_id=name, start_ms=0, end_ms=1, score=1.0, text=text)
+    return FusedVideo(name, 1.0, (match,), (match,))
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def detect(**vectors: np.ndarray) -> dict[tuple[str, str], float]:
+    videos = [video(name) for name in vectors]
+    detector = CopyDetector(videos, vectors)
+    return {(a.video_id, b.video_id): detector.likeness(a, b) for a in videos for b in videos}
+
+
+def test_a_reencoding_is_a_copy_and_a_different_video_with_the_same_mean_is_not():
+    random = np.random.default_rng(0)
+    scenes = random.normal(size=(40, 64)) + 0.5
+    other = 2 * scenes.mean(axis=0) - scenes  # the same mean, no scene in common
+    noisy = scenes + random.normal(scale=0.02, size=scenes.shape)
+    like = detect(a=unit(scenes), copy=unit(noisy), other=unit(other), short=unit(other[:3]))
+    assert like["a", "copy"] > 0.9
+    assert like["a", "other"] == like["other", "short"] == 0.0
+
+
+def test_likeness_is_symmetric_and_agrees_with_a_slow_reference():
+    random = np.random.default_rng(1)
+    base = random.normal(size=(5, 8))
+    vectors = {str(n): unit(base[: 2 + n % 3] + random.normal(scale=0.05, size=(2 + n % 3, 8))) for n in range(4)}
+    for (a, b), value in detect(**vectors).items():
+        cosines = vectors[a] @ vectors[b].T
+        mean = (cosines.max(axis=0).mean() + cosines.max(axis=1).mean()) / 2
+        assert value == pytest.approx(max(0.0, (mean - 0.95) / 0.05), abs=1e-3)
+
+
+def test_videos_without_pictures_are_compared_by_their_matching_text():
+    a, b, c = video("a", "小狗追球"), video("b", "小狗追球"), video("c", "小猫睡觉")
+    detector = CopyDetector([a, b, c], {"a": unit(np.ones((1, 4)))})
+    assert (detector.likeness(a, b), detector.likeness(b, c)) == (1.0, 0.0)
