@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
-from serving.cli.terminal import INTERRUPTED, print_json, say
+from serving.cli.terminal import INTERRUPTED, print_json, printable, say
 
 if TYPE_CHECKING:
     from serving.ingest.report import FileOutcome
 
 
 def add(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Video files, or folders to look through.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Video files, or folders to look through.")],
     library: LibraryOption = DEFAULT_LIBRARY,
     model: Annotated[
         str | None,
@@ -25,7 +25,9 @@ def add(
     ] = None,
     manifest: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="CSV or JSONL with file, title, tags, date; other columns are kept."),
+        typer.Option(
+            metavar="FILE", help="CSV or JSONL with file, title, tags, date; other columns are kept.", readable=False
+        ),
     ] = None,
     exclude: Annotated[
         list[str], typer.Option(metavar="PATTERN", help="Leave out names or paths that match (repeatable).")
@@ -41,8 +43,12 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Add videos. Run it again at any time: what is known is left alone, what is new, moved or renamed is taken up."""
+    from retrieval.errors import InputError
     from serving.cli.progress import AddProgress
     from serving.ingest.run import AddOptions, add_videos
+
+    if not all(path.strip() for path in paths):
+        raise InputError("An empty name stands among the files to add (an unset variable?).")
 
     options = AddOptions(
         model=model,
@@ -54,8 +60,8 @@ def add(
         memory_bytes=int(memory_limit * 2**30),
     )
     with AddProgress() as progress:
-        report = add_videos(library, paths, options, progress=progress)
-    _say_some([f"note: {sentence}" for sentence in report.notices])
+        report = add_videos(library, [Path(path) for path in paths], options, progress=progress)
+    _say_some([printable(f"note: {sentence}") for sentence in report.notices])
     _say_some([_explain(outcome) for outcome in report.outcomes if outcome.message])
     if as_json:
         print_json(report.to_json())
@@ -69,8 +75,8 @@ def add(
 
 def _explain(outcome: FileOutcome) -> str:
     if outcome.outcome == "failed":
-        return f"not added: {outcome.message}"
-    return f"damaged: {outcome.path}: {outcome.message}"
+        return printable(f"not added: {outcome.message}")
+    return printable(f"damaged: {outcome.path}: {outcome.message}")
 
 
 def _say_some(sentences: list[str], most: int = 50) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 
 import typer
 
 from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
-from serving.cli.terminal import print_json
+from serving.cli.terminal import print_json, printable
 
 app = typer.Typer(help="Look after a library.", no_args_is_help=True)
 
@@ -20,8 +21,9 @@ def status(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = False
     with Library.open(library) as opened:
         state = opened.status()
         failures = opened.failures()
+        missing = [location.path for location in opened.locations() if not os.path.lexists(location.path)]
     if as_json:
-        print_json({**state.as_dict(), "failures": [asdict(failure) for failure in failures]})
+        print_json({**state.as_dict(), "failures": [asdict(failure) for failure in failures], "missing": missing})
         return
     typer.echo(
         f"{library}: {state.videos} videos at {state.locations} paths, {state.clips} clips, "
@@ -35,8 +37,12 @@ def status(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = False
             f"model {generation.generation.encoder} ({generation.generation.revision}): "
             f"{generation.share:.0%} of clips{', active' if generation.active else ''}"
         )
+    for video_id, damage in state.damaged.items():
+        typer.echo(f"damaged: {video_id[:12]}: {printable(damage)}")
+    for path in missing:
+        typer.echo(f"no longer there: {printable(path)}")
     for failure in failures:
-        typer.echo(f"not added: {failure.path}: {failure.message}")
+        typer.echo(f"not added: {printable(failure.message)}")
 
 
 @app.command()

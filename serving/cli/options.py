@@ -13,7 +13,12 @@ DEFAULT_LIBRARY = Path(os.environ.get("WENSHI_LIBRARY", "wenshi-library"))
 LibraryOption = Annotated[
     Path,
     typer.Option(
-        "--library", "-l", metavar="DIR", help="The library's folder (or set WENSHI_LIBRARY).", show_default=True
+        "--library",
+        "-l",
+        metavar="DIR",
+        help="The library's folder (or set WENSHI_LIBRARY).",
+        readable=False,
+        show_default=True,
     ),
 ]
 JsonOption = Annotated[

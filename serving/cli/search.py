@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
-from serving.cli.terminal import print_json, say, span
+from serving.cli.terminal import print_json, printable, say, span
 
 if TYPE_CHECKING:
     from retrieval.search import Hit, Match, SearchResult
 
 
 def search(
-    text: Annotated[str, typer.Argument(help="What the video shows, says or is called.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TEXT...", help="What the video shows, says or is called. After `--` if it begins with a dash."
+        ),
+    ],
     library: LibraryOption = DEFAULT_LIBRARY,
     count: Annotated[int, typer.Option("-k", "--count", min=1, help="How many videos.")] = 10,
     model: Annotated[
@@ -30,7 +35,7 @@ def search(
 
     with Library.open(library) as opened:
         encoder, notice = text_encoder_for(opened, model)
-        result = SearchEngine(opened, encoder=encoder).search(text, count=count)
+        result = SearchEngine(opened, encoder=encoder).search(" ".join(words), count=count)
     for sentence in filter(None, (notice, *result.notices)):
         say(f"note: {sentence}")
     if as_json:
@@ -50,13 +55,13 @@ def print_result(result: SearchResult) -> None:
 
 def _print_hit(place: int, hit: Hit) -> None:
     reasons = ", ".join(f"{match.channel} #{match.rank}" for match in hit.channels)
-    typer.echo(f"{place:2d}. {hit.title}  [{span(hit.start_ms, hit.end_ms)}]  {reasons}")
-    typer.echo(f"    {hit.path}")
+    typer.echo(f"{place:2d}. {printable(hit.title)}  [{span(hit.start_ms, hit.end_ms)}]  {reasons}")
+    typer.echo(f"    {printable(hit.path)}")
     for match in hit.channels:
         if match.text and match.channel != "title":
             typer.echo(f"    {match.channel} {span(match.start_ms, match.end_ms)}: {_shorten(match)}")
 
 
 def _shorten(match: Match, longest: int = 60) -> str:
-    text = match.text or ""
+    text = printable(match.text or "")
     return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,11 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
+def printable(text: str) -> str:
+    """A name or title as it may stand on a terminal: a control character in it is written out, not obeyed."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def clock(milliseconds: int) -> str:
     """`0:07`, `12:30`, `1:02:03`."""
     seconds = milliseconds // 1000
@@ -41,6 +47,7 @@ def run(app: Callable[[], Any]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # a path may hold any bytes
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
     try:
         app()
     except WenshiError as error:
@@ -52,6 +59,11 @@ def run(app: Callable[[], Any]) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output has left
         raise SystemExit(1) from None
+    except OSError as error:
+        if os.environ.get("WENSHI_DEBUG"):
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        _leave(f"The system refused{where}: {error.strerror or error}.", 1)
     except Exception as error:
         if os.environ.get("WENSHI_DEBUG"):
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from data_pipeline.evidence.subtitles import sidecar_evidence
@@ -64,6 +64,7 @@ class Adder:
         self._next_job = 0
         # Paths whose content is being read under another name: they get their answer with it.
         self._same_content: dict[str, list[tuple[Path, FileIdentity]]] = {}
+        self._tried_again: set[Path] = set()
         self._sidecars = SidecarFolders()
         self._notices: dict[str, None] = {}
         self._model_remembered = False
@@ -227,7 +228,7 @@ class Adder:
             analysis.video,
             self._location(job.path, identity),
             evidence=evidence,
-            location_evidence=self._location_evidence(job.path, analysis.video.duration_ms),
+            location_evidence=self._location_evidence(job.path, analysis.video.id, analysis.video.duration_ms),
             clips=job.clips,
             generation=generation,
             examined=examined,
@@ -251,7 +252,7 @@ class Adder:
             changed = self._library.put_location(
                 identity.video_id,
                 self._location(path, identity),
-                location_evidence=self._location_evidence(path, stored.video.duration_ms),
+                location_evidence=self._location_evidence(path, identity.video_id, stored.video.duration_ms),
             )
         except ValueError as error:
             self._record_failure(path, "invalid", f"{path} cannot be kept: {error}.")
@@ -268,20 +269,41 @@ class Adder:
                 self._library.remove(location.path)
 
     def _location(self, path: Path, identity: FileIdentity) -> Location:
-        row = self._manifest.get(path)
-        details = {**row.details, **({"date": row.date} if row.date else {})} if row else {}
+        row, known = self._manifest.get(path), self._library.location(str(path))
+        if row is not None:
+            details = {**row.details, **({"date": row.date} if row.date else {})}
+        else:
+            details = known.details if known is not None and known.video_id == identity.video_id else {}
         return Location(
             path=str(path), size_bytes=identity.size_bytes, modified_ns=identity.modified_ns, details=details
         )
 
-    def _location_evidence(self, path: Path, duration_ms: int) -> list[Evidence]:
+    def _location_evidence(self, path: Path, video_id: str, duration_ms: int) -> list[Evidence]:
         sidecars, notices = sidecar_evidence(path, duration_ms=duration_ms, folders=self._sidecars)
         self._notices.update(dict.fromkeys(notices))
-        return [*location_titles(path, self._manifest.get(path), duration_ms=duration_ms), *sidecars]
+        row = self._manifest.get(path)
+        kept = [] if row is not None else self._manifest_evidence(path, video_id)
+        return [*kept, *location_titles(path, row, duration_ms=duration_ms), *sidecars]
+
+    def _manifest_evidence(self, path: Path, video_id: str) -> list[Evidence]:
+        """What an earlier manifest said of this path: a run without one does not take it away."""
+        known = self._library.location(str(path))
+        if known is None or known.video_id != video_id:
+            return []
+        names = [f.name for f in fields(Evidence)]
+        return [
+            Evidence(**{name: getattr(row, name) for name in names})
+            for row in self._library.evidence(video_id)
+            if row.path == str(path) and row.source == "manifest"
+        ]
 
     def _failed(self, job_id: int, kind: str, message: str) -> None:
         job = self._jobs.pop(job_id)
-        self._record_failure(job.path, kind, message)
+        if kind == "crashed" and job.path not in self._tried_again:
+            self._tried_again.add(job.path)  # the process may have been the victim of something else
+            self._waiting.append(job.path)
+        else:
+            self._record_failure(job.path, kind, message)
         if job.identity is not None:
             # Copies of it are files of their own: the next of them is read instead.
             copies = self._same_content.pop(job.identity.video_id, ())

@@ -144,6 +144,39 @@ def test_remove_takes_a_video_out_of_the_answers(folder, tmp_path):
     assert missing.stderr.count("\n") == 1
 
 
+def test_a_run_without_the_manifest_keeps_what_it_said(folder, tmp_path):
+    library = tmp_path / "library"
+    add(library, folder / "c.mp4", "--manifest", folder / "manifest.csv")
+    again = json.loads(add(library, folder / "c.mp4").stdout)
+    assert again["unchanged"] == 1
+    assert names(found(library, "桥上的车流")) == ["c.mp4"]
+    with Library.open(library) as opened:
+        assert opened.locations()[0].details == {"camera": "A7"}
+
+
+def test_nothing_is_removed_when_one_of_several_names_is_unknown_or_empty(folder, tmp_path):
+    library = tmp_path / "library"
+    add(library, folder / "c.mp4")
+    for unknown in ("", "nothing-like-it.mp4"):
+        done = wenshi("remove", folder / "c.mp4", unknown, "-l", library)
+        assert (done.returncode, done.stdout) == (1, "")
+    assert names(found(library, "延时摄影")) == ["c.mp4"]
+    assert wenshi("add", "", "-l", library).returncode == 1
+
+
+def test_a_control_character_in_a_name_is_written_out(tmp_path):
+    video = write_video(tmp_path / "a\x1b[31m red.mp4", seconds=0.5, seed=4)
+    add(tmp_path / "library", video)
+    printed = wenshi("search", "red", "-l", tmp_path / "library").stdout
+    assert "\\x1b[31m red.mp4" in printed
+    assert "\x1b" not in printed
+
+
+def test_several_words_need_no_quotes(added):
+    done = wenshi("search", "夜景", "车流", "-l", added[0], "--json")
+    assert names(json.loads(done.stdout)) == ["c.mp4"]
+
+
 def test_status_and_check(added):
     status = json.loads(wenshi("library", "status", "-l", added[0], "--json").stdout)
     assert status["videos"] == 3
