@@ -10,7 +10,7 @@ from retrieval.search.query import Query, Reading
 from retrieval.text import is_pair, ngrams_of_folded
 
 TRANSCRIBED = frozenset({"subtitle", "asr", "ocr"})
-# Nats in language at large. Below: about forty Chinese characters (的 一 人 在 个 来 我 会 出 说) and the function words.
+# Nats in language at large. Below: about fifty Chinese characters (的 一 人 在 个 来 我 会 出 说) and the function words.
 TELLING = 3.0
 # A row without a telling token is admitted for this share of the query's information: 中国 for 中国地图, 一个 for 一个人.
 ENOUGH = 1 / 3
