@@ -86,7 +86,7 @@ class Manifest:
 
 
 def read_manifest(path: Path | str) -> Manifest:
-    """Read a manifest from CSV (comma, semicolon or tab), JSONL or a JSON array.
+    """Read a manifest from CSV (comma, semicolon or tab), JSONL or a JSON array; its columns may have Chinese names.
 
     Text is UTF-8, UTF-16 with a mark, or GB18030. A line that cannot be read is kept in `broken`, with its reason.
     Raises InputError when the file as a whole cannot be used: missing, empty, not text, no `file` column, no good line.

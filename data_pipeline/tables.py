@@ -18,6 +18,10 @@ from retrieval.errors import InputError
 _DELIMITERS = (",", ";", "\t")
 _BETWEEN_ELEMENTS = re.compile(r"[\s,]*")
 _NOT_TEXT = re.compile("[\ud800-\udfff]")
+_CHINESE_NAMES = {
+    "文件": "file", "文件名": "file", "文件路径": "file", "路径": "file",
+    "标题": "title", "标签": "tags", "日期": "date",
+}  # fmt: skip
 _MOST_COLUMNS = 1_000
 _CELL_LIMIT = 1_000_000             # characters; csv's own limit of 131,072 is less than a long transcript
 
@@ -204,9 +208,14 @@ def _delimiter(header: str, *, needed_column: str) -> str:
             cells = next(csv.reader([header], delimiter=delimiter))
         except csv.Error:           # a cell beyond all bounds
             return False, 0
-        return needed_column in {cell.strip().lower() for cell in cells}, len(cells)
+        return needed_column in map(_plain_name, cells), len(cells)
 
     return max(_DELIMITERS, key=rank)
+
+
+def _plain_name(name: str) -> str:
+    name = name.strip().lower()
+    return _CHINESE_NAMES.get(name, name)
 
 
 def _column_names(names: list[str]) -> list[str]:
@@ -214,7 +223,7 @@ def _column_names(names: list[str]) -> list[str]:
     result: dict[str, None] = {}
     copies: dict[str, int] = {}
     for position, name in enumerate(names, start=1):
-        plain = unique = name.strip().lower() or f"column {position}"
+        plain = unique = _plain_name(name) or f"column {position}"
         while unique in result:
             copies[plain] = copies.get(plain, 1) + 1
             unique = f"{plain} ({copies[plain]})"

@@ -37,6 +37,10 @@ def status(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = False
             f"model {generation.generation.encoder} ({generation.generation.revision}): "
             f"{generation.share:.0%} of clips{', active' if generation.active else ''}"
         )
+    if state.reclaimable_bytes:
+        typer.echo(f"frame vectors no longer used: {state.reclaimable_bytes / 1e6:.1f} MB")
+    if state.stale_words:
+        typer.echo("the word index was made by another version: the next `wenshi add` makes it anew")
     for video_id, damage in state.damaged.items():
         typer.echo(f"damaged: {video_id[:12]}: {printable(damage)}")
     for path in missing:

@@ -202,3 +202,10 @@ def test_a_header_of_countless_columns_is_refused_at_once(tmp_path: Path, name: 
 def test_a_header_cell_beyond_all_bounds_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no column `file`"):
         read_manifest(write(tmp_path / "m.csv", "x" * 2_000_000 + "\na.mp4\n"))
+
+
+def test_columns_may_have_chinese_names(tmp_path: Path) -> None:
+    table = tmp_path / "表.csv"
+    table.write_text("文件名,标题,标签,日期,备注\na.mp4,桥,夜景;车,2024-01-01,好\n", encoding="utf-8")
+    (row,) = read_manifest(table).rows
+    assert (row.file, row.title, row.tags, row.date, row.details) == ("a.mp4", "桥", ("夜景", "车"), "2024-01-01", {"备注": "好"})
