@@ -74,7 +74,7 @@ class SearchEngine:
         if self._encoder is None or generation is None:
             return None, ()
         own = self._encoder.generation
-        if own != generation:
+        if not own.same_vectors(generation):
             return None, (
                 f"The visual channel is off: the library's vectors come from {generation.encoder} "
                 f"({generation.revision}), the model given is {own.encoder} ({own.revision}).",
