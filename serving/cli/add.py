@@ -63,6 +63,8 @@ def add(
         report = add_videos(library, [Path(path) for path in paths], options, progress=progress)
     _say_some([printable(f"note: {sentence}") for sentence in report.notices])
     _say_some([_explain(outcome) for outcome in report.outcomes if outcome.message])
+    if report.stopped:
+        say(f"wenshi: {report.stopped}")
     if as_json:
         print_json(report.to_json())
     else:

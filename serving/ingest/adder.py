@@ -11,7 +11,7 @@ from pathlib import Path
 from data_pipeline.evidence.subtitles import sidecar_evidence
 from data_pipeline.evidence.titles import location_titles
 from data_pipeline.manifest import ManifestRow
-from retrieval.errors import ModelError
+from retrieval.errors import LibraryError, ModelError
 from retrieval.library import Library, StoredVideo
 from retrieval.records import Clip, Evidence, Generation, Location
 from retrieval.video import SidecarFolders
@@ -71,8 +71,8 @@ class Adder:
         self.report = AddReport(files=0)
 
     def add(self, files: Sequence[Path]) -> AddReport:
-        """Add every file. On Ctrl-C, or when the model is lost, what is acknowledged stays and the report says why it
-        ended. Raises ModelError, before any file is read, when a model that is needed cannot be loaded."""
+        """Add every file. On Ctrl-C, or when the model or the disk fails, what is acknowledged stays and the report says
+        why it ended. Raises ModelError or LibraryError when that happens before the first file is settled."""
         self.report.files = len(files)
         self._waiting.extend(files)
         try:
@@ -82,8 +82,8 @@ class Adder:
                     self._handle(message)
         except KeyboardInterrupt:
             self.report.interrupted = True
-        except ModelError as error:
-            if not self._pool.started:
+        except (ModelError, LibraryError) as error:
+            if not self.report.outcomes:
                 raise
             self.report.stopped = str(error)
         self.report.notices = [*self._pool.notices, *self._notices]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retrieval.errors import LibraryError
 from retrieval.library import Library
 from serving.ingest import adder as adder_module
 from serving.ingest.adder import Adder
@@ -139,3 +140,19 @@ def test_more_clips_than_slots_and_a_clip_the_model_cannot_take(tmp_path, tiny_c
         assert len(vectors) == len(opened.clips(video)) > 8
         assert np.isfinite(vectors).all()
         assert opened.setting("model") == str(tiny_chinese_clip)
+
+
+def test_a_disk_that_fails_in_the_middle_ends_the_run_with_a_report(tmp_path, monkeypatch):
+    videos = [write_video(tmp_path / f"{i}.mp4", seconds=0.3, seed=200 + i) for i in range(4)]
+    put, done = Library.put, []
+
+    def full_after_two(library: Library, *arguments: object, **options: object) -> None:
+        if len(done) == 2:
+            raise LibraryError("the disk is full")
+        done.append(put(library, *arguments, **options))  # type: ignore[arg-type,func-returns-value]
+
+    monkeypatch.setattr(Library, "put", full_after_two)
+    report = add_videos(tmp_path / "library", videos, TEXT_ONLY)
+    assert report.stopped == "the disk is full"
+    assert report.counts == {"added": 2, "updated": 0, "unchanged": 0, "failed": 0, "left": 2}
+    assert len(paths(tmp_path / "library")) == 2
