@@ -20,7 +20,7 @@ SOMEBODY = 65534
 
 # imports first: another user may not be allowed to read the source code
 READ_AS_SOMEBODY = """
-import os, sys
+import os, sys, urllib.parse, urllib.request      # the last two pathlib imports late
 from pathlib import Path
 from retrieval.errors import LibraryError
 from retrieval.library import Library
