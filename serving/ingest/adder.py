@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from data_pipeline.evidence.subtitles import sidecar_evidence
-from data_pipeline.evidence.titles import location_titles
 from data_pipeline.manifest import ManifestRow
 from retrieval.errors import LibraryError, ModelError
 from retrieval.library import Library, StoredVideo
-from retrieval.records import Clip, Evidence, Generation, Location
-from retrieval.video import SidecarFolders
+from retrieval.records import Clip, Generation
 from serving.ingest.analysis import SUBTITLE_VERSION, Analysis, FileIdentity
 from serving.ingest.messages import ClipRead, Failed, Finished, Identified, Progress
+from serving.ingest.path_records import PathRecords, file_state
 from serving.ingest.pool import ClipVectors, ReaderPool
 from serving.ingest.report import AddReport, FileOutcome, Outcome
 from serving.models import MODEL_SETTING
@@ -26,8 +23,6 @@ OnProgress = Callable[[Path, int, int], None]
 OnOutcome = Callable[[FileOutcome], None]
 
 _KNOWN_AT_ONCE = 20  # known files between two looks at the readers
-# What a file that once was a video is when it has become something else.
-_NO_LONGER_A_VIDEO = frozenset({"empty", "not_a_video", "no_video_stream", "no_frames", "corrupt"})
 
 
 @dataclass
@@ -56,7 +51,7 @@ class Adder:
     ) -> None:
         self._library = library
         self._pool = pool
-        self._manifest = manifest or {}
+        self._paths = PathRecords(library, manifest or {})
         self._on_progress = on_progress
         self._on_outcome = on_outcome
         self._waiting: deque[Path] = deque()
@@ -65,8 +60,6 @@ class Adder:
         # Paths whose content is being read under another name: they get their answer with it.
         self._same_content: dict[str, list[tuple[Path, FileIdentity]]] = {}
         self._tried_again: set[Path] = set()
-        self._sidecars = SidecarFolders()
-        self._notices: dict[str, None] = {}
         self._model_remembered = False
         self.report = AddReport(files=0)
 
@@ -86,7 +79,7 @@ class Adder:
             if not self.report.outcomes:
                 raise
             self.report.stopped = str(error)
-        self.report.notices = [*self._pool.notices, *self._notices]
+        self.report.notices = [*self._pool.notices, *self._paths.notices]
         return self.report
 
     def _take_what_fits(self) -> bool:
@@ -96,7 +89,7 @@ class Adder:
                 return False
             identity = self._known_identity(self._waiting[0])
             if identity is not None:
-                self._update_location(self._waiting.popleft(), identity)
+                self._done(self._paths.update(self._waiting.popleft(), identity))
             elif self._pool.has_idle_reader:
                 self._read(self._waiting.popleft())
             else:
@@ -111,7 +104,7 @@ class Adder:
     def _known_identity(self, path: Path) -> FileIdentity | None:
         """What is at `path`, when it has not changed since it was added and nothing remains to be looked at in it."""
         known = self._library.location(str(path))
-        if known is None or _state(path) != (known.size_bytes, known.modified_ns):
+        if known is None or file_state(path) != (known.size_bytes, known.modified_ns):
             return None
         if self._lacking(self._library.video(known.video_id)):
             return None
@@ -162,7 +155,7 @@ class Adder:
         if being_read:
             self._same_content[video_id].append((job.path, message.identity))
         else:
-            self._update_location(job.path, message.identity)
+            self._done(self._paths.update(job.path, message.identity))
 
     def _clip_read(self, message: ClipRead) -> None:
         job = self._jobs[message.job]
@@ -208,7 +201,7 @@ class Adder:
         outcome: Outcome = "updated" if known else "added"
         self._done(FileOutcome(str(job.path), outcome, job.identity.video_id, message=job.analysis.video.damage))
         for path, identity in self._same_content.pop(job.identity.video_id, ()):
-            self._update_location(path, identity)
+            self._done(self._paths.update(path, identity))
 
     # ---- what is written
 
@@ -226,9 +219,9 @@ class Adder:
             evidence += [row for row in rows if row.kind == "ocr" and row.path is None]
         self._library.put(
             analysis.video,
-            self._location(job.path, identity),
+            self._paths.location(job.path, identity),
             evidence=evidence,
-            location_evidence=self._location_evidence(job.path, analysis.video.id, analysis.video.duration_ms),
+            location_evidence=self._paths.evidence(job.path, analysis.video.id, analysis.video.duration_ms),
             clips=job.clips,
             generation=generation,
             examined=examined,
@@ -240,84 +233,17 @@ class Adder:
             self._library.set_setting(MODEL_SETTING, self._pool.settings.model)
             self._model_remembered = True
 
-    def _update_location(self, path: Path, identity: FileIdentity) -> None:
-        """Say that `path` holds a known video, with its title and sidecars as they are now."""
-        if _state(path) != (identity.size_bytes, identity.modified_ns):
-            self._record_failure(path, "changed", f"{path} changed while it was being read; add it again.")
-            return
-        stored = self._library.video(identity.video_id)
-        assert stored is not None
-        known = self._library.location(str(path))
-        try:
-            changed = self._library.put_location(
-                identity.video_id,
-                self._location(path, identity),
-                location_evidence=self._location_evidence(path, identity.video_id, stored.video.duration_ms),
-            )
-        except ValueError as error:
-            self._record_failure(path, "invalid", f"{path} cannot be kept: {error}.")
-            return
-        if known is None:
-            self._drop_paths_it_moved_from(stored)
-        outcome: Outcome = "unchanged" if not changed else "updated" if known else "added"
-        self._done(FileOutcome(str(path), outcome, identity.video_id, message=stored.video.damage))
-
-    def _drop_paths_it_moved_from(self, stored: StoredVideo) -> None:
-        """Forget paths whose file is gone from a folder that is still there (a missing folder may be an unplugged disk)."""
-        for location in stored.locations:
-            if Path(location.path).parent.is_dir() and not os.path.lexists(location.path):
-                self._library.remove(location.path)
-
-    def _location(self, path: Path, identity: FileIdentity) -> Location:
-        row, known = self._manifest.get(path), self._library.location(str(path))
-        if row is not None:
-            details = {**row.details, **({"date": row.date} if row.date else {})}
-        else:
-            details = known.details if known is not None and known.video_id == identity.video_id else {}
-        return Location(
-            path=str(path), size_bytes=identity.size_bytes, modified_ns=identity.modified_ns, details=details
-        )
-
-    def _location_evidence(self, path: Path, video_id: str, duration_ms: int) -> list[Evidence]:
-        sidecars, notices = sidecar_evidence(path, duration_ms=duration_ms, folders=self._sidecars)
-        self._notices.update(dict.fromkeys(notices))
-        row = self._manifest.get(path)
-        kept = [] if row is not None else self._manifest_evidence(path, video_id)
-        return [*kept, *location_titles(path, row, duration_ms=duration_ms), *sidecars]
-
-    def _manifest_evidence(self, path: Path, video_id: str) -> list[Evidence]:
-        """What an earlier manifest said of this path: a run without one does not take it away."""
-        known = self._library.location(str(path))
-        if known is None or known.video_id != video_id:
-            return []
-        names = [f.name for f in fields(Evidence)]
-        return [
-            Evidence(**{name: getattr(row, name) for name in names})
-            for row in self._library.evidence(video_id)
-            if row.path == str(path) and row.source == "manifest"
-        ]
-
     def _failed(self, job_id: int, kind: str, message: str) -> None:
         job = self._jobs.pop(job_id)
         if kind == "crashed" and job.path not in self._tried_again:
             self._tried_again.add(job.path)  # the process may have been the victim of something else
             self._waiting.append(job.path)
         else:
-            self._record_failure(job.path, kind, message)
+            self._done(self._paths.fail(job.path, kind, message))
         if job.identity is not None:
             # Copies of it are files of their own: the next of them is read instead.
             copies = self._same_content.pop(job.identity.video_id, ())
             self._waiting.extendleft(path for path, _ in reversed(copies))
-
-    def _record_failure(self, path: Path, kind: str, message: str) -> None:
-        size_bytes, modified_ns = _state(path) or (0, 0)
-        known = self._library.location(str(path))
-        if known and kind in _NO_LONGER_A_VIDEO and (size_bytes, modified_ns) != (known.size_bytes, known.modified_ns):
-            self._library.remove(str(path))
-        self._library.record_failure(
-            str(path), kind=kind, message=message, size_bytes=size_bytes, modified_ns=modified_ns
-        )
-        self._done(FileOutcome(str(path), "failed", kind=kind, message=message))
 
     def _done(self, outcome: FileOutcome) -> None:
         self.report.outcomes.append(outcome)
@@ -326,12 +252,3 @@ class Adder:
 
 def generation_key(generation: Generation) -> str:
     return f"{generation.encoder}@{generation.revision}/{generation.preprocessing}"
-
-
-def _state(path: Path) -> tuple[int, int] | None:
-    """(size, time of change) of a file; None when it cannot be looked at."""
-    try:
-        state = path.stat()
-    except OSError:
-        return None
-    return state.st_size, state.st_mtime_ns

@@ -12,6 +12,7 @@ import pytest
 from retrieval.errors import LibraryError
 from retrieval.library import Library
 from serving.ingest import adder as adder_module
+from serving.ingest import path_records
 from serving.ingest.adder import Adder
 from serving.ingest.messages import Identified
 from serving.ingest.pool import PoolSettings, ReaderPool
@@ -111,9 +112,9 @@ def test_many_known_files_do_not_starve_a_reader(clip, tmp_path, monkeypatch):
     library = tmp_path / "library"
     known = [write_video(tmp_path / f"k{i:02d}.mp4", seconds=0.2, seed=100 + i) for i in range(12)]
     add_videos(library, known, TEXT_ONLY)
-    slow = adder_module.location_titles
+    slow = path_records.location_titles
     monkeypatch.setattr(adder_module, "_KNOWN_AT_ONCE", 2)
-    monkeypatch.setattr(adder_module, "location_titles", lambda *a, **k: (time.sleep(0.3), slow(*a, **k))[1])
+    monkeypatch.setattr(path_records, "location_titles", lambda *a, **k: (time.sleep(0.3), slow(*a, **k))[1])
     adder = run(library, [clip, *known], stall_seconds=1.5)
     assert adder.report.counts == {"added": 1, "updated": 0, "unchanged": 12, "failed": 0}
 

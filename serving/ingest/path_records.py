@@ -1,0 +1,107 @@
+"""What a library knows of a path: which video it holds, and what its name, manifest row and sidecars say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from data_pipeline.evidence.subtitles import sidecar_evidence
+from data_pipeline.evidence.titles import location_titles
+from data_pipeline.manifest import ManifestRow
+from retrieval.library import Library, StoredVideo
+from retrieval.records import Evidence, Location
+from retrieval.video import SidecarFolders
+from serving.ingest.analysis import FileIdentity
+from serving.ingest.report import FileOutcome, Outcome
+
+# What a file that once was a video is when it has become something else.
+_NO_LONGER_A_VIDEO = frozenset({"empty", "not_a_video", "no_video_stream", "no_frames", "corrupt"})
+
+
+class PathRecords:
+    """Keeps the paths of one library during one run. `manifest`: rows by absolute path; `notices` collects sentences."""
+
+    def __init__(self, library: Library, manifest: Mapping[Path, ManifestRow]) -> None:
+        self._library = library
+        self._manifest = manifest
+        self._sidecars = SidecarFolders()
+        self.notices: dict[str, None] = {}
+
+    def update(self, path: Path, identity: FileIdentity) -> FileOutcome:
+        """Say that `path` holds a known video, with its title and sidecars as they are now."""
+        if file_state(path) != (identity.size_bytes, identity.modified_ns):
+            return self.fail(path, "changed", f"{path} changed while it was being read; add it again.")
+        stored = self._library.video(identity.video_id)
+        assert stored is not None
+        known = self._library.location(str(path))
+        try:
+            changed = self._library.put_location(
+                identity.video_id,
+                self.location(path, identity),
+                location_evidence=self.evidence(path, identity.video_id, stored.video.duration_ms),
+            )
+        except ValueError as error:
+            return self.fail(path, "invalid", f"{path} cannot be kept: {error}.")
+        if known is None:
+            self._drop_paths_it_moved_from(stored)
+        outcome: Outcome = "unchanged" if not changed else "updated" if known else "added"
+        return FileOutcome(str(path), outcome, identity.video_id, message=stored.video.damage)
+
+    def _drop_paths_it_moved_from(self, stored: StoredVideo) -> None:
+        """Forget paths whose file is gone from a folder that is still there (a missing folder may be an unplugged disk)."""
+        for location in stored.locations:
+            if Path(location.path).parent.is_dir() and not os.path.lexists(location.path):
+                self._library.remove(location.path)
+
+    def location(self, path: Path, identity: FileIdentity) -> Location:
+        """The path with the details of its manifest row, of this run or an earlier one."""
+        row, known = self._manifest.get(path), self._library.location(str(path))
+        if row is not None:
+            details = {**row.details, **({"date": row.date} if row.date else {})}
+        else:
+            details = known.details if known is not None and known.video_id == identity.video_id else {}
+        return Location(
+            path=str(path), size_bytes=identity.size_bytes, modified_ns=identity.modified_ns, details=details
+        )
+
+    def evidence(self, path: Path, video_id: str, duration_ms: int) -> list[Evidence]:
+        """Titles, tags and sidecar lines that belong to this path."""
+        sidecars, notices = sidecar_evidence(path, duration_ms=duration_ms, folders=self._sidecars)
+        self.notices.update(dict.fromkeys(notices))
+        row = self._manifest.get(path)
+        kept = [] if row is not None else self._manifest_evidence(path, video_id)
+        return [*kept, *location_titles(path, row, duration_ms=duration_ms), *sidecars]
+
+    def _manifest_evidence(self, path: Path, video_id: str) -> list[Evidence]:
+        """What an earlier manifest said of this path: a run without one does not take it away."""
+        known = self._library.location(str(path))
+        if known is None or known.video_id != video_id:
+            return []
+        names = [f.name for f in fields(Evidence)]
+        return [
+            Evidence(**{name: getattr(row, name) for name in names})
+            for row in self._library.evidence(video_id)
+            if row.path == str(path) and row.source == "manifest"
+        ]
+
+    def fail(self, path: Path, kind: str, message: str) -> FileOutcome:
+        """Remember that `path` could not be added, and forget the video it held when it is none any more."""
+        size_bytes, modified_ns = file_state(path) or (0, 0)
+        known = self._library.location(str(path))
+        if known and kind in _NO_LONGER_A_VIDEO and (size_bytes, modified_ns) != (known.size_bytes, known.modified_ns):
+            self._library.remove(str(path))
+        self._library.record_failure(
+            str(path), kind=kind, message=message, size_bytes=size_bytes, modified_ns=modified_ns
+        )
+        return FileOutcome(str(path), "failed", kind=kind, message=message)
+
+
+def file_state(path: Path) -> tuple[int, int] | None:
+    """(size, time of change) of a file; None when it cannot be looked at."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_size, state.st_mtime_ns
