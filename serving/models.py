@@ -14,6 +14,11 @@ NO_MODEL = "none"
 MODEL_SETTING = "model"  # where the library's model was loaded from: a folder or a hub name
 
 
+def visual_channel_off(error: ModelError) -> str:
+    """What `add` says when it goes on without a model."""
+    return f"The visual channel is off, text channels only: {error}"
+
+
 def text_encoder_for(library: Library, asked: str | None) -> tuple[TextEncoder | None, str | None]:
     """(encoder, notice): the model that was asked for, else the library's own; without one, None and why.
 

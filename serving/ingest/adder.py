@@ -11,9 +11,9 @@ from data_pipeline.manifest import ManifestRow
 from retrieval.errors import LibraryError, ModelError
 from retrieval.library import Library, StoredVideo
 from retrieval.records import Clip, Generation
-from serving.ingest.analysis import SUBTITLE_VERSION, Analysis, FileIdentity
+from serving.ingest.analysis import SUBTITLE_VERSION, Analysis, FileIdentity, file_state
 from serving.ingest.messages import ClipRead, Failed, Finished, Identified, Progress
-from serving.ingest.path_records import PathRecords, file_state
+from serving.ingest.path_records import PathRecords
 from serving.ingest.pool import ClipVectors, ReaderPool
 from serving.ingest.report import AddReport, FileOutcome, Outcome
 from serving.models import MODEL_SETTING

@@ -31,12 +31,11 @@ class FileIdentity:
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
-    """Everything but the vectors. `clip_count` clips were handed over while reading."""
+    """Everything but the clips, which are handed over while reading."""
 
     video: Video
     evidence: tuple[Evidence, ...]
     examined: dict[str, str]
-    clip_count: int
 
 
 def identify(path: Path, *, progress: Callable[[], None]) -> FileIdentity:
@@ -79,23 +78,17 @@ def analyse(
         fit=geometry.fit if geometry else "stretch",
     )
     on_screen = OnScreenText(ocr) if ocr else None
-    clip_count = 0
-
-    def hand_over(clips: list[CutClip]) -> None:
-        nonlocal clip_count
-        for clip in clips:
-            emit(clip)
-        clip_count += len(clips)
-
     with VideoReader(path, threads=threads) as reader:
         info = reader.info
         for frame in reader.frames():
             if on_screen is not None:
                 on_screen.feed(frame)
-            hand_over(cutter.feed(frame))
+            for clip in cutter.feed(frame):
+                emit(clip)
             progress(frame.time_ms, info.duration_ms)
         duration_ms = max(reader.read_until_ms, 1)
-        hand_over(cutter.finish(duration_ms))
+        for clip in cutter.finish(duration_ms):
+            emit(clip)
         damage = reader.damage
     subtitles, lost_subtitles = _subtitles(path, info, duration_ms, lambda: progress(duration_ms, duration_ms))
     _refuse_changed(path, identity)
@@ -116,7 +109,7 @@ def analyse(
         has_audio=info.has_audio,
         damage=", ".join(filter(None, (damage, lost_subtitles))) or None,
     )
-    return Analysis(video=video, evidence=tuple(evidence), examined=examined, clip_count=clip_count)
+    return Analysis(video=video, evidence=tuple(evidence), examined=examined)
 
 
 def _subtitles(
@@ -130,9 +123,14 @@ def _subtitles(
 
 
 def _refuse_changed(path: Path, identity: FileIdentity) -> None:
-    try:
-        now = path.stat()
-    except OSError:
-        raise VideoError("changed", f"{path} disappeared while it was being read.") from None
-    if (now.st_size, now.st_mtime_ns) != (identity.size_bytes, identity.modified_ns):
+    if file_state(path) != (identity.size_bytes, identity.modified_ns):
         raise VideoError("changed", f"{path} changed while it was being read; add it again when it is complete.")
+
+
+def file_state(path: Path) -> tuple[int, int] | None:
+    """(size in bytes, time of change in ns) of a file; None when it cannot be looked at."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_size, state.st_mtime_ns

@@ -13,7 +13,7 @@ from data_pipeline.manifest import ManifestRow
 from retrieval.library import Library, StoredVideo
 from retrieval.records import Evidence, Location
 from retrieval.video import SidecarFolders
-from serving.ingest.analysis import FileIdentity
+from serving.ingest.analysis import FileIdentity, file_state
 from serving.ingest.report import FileOutcome, Outcome
 
 # What a file that once was a video is when it has become something else.
@@ -96,12 +96,3 @@ class PathRecords:
             str(path), kind=kind, message=message, size_bytes=size_bytes, modified_ns=modified_ns
         )
         return FileOutcome(str(path), "failed", kind=kind, message=message)
-
-
-def file_state(path: Path) -> tuple[int, int] | None:
-    """(size, time of change) of a file; None when it cannot be looked at."""
-    try:
-        state = path.stat()
-    except OSError:
-        return None
-    return state.st_size, state.st_mtime_ns

@@ -28,6 +28,7 @@ from serving.ingest.messages import (
 from serving.ingest.pictures import PictureSlots, SlotLayout
 from serving.ingest.processes import Child, Ended, end_overdue_and_oversized, wait_for_children
 from serving.ingest.reader_process import ReaderSettings, run_reader
+from serving.models import visual_channel_off
 
 _SLOTS = 8  # clips of one reader that may wait for the model
 _START_SECONDS = 180.0  # for a reader to import its libraries
@@ -128,7 +129,7 @@ class ReaderPool:
             if self.settings.model_needed:
                 raise
             self.generation = None
-            self.notices.append(f"The visual channel is off, text channels only: {error}")
+            self.notices.append(visual_channel_off(error))
         for _ in range(self.settings.readers):
             self._readers.append(self._start_reader())
         self._wait_until_ready(self._readers[0])

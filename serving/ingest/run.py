@@ -18,7 +18,7 @@ from serving.ingest.files import find_videos
 from serving.ingest.machine import available_cores, readers_that_fit_in_memory
 from serving.ingest.pool import PoolSettings, ReaderPool
 from serving.ingest.report import AddReport, FileOutcome
-from serving.models import MODEL_SETTING, NO_MODEL
+from serving.models import MODEL_SETTING, NO_MODEL, visual_channel_off
 
 _MOST_ROWS_NAMED = 20  # of a manifest's rows that match no file
 
@@ -55,7 +55,8 @@ def add_videos(
 ) -> AddReport:
     """Add the videos at `paths` to the library, which is made if it is not there.
 
-    Raises InputError, LibraryError, ModelError before anything is written; a file that cannot be added is in the report.
+    A file that cannot be added is in the report, and so is what ended the run early. Raises InputError, LibraryError or
+    ModelError when that comes before the first file is settled.
     """
     progress = progress or NoDisplay()
     found = find_videos(paths, exclude=options.exclude)
@@ -111,7 +112,7 @@ def _settle_model(library_path: Path, asked: str | None, notice: Callable[[str],
     except ModelError as error:
         if asked is not None:
             raise
-        notice(f"The visual channel is off, text channels only: {error}")
+        notice(visual_channel_off(error))
         return None
     return _Model(name, active or generation)
 
