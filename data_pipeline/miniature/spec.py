@@ -9,6 +9,7 @@ from typing import Literal
 from retrieval.errors import InputError
 
 Container = Literal["mp4", "mkv", "webm"]
+Relation = Literal["chases", "follows"]
 Line = tuple[int, int, str]         # start_ms, end_ms, text
 
 _SAFE_NAME = re.compile(r"\w[\w-]*")
@@ -23,6 +24,9 @@ class Actor:
     size: str                       # a key of picture.SIZES
     motion: str                     # a key of motions.MOTIONS
     count: int = 1
+    then: str | None = None         # the motion of the second half of the shot, `motion` being that of the first
+    shift: tuple[float, float] = (0.0, 0.0)     # from its usual place, in widths and heights of the frame
+    scale: float = 1.0              # of its size, close to 1: two things of one size are not drawn alike
 
 
 def actor(look: str, *, motion: str, count: int = 1) -> Actor:
@@ -33,18 +37,23 @@ def actor(look: str, *, motion: str, count: int = 1) -> Actor:
 
 @dataclass(frozen=True, kw_only=True)
 class Shot:
-    """What is seen between two cuts."""
+    """What is seen between two cuts. Actors stand from left to right in their order.
+
+    `relation`: the first of two actors chases or follows the second; both then have the same motion across the frame.
+    """
 
     background: str                 # a key of backgrounds.BACKGROUNDS
     actors: tuple[Actor, ...]
     seconds: float
+    relation: Relation | None = None
+    variant: int = 0                # which of the pictures of its background
 
 
 @dataclass(frozen=True, kw_only=True)
 class SceneSpec:
     """A clip of the miniature world. Times are milliseconds from the start of the clip.
 
-    `background`, `actors` and `seconds` are the first shot; `parts` are the shots that follow it, each after a cut.
+    `background` to `variant` are the first shot; `parts` are the shots that follow it, each after a cut.
     Raises InputError when the data contradict themselves: a bad name, a line outside the clip, an empty line.
     """
 
@@ -52,6 +61,8 @@ class SceneSpec:
     background: str
     actors: tuple[Actor, ...]
     seconds: float
+    relation: Relation | None = None
+    variant: int = 0
     title: str                      # as a person would call the video
     caption: str                    # what is seen
     tags: tuple[str, ...] = ()
@@ -77,7 +88,11 @@ class SceneSpec:
     @property
     def shots(self) -> tuple[Shot, ...]:
         """All shots in order of time."""
-        return (Shot(background=self.background, actors=self.actors, seconds=self.seconds), *self.parts)
+        first = Shot(
+            background=self.background, actors=self.actors, seconds=self.seconds, relation=self.relation,
+            variant=self.variant,
+        )
+        return (first, *self.parts)
 
     @property
     def duration_ms(self) -> int:
