@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from retrieval.encoders.loading import DEFAULT_MODEL, fetch_model, load_encoder, read_generation
     from retrieval.encoders.pooling import pool_frames
-    from retrieval.encoders.protocols import ClipEncoder, FrameEncoder, FrameGeometry, TextEncoder, TextVectors
+    from retrieval.encoders.protocols import (
+        ClipEncoder,
+        EncodedClips,
+        FrameEncoder,
+        FrameGeometry,
+        TextEncoder,
+        TextVectors,
+    )
     from retrieval.encoders.transformers_encoder import TransformersEncoder
 
 __all__ = [
     "DEFAULT_MODEL",
     "ClipEncoder",
+    "EncodedClips",
     "FrameEncoder",
     "FrameGeometry",
     "TextEncoder",

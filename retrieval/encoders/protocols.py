@@ -63,8 +63,16 @@ class FrameEncoder(Protocol):
     def encode_frames(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class EncodedClips:
+    """N clips as vectors of D numbers, unit length; F is the number of frames of the longest clip."""
+
+    pooled: NDArray[np.float32]     # [N, D]: what an index searches
+    frames: NDArray[np.float32]     # [N, F, D]: what words are compared with; zero where there is no frame
+
+
 class ClipEncoder(Protocol):
-    """Turns clips into vectors, its frames mixed in time: uint8 [N, F, H, W, 3] -> float32 [N, D], unit length.
+    """Turns clips into vectors, their frames mixed in time: uint8 [N, F, H, W, 3] in the order of time.
 
     `frame_mask`: bool [N, F], True = a frame of the clip.
     """
@@ -76,6 +84,4 @@ class ClipEncoder(Protocol):
     @property
     def geometry(self) -> FrameGeometry: ...
 
-    def encode_clips(
-        self, pictures: NDArray[np.uint8], *, frame_mask: NDArray[np.bool_]
-    ) -> NDArray[np.float32]: ...
+    def encode_clips(self, pictures: NDArray[np.uint8], *, frame_mask: NDArray[np.bool_]) -> EncodedClips: ...

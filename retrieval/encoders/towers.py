@@ -14,15 +14,19 @@ from retrieval.encoders.quiet import quiet_transformers
 from retrieval.errors import ModelError
 
 
-def load_towers(checkpoint: Checkpoint, *, device: torch.device) -> Any:
-    """The model in float32, ready to run. Raises ModelError when a weight is missing, misshapen or unreadable."""
+def load_towers(checkpoint: Checkpoint, *, device: torch.device, attention: str | None = None) -> Any:
+    """The model in float32, ready to run. Raises ModelError when a weight is missing, misshapen or unreadable.
+
+    attention: "sdpa" or "eager", the way transformers computes it; None = its own choice.
+    """
     import transformers
 
     model_class = getattr(transformers, checkpoint.family.model_class)
     try:
         with quiet_transformers():
             model, report = model_class.from_pretrained(
-                str(checkpoint.directory), local_files_only=True, output_loading_info=True, dtype=torch.float32
+                str(checkpoint.directory), local_files_only=True, output_loading_info=True, dtype=torch.float32,
+                **({"attn_implementation": attention} if attention else {}),
             )
     except Exception as error:      # safetensors, pickle, torch and transformers each raise their own
         raise ModelError(

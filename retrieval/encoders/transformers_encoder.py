@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from retrieval.encoders.checkpoint import Checkpoint
 from retrieval.encoders.pooling import pool_frames
-from retrieval.encoders.preprocessing import read_preprocessing
-from retrieval.encoders.protocols import TextVectors
+from retrieval.encoders.protocols import EncodedClips, TextVectors
 from retrieval.encoders.tokenizing import Tokenizer, Tokens
-from retrieval.encoders.towers import frame_features, load_towers, text_features
 from retrieval.encoders.windows import Window, split_windows
 from retrieval.errors import InputError, ModelError
+from retrieval.model.storing import load_dual_encoder
 from retrieval.records import Generation
 
 _T = TypeVar("_T")
@@ -33,7 +32,7 @@ class _Reading:
 
 
 class TransformersEncoder:
-    """A TextEncoder and a FrameEncoder: float32 on the CPU, bfloat16 or float16 inside the model on a GPU.
+    """A TextEncoder, a FrameEncoder and a ClipEncoder: float32 on the CPU, bfloat16 or float16 inside the model on a GPU.
 
     The same input gives the same vectors whatever the batch size, to 1e-5 in float32. Made by `load_encoder`.
     """
@@ -48,11 +47,10 @@ class TransformersEncoder:
         self.device = _device(device)
         self._name = checkpoint.name
         self._family = checkpoint.family
-        self._preprocessing = read_preprocessing(checkpoint)
-        self.geometry = self._preprocessing.geometry
         self._tokenizer = Tokenizer(checkpoint)
         self.context_length = self._tokenizer.context_length
-        self._model = load_towers(checkpoint, device=self.device)
+        self._model = load_dual_encoder(checkpoint, device=self.device).requires_grad_(False)
+        self.geometry = self._model.preprocessing.geometry
         self._batch_size = batch_size
 
     def encode_texts(self, texts: Sequence[str], *, max_windows: int | None = None) -> TextVectors:
@@ -81,22 +79,42 @@ class TransformersEncoder:
         )
 
     def encode_frames(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Pictures to vectors: uint8 RGB [N, H, W, 3] at `geometry` -> float32 [N, D], unit length.
+        """Pictures to vectors, each by itself: uint8 RGB [N, H, W, 3] at `geometry` -> float32 [N, D], unit length.
 
         Raises InputError for another shape or type, and ModelError when the model fails.
         """
+        self._check_pictures(pictures, leading="N")
+        return self._concatenated(self._in_batches(len(pictures), lambda part: self._frame_batch(pictures[part])))
+
+    def encode_clips(self, pictures: NDArray[np.uint8], *, frame_mask: NDArray[np.bool_]) -> EncodedClips:
+        """Clips to vectors, their frames mixed in time as the model was trained to: uint8 RGB [N, F, H, W, 3].
+
+        frame_mask: bool [N, F], True = a frame of the clip; frames stand in the order of time, evenly spread. Raises
+        InputError for another shape or type or a clip without a frame, and ModelError when the model fails.
+        """
+        self._check_pictures(pictures, leading="N, F")
+        if frame_mask.shape != pictures.shape[:2] or frame_mask.dtype != np.bool_ or not frame_mask.any(axis=1).all():
+            raise InputError(f"The frame mask must be bool {list(pictures.shape[:2])}, with a frame in every clip.")
+        frames = np.zeros((*frame_mask.shape, self.dimension), dtype=np.float32)
+        frames[frame_mask] = self.encode_frames(pictures[frame_mask])
+        with torch.inference_mode():
+            mask = torch.tensor(frame_mask, device=self.device)
+            clips = self._model.mix(torch.tensor(frames, device=self.device), mask=mask)
+        self._checked(clips.frames[mask])
+        return EncodedClips(pooled=self._checked(clips.pooled), frames=clips.frames.cpu().numpy())
+
+    def _check_pictures(self, pictures: NDArray[np.uint8], *, leading: str) -> None:
         wanted = (self.geometry.height, self.geometry.width, 3)
-        if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != wanted:
+        dimensions = len(leading.split(",")) + 3
+        if pictures.dtype != np.uint8 or pictures.ndim != dimensions or pictures.shape[-3:] != wanted:
             raise InputError(
-                f"The model {self._name} takes uint8 pictures of shape [N, {wanted[0]}, {wanted[1]}, 3], "
+                f"The model {self._name} takes uint8 pictures of shape [{leading}, {wanted[0]}, {wanted[1]}, 3], "
                 f"not {pictures.dtype} {list(pictures.shape)}."
             )
-        return self._concatenated(self._in_batches(len(pictures), lambda part: self._frame_batch(pictures[part])))
 
     def _frame_batch(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode(), self._precision():
-            batch = torch.tensor(pictures, device=self.device)
-            return self._unit(frame_features(self._model, batch, preprocessing=self._preprocessing))
+            return self._checked(self._model.encode_frames(torch.tensor(pictures, device=self.device)))
 
     def _read_windows(self, tokens: list[Tokens], windows: list[list[Window]]) -> list[list[_Reading]]:
         """The readings of every text's windows, in order; windows of like length go through the model together."""
@@ -114,13 +132,13 @@ class TransformersEncoder:
         rows = [self._tokenizer.framed(ids[window.start : window.stop]) for ids, window in inputs]
         ids, attended, firsts = self._padded_ids(rows)
         with torch.inference_mode(), self._precision():
-            pooled, words = text_features(
-                self._model,
+            every = torch.ones(ids.shape, dtype=torch.bool, device=self.device)
+            features = self._model.encode_texts(
                 torch.tensor(ids, device=self.device),
                 attended=None if self._family.pads_to_context else torch.tensor(attended, device=self.device),
-                projected=self._family.projected,
+                words=every,
             )
-            vectors, word_vectors = self._unit(pooled), self._unit(words)
+            vectors, word_vectors = self._checked(features.pooled), self._checked(features.words)
         readings = []
         for row, (_, window) in enumerate(inputs):
             start = firsts[row] + self._tokenizer.first + window.own_start - window.start
@@ -174,15 +192,14 @@ class TransformersEncoder:
             start = part.stop
         return results
 
-    def _unit(self, vectors: torch.Tensor) -> NDArray[np.float32]:
-        vectors = vectors.float()
-        lengths = vectors.norm(dim=-1, keepdim=True)
+    def _checked(self, vectors: torch.Tensor) -> NDArray[np.float32]:
+        lengths = vectors.norm(dim=-1)
         if not bool(torch.isfinite(lengths).all()) or not bool((lengths > 0).all()):
             raise ModelError(
                 f"The model {self._name} gives vectors without a direction (zero, infinite or not numbers): "
                 "its weights are damaged."
             )
-        return (vectors / lengths).cpu().numpy()
+        return vectors.cpu().numpy()
 
     def _concatenated(self, parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
         return np.concatenate([np.zeros((0, self.dimension), dtype=np.float32), *parts])

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from retrieval.encoders import FrameEncoder, load_encoder, pool_frames
+from retrieval.encoders import ClipEncoder, load_encoder
 from retrieval.errors import ModelError
 from serving.ingest.child import live_and_die_with_parent
 from serving.ingest.messages import (
@@ -37,7 +37,7 @@ def run_encoder(connection: Connection, model: str, device: str) -> None:
         _serve(connection, encoder)
 
 
-def _serve(connection: Connection, encoder: FrameEncoder) -> None:
+def _serve(connection: Connection, encoder: ClipEncoder) -> None:
     memories: dict[str, PictureSlots] = {}
     while True:
         requests = []
@@ -52,7 +52,7 @@ def _serve(connection: Connection, encoder: FrameEncoder) -> None:
 
 
 def _encode(
-    encoder: FrameEncoder, requests: Sequence[EncodeClip], memories: dict[str, PictureSlots]
+    encoder: ClipEncoder, requests: Sequence[EncodeClip], memories: dict[str, PictureSlots]
 ) -> Iterator[ClipEncoded | ClipNotEncoded]:
     """Together while that works; one by one otherwise, so that a clip the model cannot take costs only itself."""
     if not requests:
@@ -61,11 +61,12 @@ def _encode(
         for request in requests:
             if request.layout.name not in memories:
                 memories[request.layout.name] = PictureSlots(request.layout, create=False)
-        pictures = np.concatenate([memories[r.layout.name].view(r.slot, r.count) for r in requests])
-        vectors = encoder.encode_frames(pictures)
-        ends = np.cumsum([r.count for r in requests])
-        frames = [np.ascontiguousarray(vectors[e - r.count : e]) for r, e in zip(requests, ends, strict=True)]
-        pooled = [pool_frames(rows) for rows in frames]
+        clips = [memories[r.layout.name].view(r.slot, r.count) for r in requests]
+        counts = np.array([len(clip) for clip in clips])
+        frame_mask = np.arange(counts.max())[None, :] < counts[:, None]
+        pictures = np.zeros((*frame_mask.shape, *clips[0].shape[1:]), dtype=np.uint8)
+        pictures[frame_mask] = np.concatenate(clips)
+        encoded = encoder.encode_clips(pictures, frame_mask=frame_mask)
     except Exception as error:
         if len(requests) == 1:
             yield ClipNotEncoded(requests[0].ticket, f"failed on one of its clips ({type(error).__name__}: {error})")
@@ -73,8 +74,8 @@ def _encode(
         for request in requests:
             yield from _encode(encoder, [request], memories)
         return
-    for request, rows, vector in zip(requests, frames, pooled, strict=True):
-        yield ClipEncoded(request.ticket, rows, vector)
+    for request, frames, vector in zip(requests, encoded.frames, encoded.pooled, strict=True):
+        yield ClipEncoded(request.ticket, np.ascontiguousarray(frames[: request.count]), vector)
 
 
 def _waiting(connection: Connection) -> list[EncodeClip | ForgetMemory]:

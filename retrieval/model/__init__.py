@@ -1,0 +1,43 @@
+"""The dual encoder: two towers, frames mixed in time, and the two scores that compare a text with a video."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retrieval.model.aggregation import AGGREGATIONS, TemporalSettings
+    from retrieval.model.dual_encoder import DualEncoder, TextFeatures, VideoFeatures
+    from retrieval.model.interaction import pooled_similarity, token_wise_similarity
+    from retrieval.model.storing import load_dual_encoder, save_dual_encoder
+
+# Torch takes seconds to import; whoever only needs a name must not wait for it.
+_HOME = {
+    "AGGREGATIONS": "aggregation",
+    "TemporalSettings": "aggregation",
+    "DualEncoder": "dual_encoder",
+    "TextFeatures": "dual_encoder",
+    "VideoFeatures": "dual_encoder",
+    "pooled_similarity": "interaction",
+    "token_wise_similarity": "interaction",
+    "load_dual_encoder": "storing",
+    "save_dual_encoder": "storing",
+}
+
+__all__ = [
+    "AGGREGATIONS",
+    "DualEncoder",
+    "TemporalSettings",
+    "TextFeatures",
+    "VideoFeatures",
+    "load_dual_encoder",
+    "pooled_similarity",
+    "save_dual_encoder",
+    "token_wise_similarity",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

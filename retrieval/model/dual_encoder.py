@@ -1,0 +1,83 @@
+"""Two towers and what joins them: texts and videos to unit vectors of one space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from retrieval.encoders.preprocessing import Preprocessing
+from retrieval.encoders.towers import frame_features, text_features
+from retrieval.model.aggregation import Aggregation, TemporalSettings, build_aggregation, unit
+
+
+@dataclass(frozen=True)
+class TextFeatures:
+    """A texts; all vectors have unit length, words are zero where `mask` is False."""
+
+    pooled: Tensor      # [A, D]
+    words: Tensor       # [A, L, D]
+    mask: Tensor        # bool [A, L], True = a token of the text; special tokens and padding are False
+
+
+@dataclass(frozen=True)
+class VideoFeatures:
+    """B clips; all vectors have unit length, frames are zero where `mask` is False."""
+
+    pooled: Tensor      # [B, D]
+    frames: Tensor      # [B, F, D], mixed in time
+    mask: Tensor        # bool [B, F], True = a frame of the clip
+
+
+class DualEncoder(nn.Module):
+    """A transformers model of two towers with a temporal aggregation over its frames; made by `load_dual_encoder`.
+
+    towers: ChineseCLIPModel, CLIPModel, SiglipModel or Siglip2Model; projected: as in the model family.
+    """
+
+    def __init__(
+        self,
+        towers: Any,
+        *,
+        preprocessing: Preprocessing,
+        temporal: TemporalSettings,
+        dimension: int,
+        projected: bool,
+    ) -> None:
+        super().__init__()
+        self.towers = towers
+        self.temporal: Aggregation = build_aggregation(temporal, dimension=dimension)
+        self.temporal_settings = temporal
+        self.preprocessing = preprocessing
+        self.dimension = dimension
+        self._projected = projected
+
+    @property
+    def logit_scale(self) -> Tensor:
+        """The factor that similarities are multiplied by before a softmax, learned by its logarithm: scalar > 0."""
+        return self.towers.logit_scale.exp()
+
+    def encode_texts(self, ids: Tensor, *, attended: Tensor | None, words: Tensor) -> TextFeatures:
+        """ids int64 [A, L]; attended int64 [A, L], 1 = looked at, None = all; words bool [A, L], True = the text's own."""
+        pooled, tokens = text_features(self.towers, ids, attended=attended, projected=self._projected)
+        return TextFeatures(unit(pooled), unit(tokens) * words[..., None], words)
+
+    def encode_frames(self, pictures: Tensor) -> Tensor:
+        """Single frames before they are mixed in time: uint8 [N, H, W, 3] -> [N, D], unit length."""
+        return unit(frame_features(self.towers, pictures, preprocessing=self.preprocessing))
+
+    def encode_videos(self, pictures: Tensor, *, mask: Tensor) -> VideoFeatures:
+        """pictures uint8 [B, F, H, W, 3] in the order of time; mask bool [B, F], at least one frame a clip.
+
+        Masked frames are not looked at: they cost nothing.
+        """
+        frames = torch.zeros(*mask.shape, self.dimension, device=pictures.device)
+        frames[mask] = self.encode_frames(pictures[mask])
+        return self.mix(frames, mask=mask)
+
+    def mix(self, frames: Tensor, *, mask: Tensor) -> VideoFeatures:
+        """Clips from the vectors of their frames [B, F, D], as `encode_frames` gives them."""
+        pooled, mixed = self.temporal(frames, mask)
+        return VideoFeatures(pooled, mixed, mask)

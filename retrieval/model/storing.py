@@ -1,0 +1,144 @@
+"""A dual encoder on disk: the towers' own Hugging Face layout, with the temporal weights in the same file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from retrieval.encoders.checkpoint import (
+    PROCESSOR_FILES,
+    TOKENIZER_FILES,
+    Checkpoint,
+    require_weights,
+)
+from retrieval.encoders.families import vector_dimension
+from retrieval.encoders.hub import find_checkpoint
+from retrieval.encoders.preprocessing import read_preprocessing
+from retrieval.encoders.quiet import quiet_transformers
+from retrieval.encoders.towers import load_towers
+from retrieval.errors import ModelError
+from retrieval.model.aggregation import Aggregation, TemporalSettings
+from retrieval.model.dual_encoder import DualEncoder
+
+TEMPORAL = "temporal"       # the entry of config.json, and the first word of the weights' names
+
+
+def load_dual_encoder(
+    source: str | Path | Checkpoint, *, device: str | torch.device = "cpu", temporal: TemporalSettings | None = None,
+    attention: str | None = None,
+) -> DualEncoder:
+    """A model from a directory, a hub name or an opened checkpoint, in float32, in evaluation mode, with gradients.
+
+    temporal: None = as config.json says, mean where it says nothing; another aggregation than the stored one begins
+    untrained. attention: "sdpa" or "eager" (on a CPU, short sequences train faster with it), None = transformers'
+    choice; it does not change what is computed. Raises ModelError when the model is not there, incomplete, damaged or of an unknown kind.
+    """
+    checkpoint = source if isinstance(source, Checkpoint) else find_checkpoint(str(source))
+    stored = TemporalSettings.read(checkpoint.config.get(TEMPORAL))
+    model = DualEncoder(
+        load_towers(checkpoint, device=torch.device("cpu"), attention=attention),
+        preprocessing=read_preprocessing(checkpoint),
+        temporal=temporal or stored,
+        dimension=vector_dimension(checkpoint.config, family=checkpoint.family),
+        projected=checkpoint.family.projected,
+    )
+    if temporal is None or temporal == stored:
+        _load_temporal(model.temporal, checkpoint.directory)
+    try:
+        return model.requires_grad_(True).eval().to(device)
+    except RuntimeError as error:
+        raise ModelError(f"The model in {checkpoint.directory} does not fit on {device}: use --device cpu.") from error
+
+
+def save_dual_encoder(
+    model: DualEncoder, directory: Path, *, files_from: Path, dtype: torch.dtype = torch.float32
+) -> None:
+    """Write config.json, model.safetensors, and the tokenizer and picture settings that stand in `files_from`.
+
+    dtype: of the weights on disk. The directory appears complete or not at all; one that is there is replaced.
+    Raises ModelError when it cannot be written.
+    """
+    partial = directory.with_name(f".{directory.name}.{os.getpid()}.part")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        _write_config(model, partial, dtype=dtype)
+        weights = {name: _stored(tensor, dtype) for name, tensor in model.towers.state_dict().items()}
+        weights |= {f"{TEMPORAL}.{name}": _stored(tensor, dtype) for name, tensor in model.temporal.state_dict().items()}
+        save_file(weights, partial / "model.safetensors", metadata={"format": "pt"})
+        for name in (*TOKENIZER_FILES, *PROCESSOR_FILES):
+            if (files_from / name).is_file():
+                shutil.copyfile(files_from / name, partial / name)
+        replace_directory(partial, directory)
+    except OSError as error:
+        raise ModelError(f"The model cannot be written to {directory}: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def replace_directory(new: Path, directory: Path) -> None:
+    """Put a finished directory in the place of another, its files on the disk before its name is.
+
+    A directory cannot be replaced in one step: for a moment the old one stands beside it under a hidden name.
+    """
+    for path in sorted(new.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    old = directory.with_name(f".{directory.name}.{os.getpid()}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if directory.exists():
+        directory.rename(old)
+    new.rename(directory)
+    _sync_directory(directory.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync_directory(directory: Path) -> None:
+    if os.name == "posix":      # elsewhere directories cannot be opened
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _write_config(model: DualEncoder, directory: Path, *, dtype: torch.dtype) -> None:
+    config = model.towers.config
+    settings = model.temporal_settings
+    kept = {"aggregation": settings.aggregation}
+    if settings.aggregation == "transformer":
+        kept |= {"layers": settings.layers, "heads": settings.heads}
+    setattr(config, TEMPORAL, kept)
+    config.architectures = [type(model.towers).__name__]
+    config.dtype = dtype
+    with quiet_transformers():
+        config.save_pretrained(directory)
+
+
+def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    tensor = tensor.detach().cpu()
+    return (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous()
+
+
+def _load_temporal(module: Aggregation, directory: Path) -> None:
+    wanted = module.state_dict()
+    if not wanted:
+        return
+    found: dict[str, Tensor] = {}
+    for path in require_weights(directory):
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="pt") as file:
+                names = [name for name in file.keys() if name.startswith(f"{TEMPORAL}.")]  # noqa: SIM118
+                found |= {name.removeprefix(f"{TEMPORAL}."): file.get_tensor(name).float() for name in names}
+    if found.keys() != wanted.keys() or any(found[name].shape != tensor.shape for name, tensor in wanted.items()):
+        raise ModelError(
+            f"The weights in {directory} lack what config.json calls its temporal aggregation: fetch the model again."
+        )
+    module.load_state_dict(found)
