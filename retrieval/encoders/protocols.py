@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from retrieval.model.settings import InteractionSettings
     from retrieval.records import Generation
 
 
@@ -46,6 +47,8 @@ class TextEncoder(Protocol):
     def dimension(self) -> int: ...
     @property
     def context_length(self) -> int: ...
+    @property
+    def interaction(self) -> InteractionSettings: ...
 
     def encode_texts(self, texts: Sequence[str]) -> TextVectors: ...
 

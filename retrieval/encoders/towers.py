@@ -58,7 +58,8 @@ def frame_features(model: Any, pictures: Tensor, *, preprocessing: Preprocessing
     """The vector of each picture: uint8 [B, H, W, 3] -> [B, D]."""
     pixels = _normalised(pictures, preprocessing)
     if preprocessing.patch_size is None:
-        output = model.get_image_features(pixel_values=pixels.permute(0, 3, 1, 2))
+        # Contiguous: on a CPU the gradient of a convolution over a permuted view takes several times as long.
+        output = model.get_image_features(pixel_values=pixels.permute(0, 3, 1, 2).contiguous())
     else:
         output = model.get_image_features(**_patches(pixels, size=preprocessing.patch_size))
     return output if isinstance(output, Tensor) else output.pooler_output      # a tensor before transformers 5

@@ -51,6 +51,7 @@ class TransformersEncoder:
         self.context_length = self._tokenizer.context_length
         self._model = load_dual_encoder(checkpoint, device=self.device).requires_grad_(False)
         self.geometry = self._model.preprocessing.geometry
+        self.interaction = self._model.interaction
         self._batch_size = batch_size
 
     def encode_texts(self, texts: Sequence[str], *, max_windows: int | None = None) -> TextVectors:

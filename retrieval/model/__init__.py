@@ -6,15 +6,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from retrieval.model.aggregation import AGGREGATIONS, TemporalSettings
     from retrieval.model.dual_encoder import DualEncoder, TextFeatures, VideoFeatures
     from retrieval.model.interaction import pooled_similarity, token_wise_similarity
+    from retrieval.model.settings import AGGREGATIONS, InteractionSettings, TemporalSettings
     from retrieval.model.storing import load_dual_encoder, save_dual_encoder
 
 # Torch takes seconds to import; whoever only needs a name must not wait for it.
 _HOME = {
-    "AGGREGATIONS": "aggregation",
-    "TemporalSettings": "aggregation",
+    "AGGREGATIONS": "settings",
+    "InteractionSettings": "settings",
+    "TemporalSettings": "settings",
     "DualEncoder": "dual_encoder",
     "TextFeatures": "dual_encoder",
     "VideoFeatures": "dual_encoder",
@@ -27,6 +28,7 @@ _HOME = {
 __all__ = [
     "AGGREGATIONS",
     "DualEncoder",
+    "InteractionSettings",
     "TemporalSettings",
     "TextFeatures",
     "VideoFeatures",

@@ -3,37 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from retrieval.errors import ModelError
-
-AGGREGATIONS = ("mean", "max", "attention", "transformer")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TemporalSettings:
-    """`aggregation`: one of AGGREGATIONS; `layers` and `heads` are those of the temporal transformer."""
-
-    aggregation: str = "mean"
-    layers: int = 2
-    heads: int = 4
-
-    @classmethod
-    def read(cls, settings: dict[str, Any] | None) -> TemporalSettings:
-        """From the `temporal` entry of config.json; None = mean. Raises ModelError when it says something else."""
-        try:
-            found = cls(**(settings or {}))
-        except TypeError as error:
-            raise ModelError(f"The `temporal` entry of config.json cannot be read ({error}).") from error
-        if found.aggregation not in AGGREGATIONS:
-            raise ModelError(
-                f"The temporal aggregation {found.aggregation!r} is not known: use one of {', '.join(AGGREGATIONS)}."
-            )
-        return found
+from retrieval.model.settings import TemporalSettings
 
 
 def build_aggregation(settings: TemporalSettings, *, dimension: int) -> Aggregation:
@@ -86,11 +61,12 @@ class AttentionAggregation(Aggregation):
 
     def __init__(self, dimension: int) -> None:
         super().__init__(dimension)
-        self.score = nn.Sequential(nn.Linear(dimension, dimension), nn.Tanh(), nn.Linear(dimension, 1, bias=False))
-        nn.init.zeros_(self.score[2].weight)
+        self.hidden = nn.Linear(dimension, dimension)
+        self.score = nn.Linear(dimension, 1, bias=False)
+        nn.init.zeros_(self.score.weight)
 
     def pool(self, frames: Tensor, mask: Tensor) -> Tensor:
-        scores = self.score(frames)[..., 0].masked_fill(~mask, float("-inf"))
+        scores = self.score(self.hidden(frames).tanh())[..., 0].masked_fill(~mask, float("-inf"))
         return torch.einsum("bf,bfd->bd", scores.softmax(dim=1), frames)
 
 

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from retrieval.encoders.preprocessing import Preprocessing
 from retrieval.encoders.towers import frame_features, text_features
-from retrieval.model.aggregation import Aggregation, TemporalSettings, build_aggregation, unit
+from retrieval.model.aggregation import Aggregation, build_aggregation, unit
+from retrieval.model.interaction import token_wise_similarity
+from retrieval.model.settings import InteractionSettings, TemporalSettings
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,13 @@ class DualEncoder(nn.Module):
         temporal: TemporalSettings,
         dimension: int,
         projected: bool,
+        interaction: InteractionSettings | None = None,
     ) -> None:
         super().__init__()
         self.towers = towers
         self.temporal: Aggregation = build_aggregation(temporal, dimension=dimension)
         self.temporal_settings = temporal
+        self.interaction = interaction or InteractionSettings()
         self.preprocessing = preprocessing
         self.dimension = dimension
         self._projected = projected
@@ -81,3 +85,10 @@ class DualEncoder(nn.Module):
         """Clips from the vectors of their frames [B, F, D], as `encode_frames` gives them."""
         pooled, mixed = self.temporal(frames, mask)
         return VideoFeatures(pooled, mixed, mask)
+
+    def token_wise(self, texts: TextFeatures, videos: VideoFeatures) -> Tensor:
+        """The token-wise score of every text with every clip, [A, B], as this model was trained to compute it."""
+        return token_wise_similarity(
+            texts.words, videos.frames, text_mask=texts.mask, frame_mask=videos.mask,
+            neighbour_weight=self.interaction.neighbour_weight, neighbours=self.interaction.neighbours,
+        )  # fmt: skip

@@ -23,10 +23,12 @@ from retrieval.encoders.preprocessing import read_preprocessing
 from retrieval.encoders.quiet import quiet_transformers
 from retrieval.encoders.towers import load_towers
 from retrieval.errors import ModelError
-from retrieval.model.aggregation import Aggregation, TemporalSettings
+from retrieval.model.aggregation import Aggregation
 from retrieval.model.dual_encoder import DualEncoder
+from retrieval.model.settings import InteractionSettings, TemporalSettings
 
-TEMPORAL = "temporal"       # the entry of config.json, and the first word of the weights' names
+TEMPORAL = "temporal"           # the entry of config.json, and the first word of the weights' names
+INTERACTION = "interaction"     # an entry of config.json
 
 
 def load_dual_encoder(
@@ -37,7 +39,8 @@ def load_dual_encoder(
 
     temporal: None = as config.json says, mean where it says nothing; another aggregation than the stored one begins
     untrained. attention: "sdpa" or "eager" (on a CPU, short sequences train faster with it), None = transformers'
-    choice; it does not change what is computed. Raises ModelError when the model is not there, incomplete, damaged or of an unknown kind.
+    choice; it does not change what is computed. Raises ModelError when the model is not there, incomplete, damaged or
+    of an unknown kind.
     """
     checkpoint = source if isinstance(source, Checkpoint) else find_checkpoint(str(source))
     stored = TemporalSettings.read(checkpoint.config.get(TEMPORAL))
@@ -47,6 +50,7 @@ def load_dual_encoder(
         temporal=temporal or stored,
         dimension=vector_dimension(checkpoint.config, family=checkpoint.family),
         projected=checkpoint.family.projected,
+        interaction=InteractionSettings.read(checkpoint.config.get(INTERACTION)),
     )
     if temporal is None or temporal == stored:
         _load_temporal(model.temporal, checkpoint.directory)
@@ -72,6 +76,7 @@ def save_dual_encoder(
         weights = {name: _stored(tensor, dtype) for name, tensor in model.towers.state_dict().items()}
         weights |= {f"{TEMPORAL}.{name}": _stored(tensor, dtype) for name, tensor in model.temporal.state_dict().items()}
         save_file(weights, partial / "model.safetensors", metadata={"format": "pt"})
+        shutil.copymode(partial / "config.json", partial / "model.safetensors")     # it is written for its owner alone
         for name in (*TOKENIZER_FILES, *PROCESSOR_FILES):
             if (files_from / name).is_file():
                 shutil.copyfile(files_from / name, partial / name)
@@ -111,11 +116,8 @@ def _sync_directory(directory: Path) -> None:
 
 def _write_config(model: DualEncoder, directory: Path, *, dtype: torch.dtype) -> None:
     config = model.towers.config
-    settings = model.temporal_settings
-    kept = {"aggregation": settings.aggregation}
-    if settings.aggregation == "transformer":
-        kept |= {"layers": settings.layers, "heads": settings.heads}
-    setattr(config, TEMPORAL, kept)
+    setattr(config, TEMPORAL, model.temporal_settings.to_json())
+    setattr(config, INTERACTION, model.interaction.to_json())
     config.architectures = [type(model.towers).__name__]
     config.dtype = dtype
     with quiet_transformers():

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from retrieval.encoders.quiet import quiet_transformers
-from retrieval.errors import InputError
-from retrieval.model.aggregation import TemporalSettings
+from retrieval.errors import InputError, ModelError
+from retrieval.model.settings import InteractionSettings, TemporalSettings
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 MOST_TOKENS = 2_000
@@ -36,6 +36,7 @@ class TinySettings:
     dropout: float = 0.0
     dimension: int = 192
     temporal: TemporalSettings = field(default_factory=lambda: TemporalSettings(aggregation="transformer"))
+    interaction: InteractionSettings = field(default_factory=InteractionSettings)
 
 
 def build_tiny(directory: Path, *, vocabulary: Sequence[str], settings: TinySettings, seed: int) -> Path:
@@ -48,6 +49,7 @@ def build_tiny(directory: Path, *, vocabulary: Sequence[str], settings: TinySett
     from transformers import ChineseCLIPConfig, ChineseCLIPModel
 
     from retrieval.encoders.checkpoint import open_checkpoint
+    from retrieval.encoders.preprocessing import read_preprocessing
     from retrieval.model.dual_encoder import DualEncoder
     from retrieval.model.storing import save_dual_encoder
 
@@ -83,11 +85,9 @@ def build_tiny(directory: Path, *, vocabulary: Sequence[str], settings: TinySett
         torch.manual_seed(seed)
         towers = ChineseCLIPModel(config)
         towers.config.save_pretrained(directory)
-        from retrieval.encoders.preprocessing import read_preprocessing
-
         model = DualEncoder(
             towers, preprocessing=read_preprocessing(open_checkpoint(directory)), temporal=settings.temporal,
-            dimension=settings.dimension, projected=True,
+            dimension=settings.dimension, projected=True, interaction=settings.interaction,
         )  # fmt: skip
     save_dual_encoder(model, directory, files_from=directory)
     return directory
@@ -114,15 +114,19 @@ def _check(settings: TinySettings) -> None:
 
 
 def settings_of(values: dict[str, Any]) -> TinySettings:
-    """From plain values, such as those of a recipe; `temporal` is a mapping. Raises InputError on an unknown name."""
-    known = dict(values)
-    temporal = known.pop("temporal", None)
+    """From plain values, such as those of a recipe; `temporal` and `interaction` are mappings of their own.
+
+    Raises InputError on an unknown name.
+    """
     try:
-        if temporal is not None:
-            known["temporal"] = TemporalSettings.read(temporal)
-        return TinySettings(**known)
-    except TypeError as error:
-        raise InputError(f"The settings of the new model cannot be used ({error}): see {list(asdict(TinySettings()))}.") from error
+        nested = {
+            "temporal": TemporalSettings.read(values.get("temporal", {"aggregation": "transformer"})),
+            "interaction": InteractionSettings.read(values.get("interaction")),
+        }
+        return TinySettings(**{**values, **nested})
+    except (TypeError, ModelError) as error:
+        known = ", ".join(field.name for field in fields(TinySettings))
+        raise InputError(f"The settings of a new model cannot be used ({error}): it has {known}.") from error
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

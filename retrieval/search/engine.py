@@ -1,15 +1,15 @@
-"""One search from text to hits: recall -> fuse -> diversify -> moments."""
+"""One search from text to hits: recall -> re-rank what is seen -> fuse -> diversify -> moments."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.encoders import TextEncoder
-from retrieval.errors import InputError, LibraryError
+from retrieval.encoders import TextEncoder, TextVectors
+from retrieval.errors import InputError
 from retrieval.library import Library, StoredVideo
 from retrieval.search.channels import VISUAL, Recall, clip_recall, text_recall
 from retrieval.search.diversity import maximal_marginal_relevance
@@ -17,6 +17,7 @@ from retrieval.search.fusion import FusedVideo, fuse
 from retrieval.search.likeness import CopyDetector
 from retrieval.search.moments import find_moments
 from retrieval.search.query import Query
+from retrieval.search.reranking import Frames, StoredFrames, rerank
 from retrieval.search.results import Hit, Moment, SearchResult
 
 
@@ -25,6 +26,7 @@ class SearchSettings:
     """How far each stage looks."""
 
     recall: int = 200  # rows a channel to begin with; more where they come from too few videos
+    rerank: int = 100  # recalled clips that are compared word by word; 0 = the pooled vectors alone decide
     diversity: float = 0.3  # 0 = plain order
     moments: int = 5  # a video
 
@@ -46,30 +48,42 @@ class SearchEngine:
             raise InputError("The query is empty: type a few words that describe the video.")
         if count < 1:
             raise InputError(f"The number of results must be at least 1, not {count}.")
-        channels, vector, notices = self._recall(query, _candidates(count))
+        frames = StoredFrames(self._library)
+        channels, vector, notices = self._recall(query, _candidates(count), frames)
         fused = fuse({name: recall.matches for name, recall in channels.items()})
         chosen = self._diversify(fused, count)
         stored = self._library.videos([video.video_id for video in chosen])
         hits = [self._hit(video, stored[video.video_id]) for video in chosen if video.video_id in stored]
         if vector is not None:
-            hits, damage = self._with_best_frames(hits, vector)
-            notices += damage
+            hits = _with_best_frames(hits, vector, frames)
+        if frames.damage:
+            notices += (f"The order of what is seen and the best frame of each moment are not exact: {frames.damage}",)
         seen = frozenset().union(*(recall.seen for recall in channels.values()))
         hidden = len(seen - {video.video_id for video in fused})
         return SearchResult(query=query.text, hits=tuple(hits), hidden=hidden, notices=notices)
 
     def _recall(
-        self, query: Query, videos: int
+        self, query: Query, videos: int, frames: StoredFrames
     ) -> tuple[dict[str, Recall], NDArray[np.float32] | None, tuple[str, ...]]:
         rows = self._settings.recall
         channels = text_recall(self._library, query, rows=rows, videos=videos)
-        vector, notices = self._text_vector(query)
-        if vector is not None:
-            channels[VISUAL] = clip_recall(self._library, vector, rows=rows, videos=videos)
+        read, notices = self._read(query)
+        if read is None:
+            return channels, None, notices
+        vector: NDArray[np.float32] = read.pooled[0]
+        recall = clip_recall(self._library, vector, rows=rows, videos=videos)
+        channels[VISUAL] = self._reranked(recall, read, frames)
         return channels, vector, notices
 
-    def _text_vector(self, query: Query) -> tuple[NDArray[np.float32] | None, tuple[str, ...]]:
-        """The query in the space of the library's clips, [D]; None where there is none, and what to tell about it."""
+    def _reranked(self, recall: Recall, read: TextVectors, frames: StoredFrames) -> Recall:
+        """The first clips in the order of words and frames."""
+        assert self._encoder is not None
+        clips = {match.clip_id for match in recall.matches[: self._settings.rerank] if match.clip_id is not None}
+        matches = rerank(recall.matches, read, frames.of(clips), interaction=self._encoder.interaction)
+        return replace(recall, matches=matches)
+
+    def _read(self, query: Query) -> tuple[TextVectors | None, tuple[str, ...]]:
+        """The query in the space of the library's clips; None where there is none, and what to tell about it."""
         generation = self._library.generation()
         if self._encoder is None or generation is None:
             return None, ()
@@ -84,7 +98,7 @@ class SearchEngine:
         except InputError as error:
             return None, (f"The visual channel is off for this query: {error}",)
         unread = f"The model could not read {read.unread[0]} tokens at the end of the query."
-        return read.pooled[0], (unread,) if read.unread[0] else ()
+        return read, (unread,) if read.unread[0] else ()
 
     def _diversify(self, fused: Sequence[FusedVideo], count: int) -> list[FusedVideo]:
         candidates = fused[: _candidates(count)]
@@ -115,20 +129,13 @@ class SearchEngine:
         order = {"manifest": 0, "metadata": 1}
         return min(titles, key=lambda row: order.get(row.source, 2)).text if titles else ""
 
-    def _with_best_frames(self, hits: Sequence[Hit], vector: NDArray[np.float32]) -> tuple[list[Hit], tuple[str, ...]]:
-        """The hits with the frame closest to the query in each moment; as they were, and why, if frames are damaged."""
-        clips = {clip for hit in hits for moment in hit.moments if (clip := _clip_of(moment)) is not None}
-        try:
-            frames = self._library.frame_vectors(clips)
-        except LibraryError as error:
-            return list(hits), (f"The best frame of each moment is not exact: {error}",)
-        return [
-            replace(hit, moments=tuple(_with_best_frame(moment, frames, vector) for moment in hit.moments))
-            for hit in hits
-        ], ()
 
-
-Frames = Mapping[int, tuple[tuple[int, ...], NDArray[np.float32]]]
+def _with_best_frames(hits: Sequence[Hit], vector: NDArray[np.float32], frames: StoredFrames) -> list[Hit]:
+    """The hits with the frame closest to the query in each moment, as far as frames can be read."""
+    found = frames.of({clip for hit in hits for moment in hit.moments if (clip := _clip_of(moment)) is not None})
+    return [
+        replace(hit, moments=tuple(_with_best_frame(moment, found, vector) for moment in hit.moments)) for hit in hits
+    ]
 
 
 def _clip_of(moment: Moment) -> int | None:

@@ -12,6 +12,7 @@ import pytest
 from retrieval.encoders import TextVectors
 from retrieval.errors import InputError
 from retrieval.library import Library
+from retrieval.model import InteractionSettings
 from retrieval.records import Clip, Evidence, EvidenceKind, Generation, Location, Video
 from retrieval.search import Hit, SearchEngine, SearchSettings
 
@@ -24,6 +25,7 @@ class TableEncoder:
 
     dimension = 4
     context_length = 8
+    interaction = InteractionSettings()
 
     def __init__(self, generation: Generation = GENERATION, *, unread: int = 0) -> None:
         self.generation = generation

@@ -1,0 +1,57 @@
+"""What a checkpoint's config.json says beyond its towers: how frames are joined, and how words meet frames."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+from retrieval.errors import ModelError
+
+AGGREGATIONS = ("mean", "max", "attention", "transformer")
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemporalSettings:
+    """`aggregation`: one of AGGREGATIONS; `layers` and `heads` are those of the temporal transformer."""
+
+    aggregation: str = "mean"
+    layers: int = 1
+    heads: int = 4
+
+    @classmethod
+    def read(cls, entry: dict[str, Any] | None) -> TemporalSettings:
+        """From the `temporal` entry of config.json; None = mean. Raises ModelError when it says something else."""
+        found = _read(cls, entry, "temporal")
+        if found.aggregation not in AGGREGATIONS:
+            raise ModelError(
+                f"The temporal aggregation {found.aggregation!r} is not known: use one of {', '.join(AGGREGATIONS)}."
+            )
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) if self.aggregation == "transformer" else {"aggregation": self.aggregation}
+
+
+@dataclass(frozen=True, kw_only=True)
+class InteractionSettings:
+    """How `token_wise_similarity` compares: its nearest-frame term, 0.0 = none, over so many neighbours."""
+
+    neighbour_weight: float = 0.0
+    neighbours: int = 1
+
+    @classmethod
+    def read(cls, entry: dict[str, Any] | None) -> InteractionSettings:
+        """From the `interaction` entry of config.json; None = the defaults. Raises ModelError when it is unreadable."""
+        return _read(cls, entry, "interaction")
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def _read(kind: type[_T], entry: dict[str, Any] | None, name: str) -> _T:
+    try:
+        return kind(**(entry or {}))
+    except TypeError as error:
+        raise ModelError(f"The `{name}` entry of config.json cannot be read ({error}).") from error

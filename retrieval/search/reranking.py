@@ -1,0 +1,94 @@
+"""Ranking what was recalled: each word of the query against each frame of the best clips."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.encoders.protocols import TextVectors
+from retrieval.errors import LibraryError
+from retrieval.library import Library
+from retrieval.model.settings import InteractionSettings
+from retrieval.search.channels import ranked
+from retrieval.search.results import Match
+
+# A clip's number -> the times of its frames in ms and their vectors [n, D] of unit length.
+Frames = Mapping[int, tuple[tuple[int, ...], NDArray[np.float32]]]
+
+
+class StoredFrames:
+    """The frames of a library's clips during one search, each read once; `damage` says why some could not be read."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._read: dict[int, tuple[tuple[int, ...], NDArray[np.float32]]] = {}
+        self.damage: str | None = None
+
+    def of(self, clips: Collection[int]) -> Frames:
+        """The frames of these clips, all that are missing in one reading; a clip without frames is left out."""
+        missing = set(clips) - self._read.keys()
+        if missing and self.damage is None:
+            try:
+                self._read |= self._library.frame_vectors(missing)
+            except LibraryError as error:
+                self.damage = str(error)
+        return {clip: self._read[clip] for clip in clips if clip in self._read}
+
+
+def rerank(
+    matches: Sequence[Match], query: TextVectors, frames: Frames, *, interaction: InteractionSettings
+) -> tuple[Match, ...]:
+    """The rows with the first of them, those whose frames are given, in a new order; the others stay behind.
+
+    matches: rows of clips, best first, with the cosine of the pooled vectors as their score; query: one text. A clip is
+    scored by the mean of that cosine and its token-wise score. Scores stay in descending order: a row that was not
+    looked at ranks after all that were.
+    """
+    known = [match for match in matches if match.clip_id in frames]
+    if not known:
+        return tuple(matches)
+    fine = token_wise_scores(query, [frames[_clip(match)][1] for match in known], interaction=interaction)
+    scored = [
+        replace(match, score=combined(match.score, float(score))) for match, score in zip(known, fine, strict=True)
+    ]
+    floor = min(match.score for match in scored)
+    looked_at = {match.clip_id for match in known}
+    behind = [
+        replace(match, score=min(match.score, floor) - 1e-6) for match in matches if match.clip_id not in looked_at
+    ]
+    return tuple(ranked([*scored, *behind]))
+
+
+def combined(pooled: float, token_wise: float) -> float:
+    """The score that orders re-ranked clips: the mean of both."""
+    return (pooled + token_wise) / 2
+
+
+def token_wise_scores(
+    query: TextVectors, frames: Sequence[NDArray[np.float32]], *, interaction: InteractionSettings
+) -> NDArray[np.float32]:
+    """The token-wise score of one text with each clip's frames [n, D]: [clips]."""
+    import torch
+
+    from retrieval.model.interaction import token_wise_similarity
+
+    counts = np.array([len(vectors) for vectors in frames])
+    mask = np.arange(counts.max())[None, :] < counts[:, None]
+    padded = np.zeros((*mask.shape, query.words.shape[2]), dtype=np.float32)
+    padded[mask] = np.concatenate(list(frames))
+    with torch.inference_mode():
+        scores = token_wise_similarity(
+            torch.from_numpy(query.words[:1]), torch.from_numpy(padded),
+            text_mask=torch.from_numpy(query.mask[:1]), frame_mask=torch.from_numpy(mask),
+            neighbour_weight=interaction.neighbour_weight, neighbours=interaction.neighbours,
+        )[0]  # fmt: skip
+    return scores.numpy()
+
+
+def _clip(match: Match) -> int:
+    assert match.clip_id is not None
+    return match.clip_id
+
