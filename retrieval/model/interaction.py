@@ -41,7 +41,7 @@ def token_wise_similarity(
         raise ValueError(f"text tokens have {text_tokens.shape[2]} dimensions, frame tokens {frame_tokens.shape[2]}")
     if neighbours < 1:
         raise ValueError(f"neighbours must be 1 or more, not {neighbours}")
-    weights = _shares(text_weights, text_mask)
+    weights = _shares(text_weights, text_mask).to(text_tokens.dtype)
     # a text, b video, l word, v frame
     similarity = torch.einsum("ald,bvd->ablv", text_tokens, frame_tokens)
     best, winner = similarity.masked_fill(~frame_mask[None, :, None, :], _NEVER).max(dim=3)     # [A, B, L]

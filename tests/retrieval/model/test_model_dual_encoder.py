@@ -1,0 +1,181 @@
+"""The dual encoder: what each aggregation does with frames, and what a reload must give back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from retrieval.encoders import load_encoder, pool_frames
+from retrieval.errors import InputError, ModelError
+from retrieval.model import AGGREGATIONS, DualEncoder, TemporalSettings, load_dual_encoder, save_dual_encoder
+from retrieval.model.aggregation import build_aggregation, unit
+from retrieval.model.tiny import TinySettings, build_tiny, settings_of
+from tests.checkpoints import edit_json
+
+COMMON = list("的一是在不了有和人这中大为上个国我以要他红色猫狗")
+SMALL = {"side": 32, "patch": 16, "width": 32, "layers": 1, "heads": 2, "text_width": 32, "text_layers": 1, "text_heads": 2}
+
+
+def tiny(directory: Path, **settings: object) -> Path:
+    return build_tiny(directory, vocabulary=COMMON, settings=settings_of({**SMALL, "dimension": 16, **settings}), seed=0)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny(tmp_path_factory.mktemp("models") / "tiny")
+
+
+def pictures(clips: int, frames: int, *, seed: int = 0) -> torch.Tensor:
+    random = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (clips, frames, 32, 32, 3), generator=random, dtype=torch.uint8)
+
+
+def stirred(model: DualEncoder) -> DualEncoder:
+    """Weights that nobody starts with, so that one which is not stored would be noticed."""
+    torch.manual_seed(7)
+    for parameter in model.parameters():
+        parameter.data.add_(torch.randn_like(parameter) * 0.05)
+    return model
+
+
+@pytest.mark.parametrize("name", AGGREGATIONS)
+def test_masked_frames_change_nothing_and_all_vectors_have_unit_length(name):
+    torch.manual_seed(0)
+    module = build_aggregation(TemporalSettings(aggregation=name), dimension=16)
+    for parameter in module.parameters():
+        parameter.data.add_(torch.randn_like(parameter) * 0.2)
+    frames = unit(torch.randn(3, 5, 16))
+    mask = torch.tensor([[True] * 5, [True, True, False, False, False], [True, False, False, False, False]])
+    pooled, mixed = module(frames, mask)
+    torch.testing.assert_close(pooled.norm(dim=-1), torch.ones(3))
+    torch.testing.assert_close(mixed.norm(dim=-1), mask.float())
+    other = torch.where(mask[..., None], frames, unit(torch.randn(3, 5, 16)))
+    torch.testing.assert_close(module(other, mask)[0], pooled)
+    short_pooled, short_mixed = module(frames[1:2, :2], mask[1:2, :2])
+    torch.testing.assert_close(short_pooled, pooled[1:2])
+    torch.testing.assert_close(short_mixed, mixed[1:2, :2])
+
+
+def test_the_mean_is_the_clip_vector_of_single_frames():
+    frames = unit(torch.randn(1, 4, 16))
+    pooled, mixed = build_aggregation(TemporalSettings(), dimension=16)(frames, torch.ones(1, 4, dtype=torch.bool))
+    np.testing.assert_allclose(pooled[0].numpy(), pool_frames(frames[0].numpy()), atol=1e-6)
+    torch.testing.assert_close(mixed, frames)
+
+
+@pytest.mark.parametrize(("name", "knows_order"), [("mean", False), ("max", False), ("attention", False), ("transformer", True)])
+def test_only_the_transformer_knows_the_order_of_frames(name, knows_order):
+    torch.manual_seed(0)
+    module = build_aggregation(TemporalSettings(aggregation=name), dimension=16)
+    frames, mask = unit(torch.randn(1, 4, 16)), torch.ones(1, 4, dtype=torch.bool)
+    there, back = module(frames, mask)[0], module(frames.flip(1), mask)[0]
+    assert bool((there - back).abs().max() > 1e-3) == knows_order
+
+
+@pytest.mark.parametrize("name", AGGREGATIONS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_stored_model_gives_the_same_vectors_after_a_reload(name, dtype, tmp_path):
+    source = tiny(tmp_path / "new", temporal={"aggregation": name})
+    first = tmp_path / "first"
+    save_dual_encoder(stirred(load_dual_encoder(source)), first, files_from=source, dtype=dtype)
+    model = load_dual_encoder(first)  # what the stored numbers are, in float32
+    save_dual_encoder(model, tmp_path / "second", files_from=first, dtype=dtype)
+    again = load_dual_encoder(tmp_path / "second")
+    clips, mask = pictures(2, 3), torch.ones(2, 3, dtype=torch.bool)
+    with torch.no_grad():
+        wanted, found = model.encode_videos(clips, mask=mask), again.encode_videos(clips, mask=mask)
+    torch.testing.assert_close(found.pooled, wanted.pooled, atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.frames, wanted.frames, atol=1e-5, rtol=0)
+    encoder = load_encoder(str(tmp_path / "second"))
+    encoded = encoder.encode_clips(clips.numpy(), frame_mask=mask.numpy())
+    np.testing.assert_allclose(encoded.pooled, wanted.pooled.numpy(), atol=1e-5)
+    np.testing.assert_allclose(encoded.frames, wanted.frames.numpy(), atol=1e-5)
+
+
+def test_texts_of_the_trainer_and_of_the_search_are_the_same_vectors(checkpoint):
+    encoder, model = load_encoder(str(checkpoint)), load_dual_encoder(checkpoint)
+    read = encoder.encode_texts(["红色的猫"])
+    from retrieval.encoders.checkpoint import open_checkpoint
+    from retrieval.encoders.tokenizing import Tokenizer
+
+    tokenizer = Tokenizer(open_checkpoint(checkpoint))
+    ids = torch.tensor([tokenizer.framed(tokenizer.read(["红色的猫"])[0].ids)])
+    words = torch.tensor([[False, True, True, True, True, False]])
+    with torch.no_grad():
+        features = model.encode_texts(ids, attended=torch.ones_like(ids), words=words)
+    np.testing.assert_allclose(read.pooled, features.pooled.numpy(), atol=1e-5)
+    np.testing.assert_allclose(read.words, features.words[:, 1:5].numpy(), atol=1e-5)
+
+
+def test_gradients_reach_every_weight_but_the_unused_pooling_of_the_text_tower(checkpoint):
+    model = load_dual_encoder(checkpoint).train()
+    ids = torch.tensor([[2, 40, 41, 3], [2, 42, 3, 0]])
+    words = torch.tensor([[False, True, True, False], [False, True, False, False]])
+    texts = model.encode_texts(ids, attended=(ids != 0).long(), words=words)
+    videos = model.encode_videos(pictures(2, 3), mask=torch.ones(2, 3, dtype=torch.bool))
+    (model.logit_scale * (texts.pooled @ videos.pooled.T).sum() + model.token_wise(texts, videos).sum()).backward()
+    untouched = [name for name, weight in model.named_parameters() if weight.grad is None]
+    assert untouched == []
+
+
+def test_frames_that_are_masked_cost_nothing(checkpoint, monkeypatch):
+    model = load_dual_encoder(checkpoint)
+    seen = []
+    encode = model.encode_frames
+    monkeypatch.setattr(model, "encode_frames", lambda batch: seen.append(len(batch)) or encode(batch))
+    mask = torch.tensor([[True, True, True], [True, False, False]])
+    model.encode_videos(pictures(2, 3), mask=mask)
+    assert seen == [4]
+
+
+def test_temporal_weights_that_are_not_there_are_refused_in_one_sentence(checkpoint, tmp_path):
+    source = tiny(tmp_path / "mean", temporal={"aggregation": "mean"})
+    edit_json(source / "config.json", temporal={"aggregation": "transformer", "layers": 1, "heads": 4})
+    with pytest.raises(ModelError, match="temporal aggregation"):
+        load_dual_encoder(source)
+    edit_json(source / "config.json", temporal={"aggregation": "median"})
+    with pytest.raises(ModelError, match="mean, max, attention, transformer"):
+        load_dual_encoder(source)
+    edit_json(source / "config.json", temporal={"aggregation": "mean", "colour": 3})
+    with pytest.raises(ModelError, match="temporal"):
+        load_dual_encoder(source)
+
+
+def test_a_published_model_can_be_given_a_temporal_aggregation(checkpoint):
+    model = load_dual_encoder(checkpoint, temporal=TemporalSettings(aggregation="attention"))
+    assert model.temporal_settings.aggregation == "attention"
+    frames, mask = unit(torch.randn(1, 4, 16)), torch.ones(1, 4, dtype=torch.bool)
+    torch.testing.assert_close(model.mix(frames, mask=mask).pooled, unit(frames.mean(dim=1)))  # it begins as the mean
+
+
+def test_a_replaced_model_is_whole_and_nothing_is_left_beside_it(checkpoint, tmp_path):
+    target = tmp_path / "model"
+    for _ in range(2):
+        save_dual_encoder(load_dual_encoder(checkpoint), target, files_from=checkpoint)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert load_encoder(str(target)).dimension == 16
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "settings", "word"),
+    [
+        (["猫", "猫"], {}, "twice"),
+        (["Cat"], {}, "capitals"),
+        ([chr(0x4E00 + i) for i in range(2000)], {}, "2000"),
+        (["猫"], {"patch": 15}, "patches"),
+        (["猫"], {"heads": 3}, "heads"),
+        (["猫"], {"colour": 3}, "colour"),
+    ],
+)
+def test_a_tiny_model_that_cannot_be_is_refused(vocabulary, settings, word, tmp_path):
+    with pytest.raises(InputError, match=word):
+        build_tiny(tmp_path / "x", vocabulary=vocabulary, settings=settings_of({**SMALL, **settings}), seed=0)
+
+
+def test_words_in_capitals_and_unknown_words_are_read_in_pieces(checkpoint):
+    pieces = load_encoder(str(checkpoint)).encode_texts(["红色 CAT"]).pieces
+    assert pieces == [["红", "色", "C", "A", "T"]]
+    assert TinySettings().context == 52
