@@ -18,6 +18,8 @@ from retrieval.search.results import Match
 # A clip's number -> the times of its frames in ms and their vectors [n, D] of unit length.
 Frames = Mapping[int, tuple[tuple[int, ...], NDArray[np.float32]]]
 
+_STEP = 1e-6    # between the scores of rows that were not looked at
+
 
 class StoredFrames:
     """The frames of a library's clips during one search, each read once; `damage` says why some could not be read."""
@@ -56,9 +58,8 @@ def rerank(
     ]
     floor = min(match.score for match in scored)
     looked_at = {match.clip_id for match in known}
-    behind = [
-        replace(match, score=min(match.score, floor) - 1e-6) for match in matches if match.clip_id not in looked_at
-    ]
+    others = [match for match in matches if match.clip_id not in looked_at]
+    behind = [replace(match, score=floor - _STEP * place) for place, match in enumerate(others, start=1)]
     return tuple(ranked([*scored, *behind]))
 
 
