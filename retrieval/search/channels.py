@@ -35,7 +35,8 @@ def text_recall(library: Library, query: Query, *, rows: int, videos: int) -> di
 
     rows: how many to ask for at first; videos: more are asked for until that many videos are among them. Document
     frequencies are counted over all kinds together, so that scores of two kinds can be compared: a match is worth
-    (its score / the best score of any kind)². A kind whose best row only brushes the query stays quiet then.
+    (its score / the best score of any kind)² × the share of the query that the best video holds. A kind whose best row
+    only brushes the query stays quiet then, and so do all words beside the pictures where no video holds the query.
     """
     found = {
         kind: _recall_videos(partial(library.search_words, kind, query.text), rows=rows, videos=videos)
@@ -51,14 +52,24 @@ def text_recall(library: Library, query: Query, *, rows: int, videos: int) -> di
         kind: [_match(row, reading) for row, reading in of_kind if admission.admits(kind, reading)]
         for kind, of_kind in read.items()
     }
-    best = max((match.score for matches in admitted.values() for match in matches), default=1.0)
+    every = [match for matches in admitted.values() for match in matches]
+    best = max((match.score for match in every), default=1.0)
+    held = _held_by_one_video(every, scorer)
     return {
         kind: Recall(
-            tuple(ranked([replace(match, worth=(match.score / best) ** 2) for match in admitted[kind]])),
+            tuple(ranked([replace(match, worth=held * (match.score / best) ** 2) for match in admitted[kind]])),
             frozenset(row.video_id for row, reading in read[kind] if reading.held),
         )
         for kind in EVIDENCE_KINDS
     }
+
+
+def _held_by_one_video(matches: Sequence[Match], scorer: WordScorer) -> float:
+    """The largest share (0..1) of the query's information that the texts of one video hold together."""
+    held: dict[str, frozenset[str]] = {}
+    for match in matches:
+        held[match.video_id] = held.get(match.video_id, frozenset()) | match.held
+    return max((scorer.share(tokens) for tokens in held.values()), default=0.0)
 
 
 class _Row(Protocol):

@@ -87,7 +87,11 @@ class WordScorer:
         score = sum(self.information[token] * n * (_K1 + 1) / (n + norm) for token, n in held.items())
         score += sum(bonus for phrase, bonus in self._phrases.items() if phrase in folded)
         information = sum(self.information[token] for token in held)
-        return Reading(score, frozenset(held), information, information / self.total if self.total else 0.0)
+        return Reading(score, frozenset(held), information, self.share(held))
+
+    def share(self, tokens: Collection[str]) -> float:
+        """The share (0..1) of the query's information that these tokens of it hold."""
+        return sum(self.information[token] for token in tokens) / self.total if self.total else 0.0
 
     def _held(self, counts: Counter[str]) -> dict[str, float]:
         """How often a row with these tokens holds each token of the query."""

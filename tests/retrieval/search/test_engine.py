@@ -111,6 +111,14 @@ def test_pictures_and_words_are_fused_and_the_moment_is_where_both_agree(library
     assert hits[0].start_ms >= 10_000
 
 
+def test_a_text_that_holds_the_query_stands_before_any_picture_and_one_that_brushes_it_behind(library):
+    put(library, "seen", clips=[clip(0, 8000, 0)])
+    put(library, "named", title="狗狗打针后的护理")
+    engine = SearchEngine(library, encoder=TableEncoder())
+    assert names(engine.search("狗狗打针").hits) == ["named", "seen"]
+    assert names(engine.search("一只狗在公园里追着飞盘跑").hits) == ["seen", "named"]
+
+
 def test_the_best_frame_of_the_best_clip_is_named(library):
     put(library, "v", clips=[clip(0, 8000, 0, tilts=(0.6, 0.6, 0.0, 0.6))])
     (hit,) = SearchEngine(library, encoder=TableEncoder()).search("狗").hits
