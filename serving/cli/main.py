@@ -12,7 +12,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import typer
 
-from serving.cli import add, demo, library, remove, search
+from serving.cli import add, demo, evaluate, library, remove, search
 from serving.cli.terminal import run
 
 app = typer.Typer(
@@ -44,6 +44,7 @@ app.command("add")(add.add)
 app.command("search")(search.search)
 app.command("remove")(remove.remove)
 app.add_typer(library.app, name="library")
+app.add_typer(evaluate.app, name="evaluate")
 app.command("demo")(demo.demo)
 
 

@@ -1,0 +1,158 @@
+"""`wenshi evaluate`: how good a ranking is, and whether two rankings differ."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from serving.cli.options import JsonOption
+from serving.cli.terminal import print_json, printable, say
+
+if TYPE_CHECKING:
+    from retrieval.evaluation import Comparison, Run
+
+app = typer.Typer(invoke_without_command=True)
+
+_COLUMNS = {
+    "recall_at_1": "R@1", "recall_at_5": "R@5", "recall_at_10": "R@10", "r_sum": "R@sum", "median_rank": "MdR",
+    "mean_rank": "MnR",
+}  # fmt: skip
+
+
+@app.callback()
+def evaluate(
+    context: typer.Context,
+    similarity: Annotated[
+        Path | None,
+        typer.Option(metavar="S.npy", help="Scores, queries x items: a NumPy file of any float type.", readable=False),
+    ] = None,
+    relevance: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="A JSON list of lists of item numbers, JSON lines {query, relevant}, or `diagonal`: query i wants item i.",
+        ),
+    ] = None,
+    dual_softmax: Annotated[
+        float | None,
+        typer.Option(metavar="TEMPERATURE", help="Also report, apart, the dual softmax of the scores."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Keep the result, each query's rank and a page here."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a ranking from its scores, or compare two runs."""
+    if context.invoked_subcommand is not None:
+        if similarity is not None or relevance is not None or output is not None:
+            raise typer.BadParameter(f"options of `evaluate` itself have no use before `{context.invoked_subcommand}`")
+        return
+    if similarity is None and relevance is None:
+        typer.echo(context.get_help())
+        raise typer.Exit
+    from retrieval.errors import InputError
+    from retrieval.evaluation import run_as_json
+
+    if similarity is None or relevance is None:
+        raise InputError("Scores and judgements are both needed: --similarity S.npy --relevance FILE (or diagonal).")
+    run = evaluate_scores(similarity, relevance, dual_softmax=dual_softmax)
+    if output is not None:
+        keep(run, output)
+    if as_json:
+        print_json(run_as_json(run))
+    else:
+        print_run(run)
+
+
+@app.command()
+def compare(
+    run_a: Annotated[Path, typer.Argument(metavar="RUN_A", help="The folder of an evaluation.")],
+    run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="Another, on the same benchmark.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Test whether two runs differ, query by query, on the same benchmark."""
+    from retrieval.evaluation import compare_runs, read_run
+
+    comparison = compare_runs(read_run(run_a), read_run(run_b))
+    if as_json:
+        print_json(asdict(comparison))
+    else:
+        print_comparison(comparison)
+
+
+def evaluate_scores(similarity: Path, relevance: str, *, dual_softmax: float | None) -> Run:
+    """The run of a file of scores; InputError if scores or judgements cannot be used."""
+    from retrieval.errors import InputError
+    from retrieval.evaluation.relevance_file import read_judgements
+    from retrieval.evaluation.run import RunFacts, run_evaluation
+    from retrieval.evaluation.score_file import numbered_benchmark, open_scores
+
+    scores = open_scores(similarity)
+    judgements = read_judgements(relevance, scores.shape)
+    try:
+        return run_evaluation(
+            numbered_benchmark(judgements),
+            pooled=scores.source,
+            facts=RunFacts(model=similarity.name),
+            dual_softmax_temperature=dual_softmax,
+        )
+    except ValueError as error:
+        raise InputError(f"{similarity}: {error}.") from error
+
+
+def keep(run: Run, directory: Path) -> None:
+    """Write the run and its page into a folder, and say where."""
+    from retrieval.evaluation import write_run
+    from retrieval.evaluation.report import write_report
+
+    written = write_run(run, directory)
+    page = write_report(run, directory)
+    say(f"{printable(str(written))}, {printable(str(page))}")
+
+
+def print_run(run: Run) -> None:
+    """Figures as a table; notices on standard error."""
+    for notice in run.notices:
+        say(f"note: {printable(notice)}")
+    typer.echo(f"{printable(run.protocol)}: {len(run.queries):,} queries, {run.videos:,} videos")
+    width = max(len(row.key) for row in run.rows)
+    typer.echo(" " * width + "".join(f"{name:>9}" for name in _COLUMNS.values()) + "   R@1, 95 % of resamples")
+    for row in run.rows:
+        figures = row.metrics.figures()
+        low, high = row.metrics.intervals["recall_at_1"]
+        cells = "".join(f"{figures[name]:9.1f}" for name in _COLUMNS)
+        typer.echo(f"{row.key:<{width}}{cells}   {low:.1f} to {high:.1f}")
+    for row in run.rows:
+        if row.graded is not None:
+            means = ", ".join(
+                f"{name} {'-' if v is None else format(v, '.2f')}" for name, v in row.graded.figures().items()
+            )
+            typer.echo(f"{row.key}: {means}")
+    for score, total in run.r_sum_both_ways().items():
+        typer.echo(f"R@sum both ways, {score}: {total:.1f} of 600")
+    for row in run.rows:
+        if row.note:
+            typer.echo(f"{row.key}: {row.note}")
+    if run.videos_without_text:
+        typer.echo(f"{run.videos_without_text:,} videos answer no query and are left out of video to text")
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """One line a figure: both values, the difference with its interval, the p-value."""
+    typer.echo(
+        f"{printable(comparison.protocol)}: difference B - A, 95 % paired bootstrap interval, p of 10,000 sign flips"
+    )
+    for one in comparison.figures:
+        test = one.test
+        digits = 4 if one.figure == "mean_reciprocal_rank" else 2
+        typer.echo(
+            f"{one.row + ' ' + one.figure:<48} {test.a:9.{digits}f} {test.b:9.{digits}f} {test.difference:+9.{digits}f} "
+            f"[{test.low:+.{digits}f}, {test.high:+.{digits}f}]  p = {test.p_value:.4f}  "
+            f"({test.changed:,} of {test.queries:,} changed)"
+        )
+    for name in comparison.only_in_one:
+        typer.echo(f"{name} is in one run only")
