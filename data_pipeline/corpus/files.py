@@ -1,0 +1,108 @@
+"""Files that are either whole or not there, and one writer a directory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from filelock import FileLock, Timeout
+
+from data_pipeline.corpus.errors import CorpusError
+
+_LOCK = ".writer.lock"
+
+
+class CheckedFile:
+    """Takes bytes for `path`, counts and hashes them. Raises CorpusError when the disk does not take them."""
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self._file = file
+        self._path = path
+        self._digest = hashlib.sha256()
+        self.bytes = 0
+
+    def write(self, data: bytes) -> None:
+        with _disk_errors(self._path):
+            self._file.write(data)
+        self._digest.update(data)
+        self.bytes += len(data)
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[CheckedFile]:
+    """A file that stands under `path`, and on the disk, once the block has ended well; before, nothing is changed there.
+
+    Raises CorpusError when the disk refuses.
+    """
+    unfinished = path.with_name(f".{path.name}.part")
+    with _disk_errors(path):
+        file = unfinished.open("wb")
+    try:
+        with file:
+            yield CheckedFile(file, path)
+            with _disk_errors(path):
+                file.flush()
+                os.fsync(file.fileno())
+        with _disk_errors(path):
+            unfinished.replace(path)
+            _sync_folder(path.parent)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write `data` as a whole file. Raises CorpusError when the disk refuses."""
+    with whole_file(path) as file:
+        file.write((json.dumps(data, ensure_ascii=False, indent=1) + "\n").encode())
+
+
+@contextmanager
+def only_writer(directory: Path) -> Iterator[None]:
+    """Make `directory` and keep every other writer out of it. Raises CorpusError: busy, write."""
+    with _disk_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(directory / _LOCK)
+    try:
+        with _disk_errors(directory):
+            lock.acquire(timeout=0)
+    except Timeout:
+        raise CorpusError(
+            "busy", f"Another process is writing to {directory}: wait for its end, or choose another directory."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Timeout:         # an OSError that says nothing of the disk
+        raise
+    except OSError as error:
+        raise CorpusError(
+            "write",
+            f"{path} cannot be written ({error.strerror or error}): make room or choose another directory, then run "
+            "this again; what is finished stays.",
+        ) from error
+
+
+def _sync_folder(path: Path) -> None:
+    if os.name != "posix":      # elsewhere folders cannot be opened
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
