@@ -21,16 +21,26 @@ class Paint:
     main: Colour
 
     @property
+    def deep(self) -> bool:
+        """So dark that ink would not show on it: its shades are then lighter than itself."""
+        return sum(self.main) < sum(INK)
+
+    @property
     def dark(self) -> Colour:
-        return mix(self.main, INK, share=0.32)
+        return mix(self.main, CREAM, share=0.24) if self.deep else mix(self.main, INK, share=0.32)
 
     @property
     def light(self) -> Colour:
-        return mix(self.main, CREAM, share=0.5)
+        return mix(self.main, CREAM, share=0.42 if self.deep else 0.5)
 
     @property
     def outline(self) -> Colour:
-        return mix(self.main, INK, share=0.72)
+        return mix(self.main, CREAM, share=0.6) if self.deep else mix(self.main, INK, share=0.72)
+
+    @property
+    def ink(self) -> Colour:
+        """For thin lines and dots on this paint."""
+        return mix(CREAM, INK, share=0.15) if self.deep else INK
 
 
 def mix(colour: Colour, other: Colour, *, share: float) -> Colour:
@@ -50,5 +60,9 @@ PAINTS: dict[str, Paint] = {
         Paint(name="purple", chinese="紫色", main=(142, 92, 190)),
         Paint(name="pink", chinese="粉色", main=(246, 150, 184)),
         Paint(name="white", chinese="白色", main=(244, 244, 246)),
+        Paint(name="black", chinese="黑色", main=(42, 40, 47)),
+        Paint(name="gray", chinese="灰色", main=(138, 141, 148)),
+        Paint(name="brown", chinese="棕色", main=(136, 84, 46)),
+        Paint(name="cyan", chinese="青色", main=(46, 204, 204)),
     )
 }

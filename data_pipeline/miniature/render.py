@@ -17,7 +17,7 @@ from pathlib import Path
 import av
 from PIL import Image
 
-from data_pipeline.fonts import find_cjk_font
+from data_pipeline.fonts import FONT_VARIABLE, find_cjk_font
 from data_pipeline.miniature.encode import write_clip
 from data_pipeline.miniature.lettering import draw_caption, drawable_part
 from data_pipeline.miniature.picture import check_scene, draw_shot
@@ -28,7 +28,7 @@ from retrieval.errors import InputError, VideoError
 from retrieval.video.container import open_media
 
 MANIFEST = "manifest.jsonl"
-_NOT_DRAWING = {"scenes", "queries.py"}     # sources that do not change how a given scene looks
+_NOT_DRAWING = {"scenes", "queries.py", "language", "truth", "training_set.py", "captions.py"}     # sources that do not change how a given scene looks
 
 _log = logging.getLogger(__name__)
 
@@ -98,9 +98,22 @@ def render_all(
     return _note_left_out(clips)
 
 
+def draw_frame(spec: SceneSpec, time_ms: float, *, width: int, height: int) -> Image.Image:
+    """Draw what a rendered clip of a scene shows at a time, before compression, as an RGB picture of width x height.
+
+    time_ms: from 0 to the clip's end. Raises InputError: as `render` does, and for a time outside the clip.
+    """
+    if not 0 <= time_ms <= spec.duration_ms:
+        raise InputError(f"The scene {spec.name} has no picture at {time_ms:g} ms: use 0 to {spec.duration_ms}.")
+    check_scene(spec)
+    font = _usual_font(os.environ.get(FONT_VARIABLE)) if spec.on_screen else None
+    drawn = _drawn_text(spec, font)
+    return _picture_at(spec, time_ms, width=width, height=height, drawn=drawn, font=font)
+
+
 def content_hash(spec: SceneSpec, *, width: int, height: int, frames_per_second: int, font: Path | None) -> str:
     """Hex digest of all that a clip follows from: the scene, the picture's shape, the font, and the drawing code."""
-    facts = [asdict(spec), width, height, frames_per_second, font.name if font else None, _drawing_code()]
+    facts = [asdict(spec), width, height, frames_per_second, font.name if font else None, drawing_code()]
     return hashlib.sha256(json.dumps(facts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 
@@ -168,12 +181,24 @@ def _write_video(spec: SceneSpec, path: Path, look: _Look, drawn: tuple[Line, ..
 def _pictures(spec: SceneSpec, look: _Look, drawn: tuple[Line, ...]) -> Iterator[Image.Image]:
     for index in range(round(spec.duration_ms * look.frames_per_second / 1000)):
         time_ms = index * 1000 / look.frames_per_second
-        shot, begin_ms = _shot_at(spec, time_ms)
-        picture = draw_shot(shot, seconds=(time_ms - begin_ms) / 1000, width=look.width, height=look.height)
-        for start_ms, end_ms, text in drawn:
-            if start_ms <= time_ms < end_ms:
-                draw_caption(picture, text, font=look.font)
-        yield picture
+        yield _picture_at(spec, time_ms, width=look.width, height=look.height, drawn=drawn, font=look.font)
+
+
+def _picture_at(
+    spec: SceneSpec, time_ms: float, *, width: int, height: int, drawn: tuple[Line, ...], font: Path | None
+) -> Image.Image:
+    shot, begin_ms = _shot_at(spec, time_ms)
+    picture = draw_shot(shot, seconds=(time_ms - begin_ms) / 1000, width=width, height=height)
+    for start_ms, end_ms, text in drawn:
+        if start_ms <= time_ms < end_ms:
+            draw_caption(picture, text, font=font)
+    return picture
+
+
+@lru_cache(maxsize=4)
+def _usual_font(named: str | None) -> Path | None:
+    """The search for a font asks another program, too slow for every picture; `named` is the variable it follows."""
+    return find_cjk_font()
 
 
 def _shot_at(spec: SceneSpec, time_ms: float) -> tuple[Shot, int]:
@@ -200,7 +225,7 @@ def _is_rendered(path: Path, digest: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _drawing_code() -> str:
+def drawing_code() -> str:
     """Hash of this package's sources, so that a change of the drawing is never hidden by clips drawn before it."""
     here = Path(__file__).parent
     sources = sorted(path for path in here.rglob("*.py") if path.relative_to(here).parts[0] not in _NOT_DRAWING)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from data_pipeline.miniature.colours import CREAM, INK, Colour, Paint
+from data_pipeline.miniature.colours import CREAM, Paint
 from data_pipeline.miniature.pen import Pen, curve_points, polar, swing
 from data_pipeline.miniature.things.kind import Thing
-
-LEAF: Colour = (84, 158, 84)
-GOLD: Colour = (240, 190, 70)
+from data_pipeline.miniature.things.parts import GOLD, LEAF, WOOD
 
 
 def draw_balloon(pen: Pen, paint: Paint, phase: float) -> None:
-    pen.curve((0.0, 0.34), (0.16 + 0.08 * swing(phase), 0.62), (0.02, 0.97), 0.035, INK)
+    pen.curve((0.0, 0.34), (0.16 + 0.08 * swing(phase), 0.62), (0.02, 0.97), 0.035, paint.ink)
     pen.polygon([(-0.1, 0.44), (0.1, 0.44), (0.0, 0.26)], paint.dark)
     pen.ellipse((0.0, -0.3), (0.52, 0.64), paint.main)
     pen.ellipse((-0.2, -0.54), (0.11, 0.19), paint.light, turn=24)
@@ -42,9 +40,8 @@ def draw_flower(pen: Pen, paint: Paint, phase: float) -> None:
 
 
 def draw_umbrella(pen: Pen, paint: Paint, phase: float) -> None:
-    handle = (134, 92, 58)
-    pen.line([(0.0, -0.86), (0.0, 0.74)], 0.075, handle)
-    pen.line([(0.0, 0.74), *curve_points((0.0, 0.74), (0.02, 0.98), (0.2, 0.92)), (0.27, 0.74)], 0.075, handle)
+    pen.line([(0.0, -0.86), (0.0, 0.74)], 0.075, WOOD)
+    pen.line([(0.0, 0.74), *curve_points((0.0, 0.74), (0.02, 0.98), (0.2, 0.92)), (0.27, 0.74)], 0.075, WOOD)
     pen.half_disc((0.0, 0.08), (0.96, 0.86), paint.main)
     pen.half_disc((0.0, 0.08), (0.34, 0.86), paint.light)
     for x in (-0.65, 0.0, 0.65):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from data_pipeline.miniature.colours import CREAM, GLASS, INK, Paint
-from data_pipeline.miniature.pen import Pen, Point, polar, swing
+from data_pipeline.miniature.pen import Pen, polar, swing
 from data_pipeline.miniature.things.kind import Thing
+from data_pipeline.miniature.things.parts import wheel
 
 
 def draw_car(pen: Pen, paint: Paint, phase: float) -> None:
@@ -17,7 +18,7 @@ def draw_car(pen: Pen, paint: Paint, phase: float) -> None:
     pen.ellipse((0.9, 0.4), (0.08, 0.09), (255, 240, 170))
     pen.ellipse((-0.93, 0.4), (0.05, 0.09), (200, 50, 50))
     for x in (-0.54, 0.54):
-        _wheel(pen, (x, 0.75), 0.24, phase)
+        wheel(pen, paint, (x, 0.75), 0.24, phase)
 
 
 def draw_bus(pen: Pen, paint: Paint, phase: float) -> None:
@@ -29,7 +30,7 @@ def draw_bus(pen: Pen, paint: Paint, phase: float) -> None:
     pen.box((0.3, 0.24), (0.5, 0.76), paint.dark, radius=0.03)
     pen.ellipse((0.92, 0.6), (0.06, 0.07), (255, 240, 170))
     for x in (-0.56, 0.68):
-        _wheel(pen, (x, 0.78), 0.21, phase)
+        wheel(pen, paint, (x, 0.78), 0.21, phase)
 
 
 def draw_bicycle(pen: Pen, paint: Paint, phase: float) -> None:
@@ -80,15 +81,6 @@ def draw_rocket(pen: Pen, paint: Paint, phase: float) -> None:
     pen.box((-0.27, 0.36), (0.27, 0.54), paint.main, radius=0.04)
     pen.circle((0.0, -0.24), 0.18, paint.dark)
     pen.circle((0.0, -0.24), 0.12, GLASS)
-
-
-def _wheel(pen: Pen, centre: Point, radius: float, phase: float) -> None:
-    pen.circle(centre, radius, INK)
-    pen.circle(centre, radius * 0.55, (206, 208, 214))
-    for turn in (0, 90):
-        spoke = 180 * phase + turn
-        ends = [polar(centre, radius * 0.5, spoke), polar(centre, radius * 0.5, spoke + 180)]
-        pen.line(ends, radius * 0.2, (120, 122, 130))
 
 
 VEHICLES = (
