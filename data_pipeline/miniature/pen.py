@@ -11,6 +11,9 @@ from data_pipeline.miniature.colours import Colour
 
 Point = tuple[float, float]
 
+_STEPS = 48                 # corners of what is drawn as a circle
+_CIRCLE = [(math.cos(2 * math.pi * step / _STEPS), math.sin(2 * math.pi * step / _STEPS)) for step in range(_STEPS)]
+
 
 class Pen:
     """Draws on a square picture whose corners are (-1, -1) and (1, 1); y points down, so y = 1 is the ground."""
@@ -77,11 +80,10 @@ def swing(phase: float, *, shift: float = 0.0) -> float:
     return math.sin(2 * math.pi * (phase + shift))
 
 
-def _ellipse_points(centre: Point, radii: Point, *, turn: float, steps: int = 48) -> list[Point]:
+def _ellipse_points(centre: Point, radii: Point, *, turn: float) -> list[Point]:
     cosine, sine = math.cos(math.radians(turn)), math.sin(math.radians(turn))
     points = []
-    for step in range(steps):
-        angle = 2 * math.pi * step / steps
-        x, y = radii[0] * math.cos(angle), radii[1] * math.sin(angle)
+    for unit_x, unit_y in _CIRCLE:
+        x, y = radii[0] * unit_x, radii[1] * unit_y
         points.append((centre[0] + x * cosine - y * sine, centre[1] + x * sine + y * cosine))
     return points

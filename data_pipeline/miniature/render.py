@@ -28,7 +28,12 @@ from retrieval.errors import InputError, VideoError
 from retrieval.video.container import open_media
 
 MANIFEST = "manifest.jsonl"
-_NOT_DRAWING = {"scenes", "queries.py", "language", "truth", "training_set.py", "captions.py"}     # sources that do not change how a given scene looks
+# Sources of this package that a picture or a file follows from; scenes, captions and queries are not among them.
+DRAWING_SOURCES = (
+    "backgrounds.py", "colours.py", "encode.py", "lettering.py", "motions.py", "pen.py", "picture.py",
+    "places_built.py", "places_open.py", "relations.py", "render.py", "spec.py", "sprites.py", "subtitles.py",
+    "things",
+)
 
 _log = logging.getLogger(__name__)
 
@@ -226,9 +231,10 @@ def _is_rendered(path: Path, digest: str) -> bool:
 
 @lru_cache(maxsize=1)
 def drawing_code() -> str:
-    """Hash of this package's sources, so that a change of the drawing is never hidden by clips drawn before it."""
+    """Hash of the sources that draw, so that a change of the drawing is never hidden by clips drawn before it."""
     here = Path(__file__).parent
-    sources = sorted(path for path in here.rglob("*.py") if path.relative_to(here).parts[0] not in _NOT_DRAWING)
+    chosen = [here / name for name in DRAWING_SOURCES]
+    sources = [file for path in chosen for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 
