@@ -62,7 +62,7 @@ def whole_file(path: Path) -> Iterator[CheckedFile]:
 def write_json(path: Path, data: Any) -> None:
     """Write `data` as a whole file. Raises CorpusError when the disk refuses."""
     with whole_file(path) as file:
-        file.write((json.dumps(data, ensure_ascii=False, indent=1) + "\n").encode())
+        file.write((json.dumps(data, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "backslashreplace"))
 
 
 @contextmanager

@@ -114,9 +114,10 @@ class EncodedSample:
 
 def encode(sample: Sample, form: PictureFormat) -> EncodedSample:
     """Turn a sample into its description and a JPEG for each frame; the same sample gives the same bytes."""
-    description = json.dumps(_description(sample), ensure_ascii=False, separators=(",", ":")).encode()
+    description = json.dumps(_description(sample), ensure_ascii=False, separators=(",", ":"))
+    content = description.encode("utf-8", "backslashreplace")       # half a character, as JSON writes it
     pictures = ((f"{number:03d}.jpg", _jpeg(frame, form)) for number, frame in enumerate(sample.frames))
-    return EncodedSample(id=sample.id, split=sample.split, members=(("json", description), *pictures))
+    return EncodedSample(id=sample.id, split=sample.split, members=(("json", content), *pictures))
 
 
 def check_key(key: str) -> None:

@@ -7,18 +7,22 @@ import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
-from data_pipeline.corpus.encoding import Encoded, Encoder
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import CheckedFile, only_writer, whole_file
-from data_pipeline.corpus.samples import EncodedSample, PictureFormat, SampleSource, check_key
+from data_pipeline.corpus.processes import Processes
+from data_pipeline.corpus.samples import EncodedSample, PictureFormat, SampleSource, check_key, encode
 from data_pipeline.corpus.shard_index import shard_index
 from data_pipeline.corpus.shard_list import LIST_NAME, RowFailure, Shard, ShardList, load_list, save_list, shard_name
-from retrieval.errors import InputError
+from retrieval.errors import InputError, WenshiError
 
 _FORM = PictureFormat()
+
+Encoded = EncodedSample | RowFailure
+Encode = Callable[[Iterable[SampleSource]], Iterator[Encoded]]
 
 
 def write_shards(
@@ -29,7 +33,8 @@ def write_shards(
 
     A shard has `rows_per_shard` rows, fewer samples where rows fail, and is on the disk before it is listed. The same
     call with the same sources goes on after the last finished shard, whatever ended the earlier run, and gives the
-    same bytes; sources behind those of a finished run are written into new shards. `progress` is called with the
+    same bytes; sources behind those of a finished run are written into new shards. A source that cannot give its
+    sample, or takes its process down (with workers > 1), is a failure of the list. `progress` is called with the
     number of rows done. Processes are spawned: a script with workers > 1 needs `if __name__ == "__main__":`.
     Raises InputError (an id that is unfit or comes twice), CorpusError: busy, write, unreadable, other_rows when
     the directory was written from other sources or in another form.
@@ -37,15 +42,16 @@ def write_shards(
     if rows_per_shard < 1:
         raise InputError(f"rows_per_shard is {rows_per_shard}, but must be at least 1.")
     directory, tell = Path(directory), progress or (lambda done: None)
-    with only_writer(directory), Encoder(form, workers=workers) as encoder:
+    with only_writer(directory), Processes(workers) as processes:
+        encode_all: Encode = partial(processes.map, partial(_encoded, form=form), crashed=_crashed)
         shards = _begun(directory, ShardList(form=form, rows_per_shard=rows_per_shard))
         stream = _checked(sources)
         for number, shard in enumerate(shards.shards):
-            same = _finished(directory, shard, _Rows(islice(stream, shard.rows)), encoder)
+            same = _finished(directory, shard, _Rows(islice(stream, shard.rows)), encode_all)
             shards = _listed(directory, shards, number, same)
         for first in stream:
             rows = _Rows(chain([first], islice(stream, rows_per_shard - 1)))
-            done = _counted(encoder.encode(rows), shards.rows, tell)
+            done = _counted(encode_all(rows), shards.rows, tell)
             number = len(shards.shards)
             shards = _listed(directory, shards, number, _write_shard(directory / shard_name(number), done, rows))
         tell(shards.rows)
@@ -109,7 +115,7 @@ def _listed(directory: Path, shards: ShardList, number: int, shard: Shard) -> Sh
     return shards
 
 
-def _finished(directory: Path, shard: Shard, rows: _Rows, encoder: Encoder) -> Shard:
+def _finished(directory: Path, shard: Shard, rows: _Rows, encode_all: Encode) -> Shard:
     """A listed shard, once it is known to be made from these rows; made again where its file is lost or cut."""
     path = directory / shard.name
     if path.is_file() and path.stat().st_size == shard.bytes:
@@ -117,7 +123,7 @@ def _finished(directory: Path, shard: Shard, rows: _Rows, encoder: Encoder) -> S
             pass
         _refuse_other(directory, shard, rows)
         return shard
-    return _write_shard(path, encoder.encode(rows), rows, known=shard)
+    return _write_shard(path, encode_all(rows), rows, known=shard)
 
 
 def _refuse_other(directory: Path, shard: Shard, rows: _Rows) -> None:
@@ -128,6 +134,18 @@ def _refuse_other(directory: Path, shard: Shard, rows: _Rows) -> None:
             f"that one (with its {LIST_NAME}) to make it again.",
             shard=shard.name,
         )
+
+
+def _encoded(source: SampleSource, *, form: PictureFormat) -> Encoded:
+    """A sample as files; what its source raises on purpose becomes a failure, a fault of the source passes."""
+    try:
+        return encode(source.sample(height=form.height, width=form.width), form)
+    except WenshiError as error:
+        return RowFailure(id=source.id, kind=getattr(error, "kind", type(error).__name__), message=str(error))
+
+
+def _crashed(source: SampleSource) -> Encoded:
+    return RowFailure(id=source.id, kind="crashed", message=f"The process that made the sample {source.id} crashed.")
 
 
 def _write_shard(path: Path, results: Iterable[Encoded], rows: _Rows, *, known: Shard | None = None) -> Shard:
