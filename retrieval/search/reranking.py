@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from retrieval.encoders.protocols import TextVectors
 from retrieval.errors import LibraryError
 from retrieval.library import Library
+from retrieval.model.scores import combined_score, token_wise_scores
 from retrieval.model.settings import InteractionSettings
 from retrieval.search.channels import ranked
 from retrieval.search.results import Match
@@ -52,10 +53,11 @@ def rerank(
     known = [match for match in matches if match.clip_id in frames]
     if not known:
         return tuple(matches)
-    fine = token_wise_scores(query, [frames[_clip(match)][1] for match in known], interaction=interaction)
-    scored = [
-        replace(match, score=combined(match.score, float(score))) for match, score in zip(known, fine, strict=True)
-    ]
+    fine = combined_score(
+        np.array([match.score for match in known], dtype=np.float32),
+        _token_wise(query, [frames[_clip(match)][1] for match in known], interaction),
+    )
+    scored = [replace(match, score=float(score)) for match, score in zip(known, fine, strict=True)]
     floor = min(match.score for match in scored)
     looked_at = {match.clip_id for match in known}
     others = [match for match in matches if match.clip_id not in looked_at]
@@ -63,30 +65,15 @@ def rerank(
     return tuple(ranked([*scored, *behind]))
 
 
-def combined(pooled: float, token_wise: float) -> float:
-    """The score that orders re-ranked clips: the mean of both."""
-    return (pooled + token_wise) / 2
-
-
-def token_wise_scores(
-    query: TextVectors, frames: Sequence[NDArray[np.float32]], *, interaction: InteractionSettings
+def _token_wise(
+    query: TextVectors, clips: Sequence[NDArray[np.float32]], interaction: InteractionSettings
 ) -> NDArray[np.float32]:
     """The token-wise score of one text with each clip's frames [n, D]: [clips]."""
-    import torch
-
-    from retrieval.model.interaction import token_wise_similarity
-
-    counts = np.array([len(vectors) for vectors in frames])
-    mask = np.arange(counts.max())[None, :] < counts[:, None]
-    padded = np.zeros((*mask.shape, query.words.shape[2]), dtype=np.float32)
-    padded[mask] = np.concatenate(list(frames))
-    with torch.inference_mode():
-        scores = token_wise_similarity(
-            torch.from_numpy(query.words[:1]), torch.from_numpy(padded),
-            text_mask=torch.from_numpy(query.mask[:1]), frame_mask=torch.from_numpy(mask),
-            neighbour_weight=interaction.neighbour_weight, neighbours=interaction.neighbours,
-        )[0]  # fmt: skip
-    return scores.numpy()
+    counts = np.array([len(vectors) for vectors in clips])
+    frame_mask = np.arange(counts.max())[None, :] < counts[:, None]
+    padded = np.zeros((*frame_mask.shape, query.words.shape[2]), dtype=np.float32)
+    padded[frame_mask] = np.concatenate(list(clips))
+    return token_wise_scores(query, padded, frame_mask=frame_mask, interaction=interaction)[0]
 
 
 def _clip(match: Match) -> int:

@@ -9,7 +9,7 @@ from retrieval.encoders import TextVectors
 from retrieval.errors import LibraryError
 from retrieval.model import InteractionSettings, token_wise_similarity
 from retrieval.search.channels import ranked
-from retrieval.search.reranking import StoredFrames, combined, rerank, token_wise_scores
+from retrieval.search.reranking import StoredFrames, rerank
 from retrieval.search.results import Match
 
 PLAIN = InteractionSettings()
@@ -48,7 +48,7 @@ def test_clear_frames_for_each_word_go_before_a_blur_of_all():
     rows = rerank(seen(0.72, 0.70, 0.1), TWO_WORDS, FRAMES, interaction=PLAIN)
     assert [row.video_id for row in rows] == ["v1", "v0", "v2"]
     assert [row.rank for row in rows] == [1, 2, 3]
-    assert rows[0].score == combined(0.70, 1.0)
+    np.testing.assert_allclose(rows[0].score, (0.70 + 1.0) / 2, atol=1e-6)
 
 
 def test_what_was_not_looked_at_stays_behind_in_its_order():
@@ -65,14 +65,14 @@ def test_without_frames_nothing_changes():
 def test_the_scores_are_those_of_the_model_whatever_stands_beside_a_clip():
     random = np.random.default_rng(0)
     text = query(random.normal(size=(5, 8)))
-    clips = [unit(random.normal(size=(n, 8))) for n in (1, 3, 6)]
+    clips = {n: ((0,) * n, unit(random.normal(size=(n, 8)))) for n in (1, 3, 6)}
     settings = InteractionSettings(neighbour_weight=0.5, neighbours=2)
-    together = token_wise_scores(text, clips, interaction=settings)
-    for clip, score in zip(clips, together, strict=True):
+    rows = [Match(channel="visual", video_id="v", start_ms=0, end_ms=1, score=0.1 * n, clip_id=n) for n in clips]
+    for row in rerank(ranked(rows), text, clips, interaction=settings):
         alone = token_wise_similarity(
-            torch.from_numpy(text.words), torch.from_numpy(clip[None]), neighbour_weight=0.5, neighbours=2
+            torch.from_numpy(text.words), torch.from_numpy(clips[row.clip_id][1][None]), neighbour_weight=0.5, neighbours=2
         )
-        np.testing.assert_allclose(score, alone.item(), atol=1e-6)
+        np.testing.assert_allclose(row.score, (0.1 * row.clip_id + alone.item()) / 2, atol=1e-6)
 
 
 class Shelf:

@@ -1,0 +1,45 @@
+"""The token-wise score on arrays: what a search and an evaluation compute from stored vectors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.model.settings import InteractionSettings
+
+if TYPE_CHECKING:
+    from retrieval.encoders.protocols import TextVectors
+
+_PAIRS_AT_ONCE = 4_000_000      # words × frames of one block of texts: some tens of megabytes
+
+
+def token_wise_scores(
+    texts: TextVectors, frames: NDArray[np.float32], *, frame_mask: NDArray[np.bool_], interaction: InteractionSettings
+) -> NDArray[np.float32]:
+    """Every text with every clip by words and frames: frames [B, F, D], frame_mask bool [B, F] -> [A, B].
+
+    interaction: as the model was trained. Texts are taken in blocks, so that memory stays small.
+    """
+    import torch
+
+    from retrieval.model.interaction import token_wise_similarity
+
+    words, word_mask = torch.from_numpy(texts.words), torch.from_numpy(texts.mask)
+    frame_tokens, mask = torch.from_numpy(frames), torch.from_numpy(frame_mask)
+    step = max(1, _PAIRS_AT_ONCE // (words.shape[1] * mask.numel()))
+    with torch.inference_mode():
+        blocks = [
+            token_wise_similarity(
+                words[start : start + step], frame_tokens, text_mask=word_mask[start : start + step], frame_mask=mask,
+                neighbour_weight=interaction.neighbour_weight, neighbours=interaction.neighbours,
+            )
+            for start in range(0, len(words), step)
+        ]  # fmt: skip
+    return torch.cat(blocks).numpy()
+
+
+def combined_score(pooled: NDArray[np.float32], token_wise: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The score that orders what was re-ranked: the mean of both."""
+    return (pooled + token_wise) / 2
