@@ -42,4 +42,4 @@ def token_wise_scores(
 
 def combined_score(pooled: NDArray[np.float32], token_wise: NDArray[np.float32]) -> NDArray[np.float32]:
     """The score that orders what was re-ranked: the mean of both."""
-    return (pooled + token_wise) / 2
+    return np.asarray((pooled + token_wise) / 2, dtype=np.float32)
