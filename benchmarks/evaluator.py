@@ -55,15 +55,16 @@ def scores(kind: str, size: int, seed: int) -> Any:
     """Noise with a signal on the diagonal, made row by row so that making it does not set the peak."""
     chance = np.random.default_rng(seed)
     dtype = np.float16 if kind == "float16" else np.float32
-    similarity = np.empty((size, size), dtype=dtype)
-    for query in range(size):
-        row = chance.standard_normal(size, dtype=np.float32)
-        row[query] += 4
-        similarity[query] = np.round(row) if kind.startswith("tied") else row
+    similarity: Any = np.empty((size, size), dtype=dtype)
     if kind.startswith("bfloat16"):
         import torch
 
-        return torch.from_numpy(similarity).bfloat16()
+        similarity = torch.empty((size, size), dtype=torch.bfloat16)
+    for query in range(size):
+        row = chance.standard_normal(size, dtype=np.float32)
+        row[query] += 4
+        row = np.round(row) if kind.startswith("tied") else row
+        similarity[query] = row if isinstance(similarity, np.ndarray) else torch.from_numpy(row)
     return similarity
 
 

@@ -135,17 +135,17 @@ def grouped_video_to_text(similarity: Any, judgements: Judgements) -> RetrievalM
 
 
 def _intervals(ranks: QueryRanks, *, resamples: int, seed: int) -> dict[str, tuple[float, float]]:
-    outcomes, counts = np.unique(np.stack([ranks.ahead, ranks.tied, ranks.relevant_tied]), axis=1, return_counts=True)
-    distinct = QueryRanks(ahead=outcomes[0], tied=outcomes[1], relevant_tied=outcomes[2])
-    by_rank = np.argsort(distinct.expected_rank(), kind="stable")
-    counts = counts[by_rank]
-    hits = [100 * distinct.hit_probability(k) for k in CUTOFFS]
-    expected = distinct.expected_rank()
-    means = np.stack([*hits, np.sum(hits, axis=0), expected, distinct.reciprocal_rank()], axis=1)[by_rank]
+    outcomes = np.stack([ranks.expected_rank(), ranks.ahead, ranks.tied, ranks.relevant_tied])
+    distinct, counts = np.unique(outcomes, axis=1, return_counts=True)  # ascending by rank: the first row decides
+    expected = distinct[0]
+    ahead, tied, relevant_tied = distinct[1:].astype(np.int64)
+    one_each = QueryRanks(ahead=ahead, tied=tied, relevant_tied=relevant_tied)
+    hits = [100 * one_each.hit_probability(k) for k in CUTOFFS]
+    means = np.stack([*hits, np.sum(hits, axis=0), expected, one_each.reciprocal_rank()], axis=1)
     sampled_means, sampled_medians = [], []
     for weights in resampled_counts(counts, resamples=resamples, seed=seed):
         sampled_means.append(weights @ means / len(ranks))
-        sampled_medians.append(weighted_medians(expected[by_rank], weights))
+        sampled_medians.append(weighted_medians(expected, weights))
     samples = dict(zip([name for name in NAMES if name != "median_rank"], np.concatenate(sampled_means).T, strict=True))
     samples["median_rank"] = np.concatenate(sampled_medians)
     return {name: percentile_interval(samples[name]) for name in NAMES}

@@ -60,6 +60,8 @@ def words_of(text: str) -> list[tuple[str, Part | None]]:
 def _chinese_part(word: str, flag: str) -> Part | None:
     if word in _FUNCTION_VERBS:
         return None
+    if len(word) > 1 and word.endswith("色"):  # jieba calls colours nouns
+        return "attribute"
     return "noun" if flag == "eng" else _TAGS.get(flag[:1])
 
 

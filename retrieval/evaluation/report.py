@@ -31,13 +31,15 @@ table { border-collapse: collapse; } .wide { overflow-x: auto; }
 th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #dde1e5; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; } th { font-weight: 600; color: #4a545e; }
 small, .quiet { color: #68727c; } td small { display: block; font-size: .78rem; }
+td small.note { white-space: normal; max-width: 22rem; }
 .notice { border-left: 4px solid #c27a00; background: #fdf5e6; padding: .5rem .9rem; margin: .6rem 0; }
 .columns { display: flex; flex-wrap: wrap; gap: 0 2.5rem; align-items: flex-start; }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1.2rem; } .facts dt { color: #68727c; }
 .facts dd { margin: 0; overflow-wrap: anywhere; }
 .query { border-top: 1px solid #dde1e5; padding: .8rem 0; } .query p { margin: 0 0 .4rem; }
 .strip { display: flex; flex-wrap: wrap; gap: .5rem; } figure { margin: 0; width: 8.6rem; }
-figure img, figure .none { width: 8.6rem; height: 4.9rem; object-fit: cover; border-radius: 4px; background: #e9ecef; }
+figure img, figure .none { display: block; width: 8.6rem;
+       height: 4.9rem; object-fit: cover; border-radius: 4px; background: #e9ecef; }
 figure .none { display: flex; align-items: center; justify-content: center; color: #68727c; font-size: .8rem; }
 figcaption { font-size: .75rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .wanted img, .wanted .none { outline: 3px solid #2b8a4b; } .gap { width: 1px; background: #c5cbd1; margin: 0 .4rem; }
@@ -83,7 +85,7 @@ def _sums(run: Run) -> Iterable[tuple[str, float]]:
 
 def _name(row: ResultRow) -> str:
     processed = f" + {row.post_processing.replace('_', ' ')}" if row.post_processing else ""
-    note = f"<small>{escape(row.note)}</small>" if row.note else ""
+    note = f"<small class=note>{escape(row.note)}</small>" if row.note else ""
     return f"{_SCORES[row.score]}{processed}, {_DIRECTIONS[row.direction]}{note}"
 
 
@@ -100,15 +102,15 @@ def _figures(rows: Sequence[ResultRow]) -> str:
 
 
 def _graded(rows: Sequence[ResultRow]) -> str:
-    tables = []
-    for row in rows:
-        if row.graded is None:
-            continue
-        figures, intervals = row.graded.figures(), row.graded.intervals
-        cells = [_figure(value, intervals.get(name)) for name, value in figures.items()]
-        heads = [_TITLES.get(name, name.replace("_at_", "@").replace("_", " ")) for name in figures]
-        tables.append(_table(["", *heads], [[_name(row), *cells]]))
-    return "<h2>Graded and many relevant videos</h2>" + "".join(tables) if tables else ""
+    graded = [(row, row.graded) for row in rows if row.graded is not None]
+    if not graded:
+        return ""
+    heads = [_TITLES.get(name, name.replace("_at_", "@").replace("_", " ")) for name in graded[0][1].figures()]
+    body = [
+        [_name(row), *(_figure(value, one.intervals.get(name)) for name, value in one.figures().items())]
+        for row, one in graded
+    ]
+    return "<h2>Graded and many relevant videos</h2>" + _table(["", *heads], body)
 
 
 def _figure(value: float | None, interval: tuple[float, float] | None) -> str:

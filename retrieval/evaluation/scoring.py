@@ -20,9 +20,9 @@ _TEXTS_AT_ONCE = 256
 class VideoVectors:
     """N videos, each one clip from its start to its end; frames are zero where `mask` is False."""
 
-    pooled: NDArray[np.float32]     # [N, D]
-    frames: NDArray[np.float32]     # [N, F, D]
-    mask: NDArray[np.bool_]         # [N, F]
+    pooled: NDArray[np.float32]  # [N, D]
+    frames: NDArray[np.float32]  # [N, F, D]
+    mask: NDArray[np.bool_]  # [N, F]
 
 
 def encode_videos(

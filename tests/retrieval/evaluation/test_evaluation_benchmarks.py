@@ -129,7 +129,7 @@ def test_any_benchmark_can_be_json_lines(tmp_path):
         '{"video": "clips/a.mp4", "texts": ["一只猫", "猫在睡觉"]}\n'
         '{"video": "b", "text": "一只狗"}\n'
         '{"video": "b", "text": "一只猫"}\n'
-        '\n{"video": "c"}\n'
+        '\n{"video": "c"}\n{"video": "clips/d.mp4"}\n'
         '{"text": "动物", "relevant": {"clips/a.mp4": 2, "b": 1, "c": 0}}\n',
         encoding="utf-8",
     )
@@ -139,6 +139,7 @@ def test_any_benchmark_can_be_json_lines(tmp_path):
         ("clips/a.mp4", tmp_path / "clips" / "a.mp4"),
         ("b", tmp_path / "b.mkv"),
         ("c", None),
+        ("clips/d.mp4", None),
     ]
     assert [(query.text, dict(query.relevant)) for query in found.queries] == [
         ("一只猫", {"clips/a.mp4": 1, "b": 1}),

@@ -15,6 +15,7 @@ from retrieval.evaluation.benchmarks import Benchmark, BenchmarkQuery, Benchmark
 from retrieval.evaluation.comparison import compare_runs, paired_test
 from retrieval.evaluation.judgements import Judgements
 from retrieval.evaluation.metrics import retrieval_metrics, two_way_metrics
+from retrieval.evaluation.postprocessing import qb_norm
 from retrieval.evaluation.run import RunFacts, run_evaluation
 from retrieval.evaluation.run_file import read_run, run_as_json, write_run
 
@@ -58,6 +59,8 @@ def test_pooled_and_reranked_are_rows_of_their_own_and_changed_scores_come_after
     ]  # fmt: skip
     assert run.rows[0].metrics == retrieval_metrics(scores(40, 0, captions=2), [{q // 2} for q in range(80)])
     assert all(row.note for row in run.rows[6:])
+    by_bank = qb_norm(scores(40, 0, captions=2), scores(40, 9))
+    assert run.rows[-1].metrics == retrieval_metrics(by_bank, [{q // 2} for q in range(80)])
     assert run.final.score == "reranked"
 
 
