@@ -27,7 +27,7 @@ class CheckedFile:
         self.bytes = 0
 
     def write(self, data: bytes) -> None:
-        with _disk_errors(self._path):
+        with disk_errors(self._path):
             self._file.write(data)
         self._digest.update(data)
         self.bytes += len(data)
@@ -44,15 +44,15 @@ def whole_file(path: Path) -> Iterator[CheckedFile]:
     Raises CorpusError when the disk refuses.
     """
     unfinished = path.with_name(f".{path.name}.part")
-    with _disk_errors(path):
+    with disk_errors(path):
         file = unfinished.open("wb")
     try:
         with file:
             yield CheckedFile(file, path)
-            with _disk_errors(path):
+            with disk_errors(path):
                 file.flush()
                 os.fsync(file.fileno())
-        with _disk_errors(path):
+        with disk_errors(path):
             unfinished.replace(path)
             _sync_folder(path.parent)
     finally:
@@ -68,11 +68,11 @@ def write_json(path: Path, data: Any) -> None:
 @contextmanager
 def only_writer(directory: Path) -> Iterator[None]:
     """Make `directory` and keep every other writer out of it. Raises CorpusError: busy, write."""
-    with _disk_errors(directory):
+    with disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
     lock = FileLock(directory / _LOCK)
     try:
-        with _disk_errors(directory):
+        with disk_errors(directory):
             lock.acquire(timeout=0)
     except Timeout:
         raise CorpusError(
@@ -85,7 +85,8 @@ def only_writer(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
+def disk_errors(path: Path) -> Iterator[None]:
+    """Tell what the disk refuses as CorpusError (write), in one sentence with the file's name."""
     try:
         yield
     except Timeout:         # an OSError that says nothing of the disk

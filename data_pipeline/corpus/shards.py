@@ -139,9 +139,12 @@ def _refuse_other(directory: Path, shard: Shard, rows: _Rows) -> None:
 def _encoded(source: SampleSource, *, form: PictureFormat) -> Encoded:
     """A sample as files; what its source raises on purpose becomes a failure, a fault of the source passes."""
     try:
-        return encode(source.sample(height=form.height, width=form.width), form)
+        sample = source.sample(height=form.height, width=form.width)
     except WenshiError as error:
         return RowFailure(id=source.id, kind=getattr(error, "kind", type(error).__name__), message=str(error))
+    if sample.id != source.id:
+        raise ValueError(f"The source {source.id} gave the sample {sample.id}.")
+    return encode(sample, form)
 
 
 def _crashed(source: SampleSource) -> Encoded:

@@ -29,7 +29,7 @@ def write_table(path: str | Path, rows: Iterable[Row], row_type: type[Row]) -> i
     The same rows give the same bytes. Scores are stored as float32. Raises CorpusError (write), InputError without
     pyarrow.
     """
-    pa, pq = _pyarrow()
+    pa, pq = require_pyarrow()
     schema, waiting, count = _schema(pa, row_type), iter(rows), 0
     names = schema.names
     with whole_file(Path(path)) as file, pq.ParquetWriter(_Sink(file), schema, compression="zstd") as writer:
@@ -46,7 +46,7 @@ def read_table(path: str | Path, row_type: type[Row]) -> Iterator[Row]:
     Raises CorpusError (unreadable): missing, damaged, of another version, without a column, or with one of another
     type; InputError without pyarrow.
     """
-    pa, pq = _pyarrow()
+    pa, pq = require_pyarrow()
     path, schema = Path(path), _schema(pa, row_type)
     try:
         with pq.ParquetFile(path) as file:
@@ -130,7 +130,8 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def _pyarrow() -> tuple[Any, Any]:
+def require_pyarrow() -> tuple[Any, Any]:
+    """The modules pyarrow and pyarrow.parquet. Raises InputError when they are not installed."""
     try:
         import pyarrow
         import pyarrow.parquet
