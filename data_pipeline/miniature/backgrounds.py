@@ -54,6 +54,7 @@ def background(name: str, *, width: int, height: int, variant: int = 0) -> Image
     place = BACKGROUNDS[name]
     size = (width * _SUPERSAMPLING, height * _SUPERSAMPLING)
     light, share = _LIGHT[variant]
+    share *= max(place.above) / 255         # a dark place stays dark
     picture = _gradient(mix(place.above, light, share=share), mix(place.below, light, share=share), size=size)
     place.paint(Pen(picture), random.Random(f"{name}{variant or ''}"), variant)
     # A little softness keeps the place behind the things that act in it.

@@ -109,6 +109,8 @@ _SAMPLES = 24               # at which the extent of a path is looked at
 _THERE_AND_BACK = 0.7       # of its way is left to a motion that the other one undoes
 _HALF_WAY = 0.6             # and to one that the other goes on with or stays at the end of
 _LARGEST = 1.35             # scale, as at the end of an approach
+_WIDEST = 0.8               # share of the frame that a path of two motions takes
+_AS_IT_IS = (0.0, 1.0)
 
 
 @lru_cache(maxsize=512)
@@ -133,16 +135,17 @@ def in_turn(first: Motion, second: Motion) -> Motion:
         )
 
     poses = [joined(step / _SAMPLES) for step in range(_SAMPLES + 1)]
-    x_middle = _middle([pose.x for pose in poses]) if first.crosses or second.crosses else 0.0
-    y_middle = _middle([pose.y for pose in poses]) if first.tall or second.tall else 0.0
+    x_fit = _fit([pose.x for pose in poses]) if first.crosses or second.crosses else _AS_IT_IS
+    y_fit = _fit([pose.y for pose in poses]) if first.tall or second.tall else _AS_IT_IS
     shrink = min(1.0, _LARGEST / max(pose.scale for pose in poses))
 
-    def centred(share: float) -> Pose:
+    def fitted(share: float) -> Pose:
         pose = joined(share)
-        return replace(pose, x=pose.x - x_middle, y=pose.y - y_middle, scale=pose.scale * shrink)
+        x, y = (pose.x - x_fit[0]) * x_fit[1], (pose.y - y_fit[0]) * y_fit[1]
+        return replace(pose, x=x, y=y, scale=pose.scale * shrink)
 
     return Motion(
-        name=f"{first.name}, {second.name}", chinese=f"{first.chinese}，然后{second.chinese}", pose=centred,
+        name=f"{first.name}, {second.name}", chinese=f"{first.chinese}，然后{second.chinese}", pose=fitted,
         travels=first.travels or second.travels, tall=first.tall or second.tall,
         crosses=first.crosses or second.crosses, faces=True,
     )
@@ -169,5 +172,7 @@ def _shortened(motion: Motion, x_reach: float, y_reach: float) -> Callable[[floa
     return pose
 
 
-def _middle(values: list[float]) -> float:
-    return (min(values) + max(values)) / 2
+def _fit(values: list[float]) -> tuple[float, float]:
+    """The middle of a path, and the factor that keeps it inside the frame."""
+    low, high = min(values), max(values)
+    return (low + high) / 2, min(1.0, _WIDEST / max(high - low, 1e-9))

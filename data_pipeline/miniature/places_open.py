@@ -55,7 +55,7 @@ def paint_night(pen: Pen, chance: random.Random, variant: int) -> None:
     x, y = ((0.68, -0.6), (-0.66, -0.56), (0.1, -0.7), (-0.3, -0.62))[variant]
     pen.ellipse((x, y), (0.16, 0.27), (252, 240, 190))
     if variant in (0, 1):
-        sky = ((30, 36, 80), (68, 72, 106))[variant]
+        sky = ((30, 36, 80), (42, 47, 88))[variant]
         pen.ellipse((round(x - 0.07, 2), round(y - 0.06, 2)), (0.14, 0.24), sky)
     elif variant == 2:
         for dx, dy in ((-0.05, -0.08), (0.05, 0.06), (-0.03, 0.12)):

@@ -118,14 +118,14 @@ def draw_drum(pen: Pen, paint: Paint, phase: float) -> None:
     pen.box((-0.84, -0.1), (0.84, 0.7), paint.main)
     pen.ellipse((0.0, 0.64), (0.84, 0.25), paint.main)
     rope = [(-0.8, 0.02), (-0.54, 0.74), (-0.28, 0.16), (0.0, 0.84), (0.28, 0.16), (0.54, 0.74), (0.8, 0.02)]
-    pen.line(rope, 0.055, CREAM if paint.name != "white" else paint.dark)
-    pen.ellipse((0.0, -0.06), (0.88, 0.28), paint.dark)
-    pen.ellipse((0.0, -0.12), (0.88, 0.27), paint.dark)
-    pen.ellipse((0.0, -0.13), (0.78, 0.2), (252, 240, 214))
+    pen.line(rope, 0.045, CREAM if paint.name != "white" else paint.dark)
+    pen.ellipse((0.0, -0.06), (0.88, 0.26), paint.dark)
+    pen.ellipse((0.0, -0.12), (0.88, 0.25), paint.dark)
+    pen.ellipse((0.0, -0.13), (0.74, 0.16), (252, 240, 214))
     for side in (-1, 1):
         tip = (side * 0.1, -0.2 + side * tap)
-        pen.line([tip, (side * 0.7, -0.82 + side * tap)], 0.085, WOOD)
-        pen.circle(tip, 0.1, WOOD)
+        pen.line([tip, (side * 0.7, -0.82 + side * tap)], 0.075, WOOD)
+        pen.circle(tip, 0.09, WOOD)
 
 
 BELONGINGS = (

@@ -6,6 +6,9 @@ import dataclasses
 import json
 import logging
 import os
+import subprocess
+import sys
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,12 +16,13 @@ import av
 import numpy as np
 import pysubs2
 import pytest
+from PIL import Image
 
 from data_pipeline.fonts import find_cjk_font
 from data_pipeline.manifest import read_manifest
 from data_pipeline.miniature import render as rendering
 from data_pipeline.miniature.lettering import drawable_part
-from data_pipeline.miniature.render import MANIFEST, content_hash, render, render_all
+from data_pipeline.miniature.render import DRAWING_SOURCES, MANIFEST, content_hash, draw_frame, render, render_all
 from data_pipeline.miniature.scenes import SCENES, SceneSpec, Shot
 from data_pipeline.miniature.spec import Container, Line, actor
 from retrieval.errors import InputError
@@ -287,3 +291,44 @@ def test_the_whole_world_is_rendered_completely(tmp_path: Path) -> None:
             assert bool(video.streams.subtitles) == bool(clip.spec.spoken and not clip.spec.sidecar)
         assert (clip.sidecar is not None) == clip.spec.sidecar
     assert not any(clip.rendered for clip in render_all(tmp_path))
+
+
+def test_a_frame_is_the_picture_that_the_clip_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compared before compression: what goes into the encoder, text, cut, relation and second motion included."""
+    pair = (actor("medium red cat", motion="right_to_left"), actor("small blue crab", motion="right_to_left"))
+    then = dataclasses.replace(actor("small cyan kite", motion="circle"), then="spin", shift=(0.05, 0.02))
+    spec = dataclasses.replace(
+        PLAIN, actors=pair, relation="chases", variant=3, on_screen=((500, 2600, "人民广场 1080p"),),
+        parts=(Shot(background="desert", actors=(then,), seconds=1.3, variant=1),),
+    )
+    shown: list[Image.Image] = []
+
+    def keep(path: Path, pictures: Iterable[Image.Image], **rest: object) -> None:
+        shown.extend(pictures)
+        path.write_bytes(b"")
+
+    monkeypatch.setattr(rendering, "write_clip", keep)
+    render(spec, tmp_path, width=224, height=126, frames_per_second=8)
+    assert len(shown) == 26
+    for index, picture in enumerate(shown):
+        assert draw_frame(spec, index * 125, width=224, height=126).tobytes() == picture.tobytes()
+    without = draw_frame(dataclasses.replace(spec, on_screen=()), 1000, width=224, height=126)
+    assert draw_frame(spec, 1000, width=224, height=126).tobytes() != without.tobytes()
+
+
+def test_a_frame_outside_the_clip_or_of_an_unknown_thing_is_refused() -> None:
+    assert draw_frame(PLAIN, 2000, width=224, height=126).size == (224, 126)
+    for time_ms in (-1, 2001, float("nan")):
+        with pytest.raises(InputError, match="0 to 2000"):
+            draw_frame(PLAIN, time_ms, width=224, height=126)
+    with pytest.raises(InputError, match="mars"):
+        draw_frame(dataclasses.replace(PLAIN, background="mars"), 0, width=224, height=126)
+
+
+def test_the_hash_covers_every_source_that_draws() -> None:
+    """What the renderer imports from its package, the list of scenes excepted."""
+    package = "data_pipeline.miniature."
+    code = f"import sys, data_pipeline.miniature.render; print(*(m for m in sys.modules if m.startswith({package!r})))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    parts = {name.removeprefix(package).split(".")[0] for name in loaded}
+    assert parts - {"scenes"} == {Path(source).stem for source in DRAWING_SOURCES}
