@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from PIL import Image
@@ -62,7 +62,7 @@ def check_scene(spec: SceneSpec) -> None:
             _check_relation(spec, shot)
 
 
-def _check_known(spec: SceneSpec, what: str, name: str, known: Mapping[str, object]) -> None:
+def _check_known(spec: SceneSpec, what: str, name: str, known: Collection[str]) -> None:
     if name not in known:
         raise InputError(f"The scene {spec.name} names the unknown {what} {name!r}: choose one of {', '.join(known)}.")
 
