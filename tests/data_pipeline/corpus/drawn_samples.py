@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,11 +61,13 @@ class DrawnSource:
         return drawn_sample(self.id, number=self.number)
 
 
-def drawn_sources(count: int, *, seconds: float = 0.0, **fates: int) -> list[DrawnSource]:
+def drawn_sources(count: int, **fates: int) -> list[DrawnSource]:
     """fates: `fails=3` makes number 3 fail."""
     of = {number: fate for fate, number in fates.items()}
-    return [DrawnSource(number, of.get(number, ""), seconds) for number in range(count)]
+    return [DrawnSource(number, of.get(number, "")) for number in range(count)]
 
 
-if __name__ == "__main__":      # the run that a test kills
-    write_shards(drawn_sources(40, seconds=0.02, fails=7), Path(sys.argv[1]), rows_per_shard=8)
+if __name__ == "__main__":      # the run that a test kills: it halts within its third shard
+    sources = drawn_sources(40, fails=7)
+    sources[20] = replace(sources[20], seconds=600)
+    write_shards(sources, Path(sys.argv[1]), rows_per_shard=8)

@@ -85,7 +85,7 @@ def test_an_index_read_from_the_headers_is_the_kept_one(directory: Path) -> None
 
 def test_an_index_of_another_tar_is_not_believed(directory: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
-    write_shards(drawn_sources(COUNT, fails=1), other, form=SMALL, rows_per_shard=5)
+    write_shards(drawn_sources(COUNT)[::-1], other, form=SMALL, rows_per_shard=5)
     (directory / "frames-000000.idx").write_bytes((other / "frames-000000.idx").read_bytes())
     assert outcomes(ShardDataset(directory)) == [f"{number:02d}" for number in range(COUNT)]
     (directory / "frames-000000.idx").write_text("{")
@@ -142,6 +142,15 @@ def test_a_broken_description_is_named(directory: Path) -> None:
     assert len(lost) == COUNT - 2
 
 
+def test_a_description_of_another_sample_is_not_believed(directory: Path) -> None:
+    tar = directory / "frames-000000.tar"
+    data = tar.read_bytes()
+    tar.write_bytes(data.replace('{"id":"样本_0003"'.encode(), '{"id":"样本_0009"'.encode()))
+    with pytest.raises(CorpusError, match="its description is another sample's") as damaged:
+        ShardDataset(directory)[3]
+    assert damaged.value.key == "样本_0003"
+
+
 @pytest.mark.parametrize("within", ["样本_0006.001.jpg", "样本_0006.json"])
 def test_a_cut_shard_gives_what_is_before_the_cut_and_counts_the_rest(directory: Path, within: str) -> None:
     tar = directory / "frames-000001.tar"
@@ -164,8 +173,9 @@ def test_a_cut_shard_gives_what_is_before_the_cut_and_counts_the_rest(directory:
 def test_a_shard_that_is_cut_while_it_is_read_is_a_damaged_sample(directory: Path) -> None:
     dataset = ShardDataset(directory)
     with (directory / "frames-000002.tar").open("r+b") as file:
-        file.truncate(600)
-    with pytest.raises(CorpusError, match=r"frames-000002\.tar is damaged") as damaged:
+        file.truncate(int(dataset._indices[2].offsets[-1]) + 100)
+    assert dataset[10].key == "样本_0010"
+    with pytest.raises(CorpusError, match=r"frames-000002\.tar is damaged \(the shard ends within it\)") as damaged:
         dataset[11]
     assert (damaged.value.kind, damaged.value.key) == ("damaged", "样本_0011")
 

@@ -11,6 +11,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,11 @@ from PIL import Image
 from data_pipeline.corpus import files
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import only_writer
-from data_pipeline.corpus.samples import PictureFormat
+from data_pipeline.corpus.samples import PictureFormat, encode
 from data_pipeline.corpus.shard_list import load_list
 from data_pipeline.corpus.shards import write_shards
 from retrieval.errors import InputError
-from tests.data_pipeline.corpus.drawn_samples import DrawnSource, drawn_sample, drawn_sources
+from tests.data_pipeline.corpus.drawn_samples import DrawnSource, caption, drawn_sample, drawn_sources
 
 ROOT = Path(__file__).parents[3]
 SMALL = PictureFormat(height=24, width=32, quality=95)
@@ -72,6 +73,21 @@ def test_frames_of_another_size_are_stretched(tmp_path: Path) -> None:
     write_shards([drawn_sample("wide", height=30, width=90)], tmp_path, form=PictureFormat(height=40, width=20))
     sample = next(groups(tmp_path / "frames-000000.tar"))
     assert Image.open(io.BytesIO(sample["000.jpg"])).size == (20, 40)
+
+
+def test_a_member_that_fills_its_last_block_is_followed_by_the_next(tmp_path: Path) -> None:
+    sizes = set()
+    for length in range(512):
+        sample = replace(drawn_sample("a"), texts=(caption("x" * length),))
+        sizes.add(len(encode(sample, SMALL).members[0][1]) % 512)
+        if 0 in sizes:
+            break
+    write_shards([sample, drawn_sample("b")], tmp_path, form=SMALL)
+    data = (tmp_path / "frames-000000.tar").read_bytes()
+    described = 512 + len(encode(sample, SMALL).members[0][1])
+    assert described % 512 == 0
+    assert data[described:].startswith(b"a.000.jpg")
+    assert [group["__key__"] for group in groups(tmp_path / "frames-000000.tar")] == [b"a", b"b"]
 
 
 def test_every_row_is_written_or_failed_by_name(tmp_path: Path) -> None:
@@ -127,10 +143,8 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(tmp_path: Path) -> None
 
 def test_a_second_run_makes_nothing_again(tmp_path: Path) -> None:
     first = write_shards(drawn_sources(5, fails=2), tmp_path, rows_per_shard=2)
-    unmakeable = [DrawnSource(source.number, source.fate) for source in drawn_sources(5, fails=2)]
-    for source in unmakeable:
-        object.__setattr__(source, "seconds", "never slept")
-    assert write_shards(unmakeable, tmp_path, rows_per_shard=2) == first
+    endless = [replace(source, seconds=600) for source in drawn_sources(5, fails=2)]
+    assert write_shards(endless, tmp_path, rows_per_shard=2) == first
 
 
 def test_more_rows_go_into_new_shards(tmp_path: Path) -> None:
