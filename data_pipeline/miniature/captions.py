@@ -113,15 +113,15 @@ def _medium_shot(shot: ShotCondition, random: Random) -> ShotCondition:
     if len(shot.actors) == 2 and random.random() < 0.3:
         shot = dataclasses.replace(shot, actors=(random.choice(shot.actors),), relation=None)
     facts = set(random.sample(_FACTS, random.choice((1, 2, 2, 3))))
-    actors = tuple(_only(one, ("thing", *sorted(facts)), random) for one in shot.actors)
+    actors = tuple(_only(one, ("thing", *sorted(facts)), random, in_order=True) for one in shot.actors)
     relation = shot.relation if random.random() < 0.6 else None
     return ShotCondition(actors=actors, scene=scene, relation=relation)
 
 
-def _only(actor: ActorCondition, facts: tuple[str, ...], random: Random) -> ActorCondition:
-    """The actor with these facts alone; of two motions in order one may be left."""
+def _only(actor: ActorCondition, facts: tuple[str, ...], random: Random, *, in_order: bool = False) -> ActorCondition:
+    """The actor with these facts alone; of two motions in order only one where `in_order` is false, else perhaps."""
     kept = {name: getattr(actor, name) for name in facts}
     if "motion" in kept and actor.then is not None:
-        both = "colour" not in kept and random.random() < 0.6
+        both = in_order and random.random() < 0.6
         kept |= {"then": actor.then} if both else {"motion": random.choice((actor.motion, actor.then))}
     return ActorCondition(**kept)

@@ -12,14 +12,14 @@ from data_pipeline.miniature.language.chinese_words import SCENES_ZH, THINGS_ZH
 from data_pipeline.miniature.spec import Line, Shot
 
 TITLES = (
-    "今天遇到一只宝藏", "记录一下今天的小确幸", "看完心情都变好了", "这一幕我能看一整天", "手机随手拍的，别介意",
+    "今天又挖到宝了", "记录一下今天的小确幸", "看完心情都变好了", "这一幕我能看一整天", "手机随手拍的，别介意",
     "第一次拍视频，请多关照", "周末都在干什么", "今天的更新来了", "分享一个有意思的瞬间", "最后三秒别眨眼",
     "谁还没看过这个", "生活需要一点仪式感", "一个人也要好好过", "慢下来看一看", "猜猜接下来会发生什么", "动画练习第三天",
     "我的小世界", "解压小视频", "睡前看一看", "无聊的时候就看这个",
 )
 THING_TITLES = (
     "{thing}的一天", "关于{thing}的小视频", "有人喜欢{thing}吗", "{thing}来了", "拍到{thing}了", "给大家看看{thing}",
-    "画了一个{thing}", "{thing}合集第{number}期", "{thing}日常{number}", "今天的主角是{thing}", "原来{thing}是这样的",
+    "画了{thing}", "{thing}合集第{number}期", "{thing}日常{number}", "今天的主角是{thing}", "原来{thing}是这样的",
     "和{thing}有关的回忆",
 )
 SCENE_TITLES = (
@@ -45,6 +45,11 @@ CHATTER = (
     "记得点赞收藏，下次还拍{fact}", "这条视频剪了三天，{fact}只是顺便", "说到{fact}，我想起小时候的事",
     "谢谢大家的支持，{fact}在此谢过", "粉丝投稿：和{fact}有关的一段故事", "年底了，总结一下今年，当然少不了{fact}",
     "不管怎么说，{fact}总能让人开心", "老规矩，先看{fact}再聊天", "新设备到了，拿{fact}试一试效果",
+)
+PLACE_CHATTER = (
+    "今天又是元气满满的一天，{fact}见", "最近工作太忙了，好想去{fact}", "有人问我为什么总拍{fact}，没有为什么",
+    "说到{fact}，我想起小时候的事", "粉丝投稿：和{fact}有关的一段故事", "年底了，总结一下今年，当然少不了{fact}",
+    "不管怎么说，{fact}总能让人平静", "新设备到了，拿{fact}试一试效果",
 )
 """Talk that mentions one true fact among much that has nothing to do with the picture."""
 LYRICS = (

@@ -14,6 +14,7 @@ from data_pipeline.miniature.language.chinese_words import (
     SIZES_ZH,
     SOMETHING,
     THINGS_ZH,
+    SizeWords,
     ThingWords,
 )
 from data_pipeline.miniature.language.slots import pick
@@ -21,7 +22,7 @@ from data_pipeline.miniature.truth.condition import ActorCondition, Condition, S
 
 MOST_CHARACTERS = 46        # a text encoder of 52 positions keeps room for its marks
 _TRIES = 16
-_LIVING = ("animal", "swimmer", "plant")     # 小白兔, but not 大蓝茶杯
+_LIVING = ("animal", "swimmer", "plant")     # 小白兔, but not 大蓝茶杯; 中号的杯子, but no such rabbit
 
 
 def chinese_sentence(condition: Condition, random: Random) -> str:
@@ -182,10 +183,16 @@ def _adjectives(said: ActorCondition, words: ThingWords, head: str) -> _Adjectiv
     return _Adjectives(
         long_colours=list(colour.adjectives) if colour else [],
         short_colour=short_colour,
-        long_sizes=list(size.adjectives) if size else [],
+        long_sizes=_long_sizes(size, words),
         short_size=short_size,
         short_both=_short_both(short_size, short_colour) if words.manner in _LIVING else None,
     )
+
+
+def _long_sizes(size: SizeWords | None, words: ThingWords) -> list[str]:
+    if size is None:
+        return []
+    return [*size.adjectives, *(size.of_goods if words.manner not in _LIVING else ())]
 
 
 def _short_both(size: str | None, colour: str | None) -> str | None:

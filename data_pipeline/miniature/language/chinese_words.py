@@ -120,16 +120,21 @@ COLOURS_ZH: dict[str, ColourWords] = {
 
 @dataclass(frozen=True, kw_only=True)
 class SizeWords:
-    """`plain` stands directly before a name, `adjectives` take 的, `predicates` come after the noun."""
+    """`plain` stands directly before a name, `adjectives` take 的, `predicates` come after the noun.
+
+    `of_goods` are adjectives too, though not of living things.
+    """
 
     plain: str | None
     adjectives: tuple[str, ...]
     predicates: tuple[str, ...]
+    of_goods: tuple[str, ...] = ()
 
 
 SIZES_ZH: dict[str, SizeWords] = {
     "small": SizeWords(plain="小", adjectives=("小小", "很小"), predicates=("个头很小", "很小")),
-    "medium": SizeWords(plain=None, adjectives=("中等大小", "中号", "不大不小"), predicates=("大小适中", "不大不小")),
+    "medium": SizeWords(plain=None, adjectives=("中等大小", "不大不小"), predicates=("大小适中", "不大不小"),
+                        of_goods=("中号",)),
     "large": SizeWords(plain="大", adjectives=("很大", "巨大"), predicates=("个头很大", "很大")),
 }
 

@@ -59,7 +59,7 @@ def _short_actor(shot: ShotCondition, random: Random) -> str:
     actor = _Actor(said, random)
     words = [actor.number + actor.what if said.count != 1 else f"one {actor.what}"]
     if said.motion:
-        words.append(actor.doing())
+        words.append(inflected(random.choice(sorted(actor.phrases(), key=len)[:3]), gerund))
     if shot.scene:
         names = SCENE_NAMES_EN if random.random() < 0.5 else SCENES_EN
         words.append(random.choice(names[shot.scene]))
@@ -146,9 +146,6 @@ class _Actor:
     def agree(self, verb: str) -> str:
         """The verb as it follows the actor: walks, or walk of several."""
         return verb if self._many else third_person(verb)
-
-    def doing(self) -> str:
-        return self._in_order([inflected(phrase, gerund) for phrase in self._chosen()])
 
     def slots(self) -> dict[str, str]:
         are = "are" if self._many else "is"

@@ -41,7 +41,7 @@ SHOTS_EN = (
     "first {a}, then {b}",
     "{a}, and then {b}",
     "at first {a}, later {b}",
-    "{a}, followed by {b}",
+    "first {a}, next {b}",
     "the video starts with {a} and ends with {b}",
     "{a}, then cut to {b}",
 )

@@ -44,7 +44,7 @@ def common_characters(count: int = COMMON_CHARACTERS) -> tuple[str, ...]:
 
 
 def _chinese_texts() -> Iterator[str]:
-    yield from (*zh.NUMBERS_ZH.values(), *_shapes(chinese_shapes), *chatter.CHATTER, *chatter.LYRICS)
+    yield from (*zh.NUMBERS_ZH.values(), *_shapes(chinese_shapes), *chatter.CHATTER, *chatter.PLACE_CHATTER, *chatter.LYRICS)
     for thing in (*zh.THINGS_ZH.values(), zh.SOMETHING):
         yield from (*thing.names, *thing.measures, thing.posture)
         for verb in thing.verbs:
@@ -53,7 +53,7 @@ def _chinese_texts() -> Iterator[str]:
     for colour in zh.COLOURS_ZH.values():
         yield from (*colour.adjectives, colour.short or "")
     for size in zh.SIZES_ZH.values():
-        yield from (*size.adjectives, *size.predicates, size.plain or "")
+        yield from (*size.adjectives, *size.predicates, *size.of_goods, size.plain or "")
     for scene in zh.SCENES_ZH.values():
         yield from (*scene.where, *scene.names)
 

@@ -64,12 +64,13 @@ def _chatter(spec: SceneSpec, random: Random) -> Caption:
     one = random.choice(shot.actors)
     thing = random.choice(THINGS_ZH[one.thing].names)
     colour = random.choice(COLOURS_ZH[one.colour].adjectives)
-    fact, said = random.choice((
-        (thing, ShotCondition(actors=(ActorCondition(thing=one.thing),))),
-        (f"{colour}的{thing}", ShotCondition(actors=(ActorCondition(thing=one.thing, colour=one.colour),))),
-        (random.choice(SCENES_ZH[shot.background].names), ShotCondition(scene=shot.background)),
+    place = random.choice(SCENES_ZH[shot.background].names)
+    fact, talk, said = random.choice((
+        (thing, chatter.CHATTER, ShotCondition(actors=(ActorCondition(thing=one.thing),))),
+        (f"{colour}的{thing}", chatter.CHATTER, ShotCondition(actors=(ActorCondition(thing=one.thing, colour=one.colour),))),
+        (place, chatter.PLACE_CHATTER, ShotCondition(scene=shot.background)),
     ))
-    text = random.choice(chatter.CHATTER).format(fact=fact)
+    text = random.choice(talk).format(fact=fact)
     return Caption(text=text, language="zh", detail="medium", condition=Condition(shots=(said,)))
 
 
