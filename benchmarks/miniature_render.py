@@ -3,8 +3,9 @@
     python benchmarks/miniature_render.py [--clips 1000] [--workers 2] [--profile]
 
 Clips of 3 s, 224 x 126, 8 frames a second, with one or two actors of random looks, so that drawings are rarely shared.
-Prints clips a second and the seconds that 1,000 take; exits with 1 when that is more than the target. `--profile`
-renders in this process instead and prints where the time goes.
+Prints clips a second and the seconds that 1,000 take (below a few hundred clips the start of the processes weighs
+in); exits with 1 when that is more than the target. `--profile` renders in this process instead and prints where the
+time goes.
 """
 
 from __future__ import annotations
