@@ -12,7 +12,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import typer
 
-from serving.cli import add, demo, evaluate, library, remove, search
+from serving.cli import add, demo, evaluate, explain, library, remove, search
 from serving.cli.terminal import run
 
 app = typer.Typer(
@@ -42,6 +42,7 @@ def _options(
 
 app.command("add")(add.add)
 app.command("search")(search.search)
+app.command("explain")(explain.explain)
 app.command("remove")(remove.remove)
 app.add_typer(library.app, name="library")
 app.add_typer(evaluate.app, name="evaluate")
