@@ -115,7 +115,7 @@ class _Actor:
 
     def phrases(self, motion: str | None) -> list[str]:
         assert motion is not None
-        return motion_phrases(motion, verb=self._verb, manner=self._words.manner)
+        return motion_phrases(motion, self._words, verb=self._verb)
 
     def does(self) -> str:
         """The motion, or both in their order."""

@@ -1,22 +1,18 @@
 """How a motion is said in Chinese: a table of phrases, some only for some manners of moving.
 
-A phrase can stand after 在草地上, after 先 and 然后, and before 的. {v} is the thing's own verb: 走, 飞, 游.
+A phrase can stand after 在草地上, after 先 and 然后, and before 的. {v} is the thing's own verb: 走, 飞, 游; {p} its posture: 站, 停, 放.
 """
 
 from __future__ import annotations
 
-from data_pipeline.miniature.language.chinese_words import Manner
+from data_pipeline.miniature.language.chinese_words import Manner, ThingWords
 
 Phrases = dict[Manner | None, tuple[str, ...]]      # under None for every manner
 
 MOTIONS_ZH: dict[str, Phrases] = {
     "still": {
-        None: ("一动不动", "静止不动"),
-        "animal": ("站着不动", "站着一动不动"),
-        "vehicle": ("停着不动",),
-        "flier": ("停着不动",),
-        "object": ("放着不动",),
-        "plant": ("立着不动",),
+        None: ("一动不动", "静止不动", "{p}着不动"),
+        "animal": ("站着一动不动",),
     },
     "left_to_right": {
         None: ("从左{v}到右", "从左边{v}到右边", "从左往右{v}", "由左向右{v}", "自左向右{v}", "从左侧{v}到右侧"),
@@ -67,11 +63,11 @@ _STATES = ("still",)
 _STATE_WORDS = ("越来越", "个不停", "不停地", "渐渐", "慢慢", "缓缓")
 
 
-def motion_phrases(motion: str, *, verb: str, manner: Manner) -> list[str]:
-    """Every way to say that a thing which moves in this manner, with this verb, does the motion."""
+def motion_phrases(motion: str, words: ThingWords, *, verb: str) -> list[str]:
+    """Every way to say that a thing of these words does the motion, with one of its verbs."""
     table = MOTIONS_ZH[motion]
-    phrases = (*table[None], *table.get(manner, ()))
-    return [phrase.format(v=verb) for phrase in phrases if _reads_well(phrase, verb)]
+    phrases = (*table[None], *table.get(words.manner, ()))
+    return [phrase.format(v=verb, p=words.posture) for phrase in phrases if _reads_well(phrase, verb)]
 
 
 def takes_zheng(motion: str, phrase: str) -> bool:

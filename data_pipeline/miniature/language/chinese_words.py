@@ -151,7 +151,7 @@ SCENES_ZH: dict[str, SceneWords] = {
     "meadow": SceneWords(where=("草地上", "草坪上"), names=("草地", "草坪")),
     "sea": SceneWords(where=("海上", "海面上", "大海上"), names=("大海", "海面")),
     "street": SceneWords(where=("街道上", "街上", "马路上"), names=("街道", "马路")),
-    "night": SceneWords(where=("夜空下", "夜里", "夜空中"), names=("夜空", "夜晚")),
+    "night": SceneWords(where=("夜空下", "夜里", "夜色中"), names=("夜空", "夜晚")),
     "snow": SceneWords(where=("雪地里", "雪地上"), names=("雪地",)),
     "room": SceneWords(where=("房间里", "屋里", "室内"), names=("房间", "室内")),
     "underwater": SceneWords(where=("水下", "水里", "水中"), names=("水下",)),

@@ -49,7 +49,7 @@ def _chinese_texts() -> Iterator[str]:
         yield from (*thing.names, *thing.measures, thing.posture)
         for verb in thing.verbs:
             for motion in MOTIONS_ZH:
-                yield from motion_phrases(motion, verb=verb, manner=thing.manner)
+                yield from motion_phrases(motion, thing, verb=verb)
     for colour in zh.COLOURS_ZH.values():
         yield from (*colour.adjectives, colour.short or "")
     for size in zh.SIZES_ZH.values():
