@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from functools import lru_cache
 from pathlib import Path
 
@@ -50,10 +51,9 @@ def shortened(text: str, font: Font, *, width: float) -> str:
     """The text, or as much of its beginning as fits the width with three dots behind it."""
     if font.getlength(text) <= width:
         return text
-    kept = text
-    while kept and font.getlength(kept.rstrip() + "...") > width:
-        kept = kept[:-1]
-    return kept.rstrip() + "..."
+    ends = range(1, len(text))
+    too_long = bisect_left(ends, True, key=lambda end: font.getlength(text[:end].rstrip() + "...") > width)
+    return text[:too_long].rstrip() + "..."
 
 
 def wrapped(text: str, font: Font, *, width: float, most_lines: int) -> list[str]:

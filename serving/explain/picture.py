@@ -67,10 +67,8 @@ class _Sheet:
         """Text at a point; anchor as Pillow has it: l, m, r and then m for the middle of the line's height."""
         if self._file is None:
             text = plain(text)
-        self.draw.text(
-            (x, y), text, font=self.font(size), fill=colour, anchor=anchor, stroke_width=0.5 if bold else 0,
-            stroke_fill=colour,
-        )  # fmt: skip
+        for shift in (0.0, 0.7) if bold else (0.0,):    # a font for Chinese seldom comes with a bold face
+            self.draw.text((x + shift, y), text, font=self.font(size), fill=colour, anchor=anchor)
 
     def cut(self) -> Image.Image:
         return self.image.crop((0, 0, self.image.width, self.y + _MARGIN))
@@ -85,8 +83,9 @@ def draw_explanation(
     draws Latin letters only, without accents, and numbers the other words. Of more than 20 words the first are shown,
     without the signs between them. Raises InputError for a font that cannot be read.
     """
-    shown = _shown(explanation.words)
-    labels = [_label(word.word, number, font=font) for number, word in enumerate(shown, start=1)]
+    numbered = _shown(explanation.words)
+    labels = [_label(word.word, number, font=font) for number, word in numbered]
+    shown = [word for _, word in numbered]
     layout = _layout(labels, frames=len(frames), font=font)
     sheet = _Sheet(width=layout.width, height=1200 + _ROW * len(shown), font=font)
     _draw_header(sheet, explanation, name=name, latin_only=font is None)
@@ -103,11 +102,12 @@ def draw_explanation(
     return sheet.cut()
 
 
-def _shown(words: Sequence[WordScores]) -> Sequence[WordScores]:
-    """All words and signs where there is room, else words only, else the first of them and a line for the rest."""
-    if len(words) > MOST_ROWS:
-        words = [word for word in words if _is_word(word)] or words
-    return words if len(words) <= MOST_ROWS else words[: MOST_ROWS - 1]
+def _shown(words: Sequence[WordScores]) -> list[tuple[int, WordScores]]:
+    """Numbered from 1: all words and signs where there is room, else words only, else the first of them."""
+    numbered = list(enumerate(words, start=1))
+    if len(numbered) > MOST_ROWS:
+        numbered = [(number, word) for number, word in numbered if _is_word(word)] or numbered
+    return numbered if len(numbered) <= MOST_ROWS else numbered[: MOST_ROWS - 1]
 
 
 def _is_word(word: WordScores) -> bool:
