@@ -1,0 +1,84 @@
+"""A recipe tried out: everything is opened, one small step is done, and nothing is kept."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training.batches.order import PlannedBatch, Position, planned_batches
+from training.gradients import backward
+from training.optimising import build_optimiser
+from training.processes import Processes, join_processes
+from training.recipe import Recipe
+from training.setup import Setup, prepare
+
+_CLIPS = 16
+_TIMES = 2      # the first step of a process is slower than all others
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryRun:
+    """What a recipe amounts to. hours: of all steps on this machine, validation left out, extrapolated from a small step."""
+
+    parameters: int
+    training_samples: int
+    validation_clips: int
+    steps: int
+    clips_of_the_step: int
+    pictures: list[int]
+    token_ids: list[int]
+    terms: dict[str, float]
+    bad_samples: list[str]
+    seconds_per_clip: float
+    hours: float
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def try_recipe(recipe: Recipe, *, device: str = "auto") -> DryRun:
+    """Check recipe and data and do a step on a few clips, at the last stage of everything that has stages.
+
+    Raises what `train` raises for what cannot be used.
+    """
+    with join_processes(device) as processes, tempfile.TemporaryDirectory() as folder:
+        return _tried(prepare(recipe, Path(folder) / "start", processes), processes)
+
+
+def _tried(setup: Setup, processes: Processes) -> DryRun:
+    recipe, last = setup.recipe, setup.steps - 1
+    sizes = [recipe.batch.size.at(step) for step in range(setup.steps)]
+    next(planned_batches(
+        setup.data.videos, size_at=recipe.batch.size.at, seed=recipe.seed, start=Position(), steps=setup.steps
+    ))  # fmt: skip
+    clips = min(sizes[last], _CLIPS)
+    plan = next(
+        planned_batches(setup.data.videos, size_at=lambda step: clips, seed=recipe.seed, start=Position(), steps=1)
+    )
+    batch = setup.data.batch(
+        PlannedBatch(step=last, epoch=0, numbers=plan.numbers, after=plan.after), recipe, Processes()
+    )
+    model, on_device = setup.model.train(), batch.to(processes.device)
+    optimiser = build_optimiser(model, recipe.optimiser)
+    for _ in range(_TIMES):
+        began = time.perf_counter()
+        optimiser.zero_grad(set_to_none=True)
+        terms = backward(
+            model, on_device, lambda found, scale: setup.objective(*found, logit_scale=scale, text_ids=on_device.text_ids),
+            bf16=recipe.precision == "bf16", micro_batch=recipe.batch.micro_batch,
+        )  # fmt: skip
+        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.optimiser.gradient_clip or torch.inf)
+        optimiser.step()
+        seconds = (time.perf_counter() - began) / len(batch)
+    return DryRun(
+        parameters=sum(weight.numel() for weight in model.parameters()),
+        training_samples=len(setup.data.samples), validation_clips=setup.validation_clips, steps=setup.steps,
+        clips_of_the_step=len(batch), pictures=list(batch.pictures.shape), token_ids=list(batch.texts.ids.shape),
+        terms=terms, bad_samples=[one.message for one in batch.bad], seconds_per_clip=seconds,
+        hours=seconds * sum(sizes) / processes.count / 3600,
+    )  # fmt: skip

@@ -1,0 +1,98 @@
+"""The loss of a batch and its gradients: in one piece, or with only a part of the batch in the graph at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from retrieval.model import DualEncoder, TextFeatures, VideoFeatures
+from training.batches.batch import Batch
+from training.objectives.retrieval import detached
+
+Features = tuple[TextFeatures, VideoFeatures]
+Objective = Callable[[Features, Tensor], dict[str, Tensor]]
+
+
+def encode(model: DualEncoder, batch: Batch, *, bf16: bool) -> Features:
+    """Texts and clips of a batch, the towers in bfloat16 where asked; vectors are float32."""
+    with torch.autocast(batch.pictures.device.type, dtype=torch.bfloat16, enabled=bf16):
+        texts = model.encode_texts(batch.texts.ids, attended=batch.texts.attended, words=batch.texts.words)
+        return texts, model.encode_videos(batch.pictures, mask=batch.frame_mask)
+
+
+def backward(
+    model: DualEncoder, batch: Batch, objective: Objective, *, bf16: bool, micro_batch: int | None = None
+) -> dict[str, float]:
+    """Add the gradients of the objective's `loss` to the model's weights, and return the terms as numbers.
+
+    micro_batch: encode so many clips at a time, None = all at once.
+    """
+    if micro_batch is None or micro_batch >= len(batch):
+        terms = objective(encode(model, batch, bf16=bf16), model.logit_scale)
+        terms["loss"].backward()
+        return detached(terms)
+    return _cached_backward(model, batch, objective, bf16=bf16, micro_batch=micro_batch)
+
+
+def _cached_backward(
+    model: DualEncoder, batch: Batch, objective: Objective, *, bf16: bool, micro_batch: int
+) -> dict[str, float]:
+    """Encode without a graph, differentiate the loss down to the features, then encode each part again and go on down.
+
+    The second pass draws the same dropout as the first. Source: GradCache (arXiv 2101.06983), with the random state
+    replayed.
+    """
+    parts = [batch.part(slice(start, start + micro_batch)) for start in range(0, len(batch), micro_batch)]
+    states, encoded = [], []
+    for part in parts:
+        states.append(_random_state(batch.pictures.device))
+        with torch.no_grad():
+            encoded.append(encode(model, part, bf16=bf16))
+    leaves = [tensor.detach().requires_grad_() for tensor in _joined(encoded)]
+    terms = objective(_features(leaves, batch), model.logit_scale)
+    terms["loss"].backward()
+    # A feature that no term looks at has no gradient.
+    gradients = [leaf.grad for leaf in leaves]
+    with _kept_random_state(batch.pictures.device):
+        for number, (part, state) in enumerate(zip(parts, states, strict=True)):
+            _set_random_state(state, batch.pictures.device)
+            rows = slice(number * micro_batch, number * micro_batch + len(part))
+            own = _tensors(encode(model, part, bf16=bf16))
+            pairs = [(tensor, g[rows]) for tensor, g in zip(own, gradients, strict=True) if g is not None]
+            torch.autograd.backward([tensor for tensor, _ in pairs], [gradient for _, gradient in pairs])
+    return detached(terms)
+
+
+def _tensors(features: Features) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    texts, videos = features
+    return texts.pooled, texts.words, videos.pooled, videos.frames
+
+
+def _joined(encoded: list[Features]) -> list[Tensor]:
+    return [torch.cat(parts) for parts in zip(*map(_tensors, encoded), strict=True)]
+
+
+def _features(tensors: list[Tensor], batch: Batch) -> Features:
+    text, words, video, frames = tensors
+    return TextFeatures(text, words, batch.texts.words), VideoFeatures(video, frames, batch.frame_mask)
+
+
+def _random_state(device: torch.device) -> tuple[Tensor, Tensor | None]:
+    return torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+
+
+def _set_random_state(state: tuple[Tensor, Tensor | None], device: torch.device) -> None:
+    torch.set_rng_state(state[0])
+    if state[1] is not None:
+        torch.cuda.set_rng_state(state[1], device)
+
+
+@contextmanager
+def _kept_random_state(device: torch.device) -> Iterator[Any]:
+    state = _random_state(device)
+    yield
+    _set_random_state(state, device)

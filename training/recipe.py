@@ -1,0 +1,294 @@
+"""What a training run is made of: every setting, its meaning and its default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator, model_serializer, model_validator
+
+T = TypeVar("T")
+
+
+class Section(BaseModel):
+    """A part of a recipe: frozen, and an unknown name is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Staged(RootModel[tuple[tuple[int, T], ...]], Generic[T]):
+    """A value that may change while training goes on: `4`, or pairs of (first step, value) such as [[0, 1], [2000, 4]]."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_value_is_one_stage(cls, value: Any) -> Any:
+        return value if isinstance(value, list | tuple) else ((0, value),)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Staged[T]:
+        steps = [step for step, _ in self.root]
+        if not steps or steps[0] != 0 or steps != sorted(set(steps)):
+            raise ValueError("stages must begin at step 0 and go up")
+        return self
+
+    def at(self, step: int) -> T:
+        """The value at a step, counted from 0."""
+        return [value for first, value in self.root if first <= step][-1]
+
+    @property
+    def values(self) -> tuple[T, ...]:
+        return tuple(value for _, value in self.root)
+
+    @model_serializer(mode="plain")
+    def _plain(self) -> Any:
+        stages = [[step, v.model_dump() if isinstance(v, BaseModel) else v] for step, v in self.root]
+        return stages[0][1] if len(stages) == 1 else stages
+
+
+class Temporal(Section):
+    """How frames become a clip, see `retrieval.model.TemporalSettings`."""
+
+    aggregation: str = "transformer"
+    layers: int = Field(default=1, ge=1)
+    heads: int = Field(default=4, ge=1)
+
+
+class Interaction(Section):
+    """How words meet frames, see `retrieval.model.InteractionSettings`."""
+
+    neighbour_weight: float = 0.0
+    neighbours: int = Field(default=1, ge=1)
+
+
+class NewModel(Section):
+    """A small untrained model, see `retrieval.model.tiny.TinySettings`.
+
+    vocabulary: a file with one word or character a line; None = vocabulary.txt beside the training shards.
+    """
+
+    vocabulary: str | None = None
+    side: int = 96
+    patch: int = 16
+    width: int = 192
+    layers: int = 6
+    heads: int = 3
+    text_width: int = 192
+    text_layers: int = 3
+    text_heads: int = 3
+    context: int = 52
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    dimension: int = 192
+
+
+class Model(Section):
+    """Where the weights begin: `start` (a folder or a hub name) or `new`, one of the two.
+
+    temporal, interaction: None = as the start says. attention: "sdpa" or "eager", None = transformers' choice.
+    """
+
+    start: str | None = None
+    new: NewModel | None = None
+    temporal: Temporal | None = None
+    interaction: Interaction | None = None
+    attention: Literal["sdpa", "eager"] | None = None
+
+    @model_validator(mode="after")
+    def _one_beginning(self) -> Model:
+        if (self.start is None) == (self.new is None):
+            raise ValueError("give either start (a folder or a hub name) or new (a small untrained model)")
+        return self
+
+
+class Split(Section):
+    """Samples of some folders of shards; split: None = all that is there."""
+
+    shards: tuple[str, ...] = Field(min_length=1)
+    split: str | None
+
+    @field_validator("shards", mode="before")
+    @classmethod
+    def _one_folder(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    def overlaps(self, other: Split) -> bool:
+        """Whether a sample may be in both."""
+        shared = {Path(one).resolve() for one in self.shards} & {Path(one).resolve() for one in other.shards}
+        return bool(shared) and (None in (self.split, other.split) or self.split == other.split)
+
+
+class TextWeights(Section):
+    """How often a text is chosen, by what it is: the weights of its language, detail and kind are multiplied, and the
+    texts of a sample that are alike in all three share the product.
+
+    An empty mapping makes no difference; in any other, a name that is missing weighs what `other` weighs, and nothing
+    where that is missing too. A text without a detail goes by `none`.
+    """
+
+    language: Mapping[str, float] = {}
+    detail: Mapping[str, float] = {}
+    kind: Mapping[str, float] = {}
+
+    @field_validator("language", "detail", "kind")
+    @classmethod
+    def _usable(cls, weights: Mapping[str, float]) -> Mapping[str, float]:
+        if weights and (min(weights.values()) < 0 or not any(weights.values())):
+            raise ValueError("weights must not be negative, and one must be above 0")
+        return weights
+
+
+class Data(Section):
+    """What is learned from, and what the best model is chosen by.
+
+    test: only to make sure that validation is not the test split. frames: so many a clip, chosen from those stored.
+    max_tokens: of a text with its special tokens, None = the model's context. crop: a clip is cut to a random part, up to
+    this share smaller on each side, and scaled back. max_bad_share: more bad samples than that end the run.
+    """
+
+    train: Split
+    validation: Split
+    test: Split | None = None
+    frames: Staged[int] = Staged[int](((0, 4),))
+    texts: Staged[TextWeights] = Staged[TextWeights](((0, TextWeights()),))
+    max_tokens: int | None = Field(default=None, ge=3)
+    crop: float = Field(default=0.0, ge=0, le=0.5)
+    workers: int = Field(default=2, ge=1)
+    max_bad_share: float = Field(default=0.05, ge=0, le=1)
+
+    @field_validator("frames")
+    @classmethod
+    def _some_frames(cls, frames: Staged[int]) -> Staged[int]:
+        if min(frames.values) < 1:
+            raise ValueError("a clip needs at least one frame")
+        return frames
+
+    @model_validator(mode="after")
+    def _chosen_by_validation(self) -> Data:
+        if self.validation.split == "test" or (self.test is not None and self.validation.overlaps(self.test)):
+            raise ValueError("validation is the test split: the best model must be chosen by other samples")
+        if self.validation.overlaps(self.train):
+            raise ValueError("validation holds the training samples: name another split")
+        return self
+
+
+class Losses(Section):
+    """The weight of each loss on one score; 0 = not used."""
+
+    info_nce: float = Field(default=0.0, ge=0)
+
+
+class Objective(Section):
+    """What is minimised: the sum of weight x loss over both scores, each loss the mean of both directions.
+
+    identical_texts: whether another clip with the very same text counts as a negative. chunk: so many rows of a
+    similarity matrix are held for the gradient at a time and computed again, None = all are held.
+    """
+
+    pooled: Losses = Losses(info_nce=1.0)
+    token_wise: Losses = Losses()
+    identical_texts: Literal["ignored", "negative"] = "ignored"
+    chunk: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _something(self) -> Objective:
+        if not any(weight > 0 for losses in (self.pooled, self.token_wise) for _, weight in losses):
+            raise ValueError("at least one loss needs a weight above 0")
+        return self
+
+
+class Optimiser(Section):
+    """AdamW. learning_rate: of new modules; tower_learning_rate: None = the same.
+
+    layer_decay: factor from each block of a tower to the one below it. gradient_clip: longest gradient, None = any.
+    """
+
+    learning_rate: float = Field(default=5e-4, gt=0)
+    tower_learning_rate: float | None = Field(default=None, gt=0)
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    weight_decay: float = Field(default=0.05, ge=0)
+    betas: tuple[float, float] = (0.9, 0.98)
+    epsilon: float = Field(default=1e-6, gt=0)
+    gradient_clip: float | None = Field(default=1.0, gt=0)
+    max_logit_scale: float = Field(default=100.0, gt=1)
+
+
+class Schedule(Section):
+    """How long: `steps` or `epochs`, one of the two. warm_up: share of all steps; floor: share of the learning rate."""
+
+    steps: int | None = Field(default=None, ge=1)
+    epochs: float | None = Field(default=None, gt=0)
+    warm_up: float = Field(default=0.05, ge=0, lt=1)
+    floor: float = Field(default=0.01, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Schedule:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give either steps or epochs")
+        return self
+
+
+class BatchSize(Section):
+    """size: clips a step, over all processes. micro_batch: clips a process holds in the graph at a time (gradient cache),
+    None = all of its own.
+    """
+
+    size: Staged[int] = Staged[int](((0, 128),))
+    micro_batch: int | None = Field(default=None, ge=1)
+
+    @field_validator("size")
+    @classmethod
+    def _something_to_tell_apart(cls, size: Staged[int]) -> Staged[int]:
+        if min(size.values) < 2:
+            raise ValueError("a batch needs at least two clips")
+        return size
+
+
+class Evaluation(Section):
+    """Validation every so many steps, and at the end. clips: the first so many, None = all; frames: None = as in training.
+
+    texts: of each clip the heaviest text asks for it, the first of those that weigh the same.
+    """
+
+    every: int = Field(default=500, ge=1)
+    clips: int | None = Field(default=1000, ge=2)
+    frames: int | None = Field(default=None, ge=1)
+    texts: TextWeights = TextWeights()
+
+
+class Checkpoint(Section):
+    """A state every so many steps, the last `keep` are kept; dtype: of the weights of the finished model."""
+
+    every: int = Field(default=500, ge=1)
+    keep: int = Field(default=2, ge=1)
+    dtype: Literal["float32", "float16"] = "float32"
+
+
+class Log(Section):
+    """A line every so many steps."""
+
+    every: int = Field(default=1, ge=1)
+
+
+class Recipe(Section):
+    """Everything that decides how a run goes.
+
+    name, description: what the finished model is called, and what its card says it knows. ema_decay: of the averaged
+    weights, which become the model; None = the weights themselves.
+    """
+
+    name: str
+    description: str = ""
+    model: Model
+    data: Data
+    schedule: Schedule
+    objective: Objective = Objective()
+    optimiser: Optimiser = Optimiser()
+    batch: BatchSize = BatchSize()
+    evaluation: Evaluation = Evaluation()
+    checkpoint: Checkpoint = Checkpoint()
+    log: Log = Log()
+    precision: Literal["bf16", "fp32"] = "bf16"
+    ema_decay: float | None = Field(default=0.999, gt=0, lt=1)
+    seed: int = Field(default=0, ge=0)

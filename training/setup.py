@@ -1,0 +1,149 @@
+"""What a run is made of, from its recipe: the first weights, the samples, the objective, the length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from retrieval.encoders.checkpoint import Checkpoint, open_checkpoint
+from retrieval.encoders.hub import find_checkpoint
+from retrieval.errors import InputError
+from retrieval.model import DualEncoder, InteractionSettings, TemporalSettings, load_dual_encoder
+from retrieval.model.tiny import build_tiny, settings_of
+from training.batches.batch import Batch, BatchMaker, Visit
+from training.batches.order import PlannedBatch, steps_of
+from training.batches.samples import Samples, fingerprint, open_samples, video_codes
+from training.batches.tokens import TextReader
+from training.objectives import RetrievalObjective
+from training.processes import Processes
+from training.recipe import Model, Recipe
+from training.validation import Validator
+
+VOCABULARY = "vocabulary.txt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingData:
+    """The training samples and what makes batches of them."""
+
+    samples: Samples
+    videos: NDArray[np.int64]
+    fingerprint: str
+    maker: BatchMaker
+
+    def batch(self, plan: PlannedBatch, recipe: Recipe, processes: Processes) -> Batch:
+        """This process's part of a planned batch; what it shows depends on seed, epoch and sample alone."""
+        data = recipe.data
+        frames, texts = data.frames.at(plan.step), data.texts.at(plan.step)
+
+        def visit(number: int) -> Visit:
+            random = Random(f"{recipe.seed} {plan.epoch} {number}")
+            return Visit(frames=frames, texts=texts, crop=data.crop, random=random)
+
+        share = len(plan.numbers) // processes.count
+        own = plan.numbers[processes.rank * share : (processes.rank + 1) * share]
+        return self.maker.training_batch(own.tolist(), visit, planned=plan.numbers.tolist())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """A run before its first step; the model is on the processes' device."""
+
+    recipe: Recipe
+    checkpoint: Checkpoint
+    model: DualEncoder
+    data: TrainingData
+    validator: Validator
+    validation_clips: int
+    objective: RetrievalObjective
+    steps: int
+
+
+def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
+    """Open everything that the recipe names; a new model is written to `start` first, unless it is there.
+
+    Raises InputError, ModelError, CorpusError for what cannot be used.
+    """
+    _check_sizes(recipe, processes)
+    samples, validation = open_samples(recipe.data.train), open_samples(recipe.data.validation)
+    steps = recipe.schedule.steps or steps_of(
+        recipe.schedule.epochs or 0, samples=len(samples), size_at=recipe.batch.size.at
+    )
+    if processes.first:
+        write_new_model(recipe, start)
+    processes.wait()
+    checkpoint = find_checkpoint(recipe.model.start) if recipe.model.start else open_checkpoint(start)
+    model = _starting_model(recipe.model, checkpoint, seed=recipe.seed).to(processes.device)
+    reader = TextReader(checkpoint, max_tokens=recipe.data.max_tokens)
+    videos = video_codes(samples)
+    clips = min(len(validation), recipe.evaluation.clips or len(validation))
+    validator = Validator(
+        BatchMaker(validation, video_codes(validation), reader=reader, preprocessing=model.preprocessing),
+        clips=clips,
+        visit=Visit(
+            frames=recipe.evaluation.frames or recipe.data.frames.values[-1], texts=recipe.evaluation.texts
+        ),
+        workers=recipe.data.workers,
+        token_wise=any(weight > 0 for _, weight in recipe.objective.token_wise),
+    )  # fmt: skip
+    return Setup(
+        recipe=recipe, checkpoint=checkpoint, model=model, steps=steps,
+        data=TrainingData(
+            samples=samples, videos=videos, fingerprint=fingerprint(samples),
+            maker=BatchMaker(samples, videos, reader=reader, preprocessing=model.preprocessing),
+        ),
+        validator=validator, validation_clips=clips,
+        objective=RetrievalObjective(recipe.objective, interaction=model.interaction),
+    )  # fmt: skip
+
+
+def write_new_model(recipe: Recipe, directory: Path) -> None:
+    """Write the small untrained model of a recipe; nothing when it starts from another or the folder holds one.
+
+    Raises InputError when the vocabulary cannot be read or the sizes do not fit.
+    """
+    new = recipe.model.new
+    if new is None or (directory / "model.safetensors").is_file():
+        return
+    vocabulary = Path(new.vocabulary) if new.vocabulary else Path(recipe.data.train.shards[0]) / VOCABULARY
+    temporal, interaction = recipe.model.temporal, recipe.model.interaction
+    values = new.model_dump(exclude={"vocabulary"})
+    if temporal is not None:
+        values["temporal"] = temporal.model_dump()
+    if interaction is not None:
+        values["interaction"] = interaction.model_dump()
+    build_tiny(directory, vocabulary=_words(vocabulary), settings=settings_of(values), seed=recipe.seed)
+
+
+def _words(path: Path) -> Sequence[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"The vocabulary {path} cannot be read ({error}): name a file with one word or character a line in "
+            "model.new.vocabulary."
+        ) from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _starting_model(settings: Model, checkpoint: Checkpoint, *, seed: int) -> DualEncoder:
+    torch.manual_seed(seed)     # a new temporal aggregation draws its weights here
+    temporal = None
+    if settings.temporal is not None:
+        temporal = TemporalSettings.read(settings.temporal.model_dump())
+    model = load_dual_encoder(checkpoint, temporal=temporal, attention=settings.attention)
+    if settings.interaction is not None:
+        model.interaction = InteractionSettings.read(settings.interaction.model_dump())
+    return model
+
+
+def _check_sizes(recipe: Recipe, processes: Processes) -> None:
+    for size in recipe.batch.size.values:
+        if size % processes.count:
+            raise InputError(f"batch.size {size} cannot be shared by {processes.count} processes: choose a multiple.")

@@ -1,0 +1,118 @@
+"""How well a model in training retrieves: both directions on the validation split, from which the best is chosen."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from retrieval.evaluation.metrics import two_way_metrics
+from retrieval.model import DualEncoder, TextFeatures, VideoFeatures, pooled_similarity
+from training.batches.batch import BadSample, Batch, BatchMaker, Visit
+from training.batches.loading import load_ahead
+from training.errors import TrainingError
+from training.gradients import encode
+
+_BATCH = 64
+_TEXTS_AT_ONCE = 16     # the token-wise score of so many texts with all clips is in memory at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """Figures by name (percent for recalls; `r_sum` is the mean of both directions, at most 300), and unusable samples."""
+
+    figures: dict[str, float]
+    bad: tuple[BadSample, ...]
+
+
+class Validator:
+    """Scores models on the same clips and texts each time; clips whose text is the very same are all right answers."""
+
+    def __init__(self, maker: BatchMaker, *, clips: int, visit: Visit, workers: int, token_wise: bool) -> None:
+        self._maker = maker
+        self._clips = clips
+        self._visit = visit
+        self._workers = workers
+        self._token_wise = token_wise
+
+    def __call__(self, model: DualEncoder, *, device: torch.device, bf16: bool) -> Validation:
+        """Score a model in evaluation mode. Raises TrainingError when fewer than two samples can be used."""
+        texts: list[TextFeatures] = []
+        videos: list[VideoFeatures] = []
+        ids: list[int] = []
+        bad: list[BadSample] = []
+        with torch.inference_mode():
+            for batch, unusable in self._batches():
+                bad += unusable
+                if batch is None:
+                    continue
+                features = encode(model, batch.to(device), bf16=bf16)
+                texts.append(features[0])
+                videos.append(features[1])
+                ids += batch.text_ids.tolist()
+            if len(ids) < 2:
+                raise TrainingError("Fewer than two validation samples can be used: name a validation split that has more.")
+            return Validation(figures=self._figures(model, texts, videos, ids), bad=tuple(bad))
+
+    def _batches(self) -> Iterator[tuple[Batch | None, tuple[BadSample, ...]]]:
+        plans = [range(start, min(start + _BATCH, self._clips)) for start in range(0, self._clips, _BATCH)]
+        loaded = load_ahead(
+            plans, lambda plan: self._maker.validation_batch(plan, lambda number: self._visit), workers=self._workers
+        )
+        return (one.batch for one in loaded)
+
+    def _figures(
+        self, model: DualEncoder, texts: list[TextFeatures], videos: list[VideoFeatures], ids: list[int]
+    ) -> dict[str, float]:
+        relevant = _same_text(ids)
+        pooled = pooled_similarity(torch.cat([t.pooled for t in texts]), torch.cat([v.pooled for v in videos]))
+        figures = _both_ways(pooled, relevant)
+        if self._token_wise:
+            all_texts, all_videos = _padded_texts(texts), _padded_videos(videos)
+            scores = [
+                model.token_wise(_some(all_texts, slice(start, start + _TEXTS_AT_ONCE)), all_videos)
+                for start in range(0, len(ids), _TEXTS_AT_ONCE)
+            ]
+            figures |= {f"token_wise.{name}": value for name, value in _both_ways(torch.cat(scores), relevant).items()}
+        return figures
+
+
+def _both_ways(similarity: Tensor, relevant: list[set[int]]) -> dict[str, float]:
+    found = two_way_metrics(similarity.float().cpu(), relevant)
+    ways = {"text_to_video": found.text_to_video, "video_to_text": found.video_to_text}
+    figures = {"r_sum": found.r_sum / 2}
+    for way, metrics in ways.items():
+        figures |= {f"{way}.r{k}": getattr(metrics, f"recall_at_{k}") for k in (1, 5, 10)}
+        figures[f"{way}.median_rank"] = metrics.median_rank
+    return figures
+
+
+def _same_text(ids: list[int]) -> list[set[int]]:
+    clips: dict[int, set[int]] = defaultdict(set)
+    for clip, number in enumerate(ids):
+        clips[number].add(clip)
+    return [clips[number] for number in ids]
+
+
+def _some(texts: TextFeatures, rows: slice) -> TextFeatures:
+    return TextFeatures(texts.pooled[rows], texts.words[rows], texts.mask[rows])
+
+
+def _padded_texts(texts: list[TextFeatures]) -> TextFeatures:
+    words, mask = _padded([t.words for t in texts], [t.mask for t in texts])
+    return TextFeatures(torch.cat([t.pooled for t in texts]), words, mask)
+
+
+def _padded_videos(videos: list[VideoFeatures]) -> VideoFeatures:
+    frames, mask = _padded([v.frames for v in videos], [v.mask for v in videos])
+    return VideoFeatures(torch.cat([v.pooled for v in videos]), frames, mask)
+
+
+def _padded(vectors: list[Tensor], masks: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Batches of several lengths as one, filled up with masked zeros."""
+    width = max(mask.shape[1] for mask in masks)
+    wider = [torch.nn.functional.pad(v, (0, 0, 0, width - v.shape[1])) for v in vectors]
+    return torch.cat(wider), torch.cat([torch.nn.functional.pad(m, (0, width - m.shape[1])) for m in masks])
