@@ -1,6 +1,7 @@
 """How a motion is said in Chinese: a table of phrases, some only for some manners of moving.
 
-A phrase can stand after 在草地上, after 先 and 然后, and before 的. {v} is the thing's own verb: 走, 飞, 游; {p} its posture: 站, 停, 放.
+A phrase can stand after 在草地上, after 先 and 然后, and before 的. {v} is the thing's own verb (走, 飞),
+{p} its posture (站, 放).
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
@@ -12,7 +11,7 @@ from data_pipeline.miniature.captions import Caption, Detail, Language, captions
 from data_pipeline.miniature.language import chatter
 from data_pipeline.miniature.spec import Container, SceneSpec, Shot
 from data_pipeline.miniature.world.held_out import Split, split_of
-from data_pipeline.miniature.world.shots import random_shots
+from data_pipeline.miniature.world.shots import Plan, random_plan
 
 Dirt = Literal["weak", "lyrics", "mismatched", "near_duplicate", "static"]
 
@@ -45,14 +44,13 @@ def clip_name(seed: int, split: Split, index: int) -> str:
     return f"{split}-{seed}-{index:06}"
 
 
-def clean_clip(
-    seed: int, split: Split, index: int, *, shots: Callable[[Random], tuple[Shot, ...]] = random_shots
-) -> WorldClip:
-    """The clip with true captions. `shots` draws what is seen; drawn again until it belongs to the split."""
+def clean_clip(seed: int, split: Split, index: int, *, plan: Plan | None = None) -> WorldClip:
+    """The clip with true captions. `plan` draws what is seen, by default a random one, until it belongs to the split."""
     random = Random(f"clip|{seed}|{split}|{index}")
-    drawn = shots(random)
+    plan = plan or random_plan(random)
+    drawn = plan(random)
     while split_of(drawn) != split:
-        drawn = shots(random)
+        drawn = plan(random)
     return with_captions(_spec(clip_name(seed, split, index), drawn, random), split, random)
 
 

@@ -26,7 +26,7 @@ def dirty_or_clean(seed: int, split: Split, index: int, *, share: float) -> Worl
         return clean_clip(seed, split, index)
     random = Random(f"dirt|{seed}|{split}|{index}")
     if kind == "static":
-        return dataclasses.replace(clean_clip(seed, split, index, shots=still_shots), dirt=kind)
+        return dataclasses.replace(clean_clip(seed, split, index, plan=still_shots), dirt=kind)
     if kind in ("weak", "lyrics"):
         clip = clean_clip(seed, split, index)
         return _weak(clip, random) if kind == "weak" else _lyrics(clip, random)

@@ -56,12 +56,15 @@ def queries(
         return _judged(list(_one_a_scene(specs[:wanted], random, language)), specs, detail, language)
     found: dict[str, Query] = {}
     for _ in range(_ROUNDS):
+        before = len(found)
         for query in _judged(list(_at_random(specs, wanted, random, detail, language, answerable)), specs, detail,
                              language):
             if query.answerable == answerable:
                 found.setdefault(query.text, query)
         if len(found) >= wanted:
             return list(found.values())[:wanted]
+        if len(found) == before:
+            break
     raise InputError(
         f"{len(specs)} scenes give only {len(found)} different queries of the level {detail}: ask for fewer than"
         f" {wanted}, or give more scenes."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -17,8 +18,10 @@ from data_pipeline.miniature.truth.condition import STAYING
 _SHIFT = 0.04                   # eight things stand 0.125 apart, so no shift changes their order
 _COUNT_WEIGHTS = (40, 20, 15, 13, 12)
 _PURSUIT_COUNT_WEIGHTS = (85, 15)
-_CROSSING_WEIGHT = 2.0          # motions that only a lone actor has come as often as the others, over all clips
-_TWO_SHOTS, _TWO_ACTORS, _RELATION, _THEN = 0.05, 0.45, 1 / 3, 0.24     # the last two of what they can apply to
+_LONE_WEIGHT = 2.0              # motions that only lone actors have: over all clips they are as frequent as others
+_TWO_SHOTS, _TWO_ACTORS, _RELATION, _THEN = 0.05, 0.45, 1 / 3, 0.24     # the last two of those they can apply to
+
+Plan = Callable[[Random], tuple[Shot, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,16 +33,14 @@ class _Staging:
     then_share: float = 0.0
 
 
-def random_shots(random: Random) -> tuple[Shot, ...]:
-    """The shots of a clip: mostly one; of two shots, each has one actor and none of the things of the other."""
-    if random.random() < _TWO_SHOTS:
-        things = random.sample(sorted(THINGS), 2)
-        lone = _Staging(motions=tuple(MOTIONS))
-        return tuple(_shot([thing], lone, random, seconds=random.uniform(1.6, 2.0)) for thing in things)
-    if random.random() < _TWO_ACTORS:
-        return (_shot_of_two(random),)
-    lone = _Staging(motions=tuple(MOTIONS), then_share=_THEN)
-    return (_shot(random.sample(sorted(THINGS), 1), lone, random, seconds=random.uniform(2.5, 4.0)),)
+def random_plan(random: Random) -> Plan:
+    """What kind of clip to draw. Chosen once: were it drawn anew with the shots, clips of more actors, which more often
+    belong to another split, would become rare.
+    """
+    kinds = (_two_shots, _pursuit, _side_by_side, _lone)
+    two = (1 - _TWO_SHOTS) * _TWO_ACTORS
+    weights = (_TWO_SHOTS, two * _RELATION, two * (1 - _RELATION), (1 - _TWO_SHOTS) * (1 - _TWO_ACTORS))
+    return random.choices(kinds, weights=weights)[0]
 
 
 def still_shots(random: Random) -> tuple[Shot, ...]:
@@ -57,12 +58,29 @@ def nudged(shot: Shot, random: Random) -> Shot:
     )
 
 
-def _shot_of_two(random: Random) -> Shot:
-    staging = _Staging(motions=tuple(sorted(STAYING)))
-    if random.random() < _RELATION:
-        relation: Relation = random.choice(("chases", "follows"))
-        staging = _Staging(motions=(random.choice(CROSSINGS),), relation=relation)
-    return _shot(random.sample(sorted(THINGS), 2), staging, random, seconds=random.uniform(2.5, 4.0))
+def _two_shots(random: Random) -> tuple[Shot, ...]:
+    """Two shots of one actor each; nothing in the second is of a kind that the first has."""
+    lone = _Staging(motions=tuple(MOTIONS))
+    return tuple(
+        _shot([thing], lone, random, seconds=random.uniform(1.6, 2.0)) for thing in random.sample(sorted(THINGS), 2)
+    )
+
+
+def _pursuit(random: Random) -> tuple[Shot, ...]:
+    relation: Relation = random.choice(("chases", "follows"))
+    return _one_shot(2, _Staging(motions=(random.choice(CROSSINGS),), relation=relation), random)
+
+
+def _side_by_side(random: Random) -> tuple[Shot, ...]:
+    return _one_shot(2, _Staging(motions=tuple(sorted(STAYING))), random)
+
+
+def _lone(random: Random) -> tuple[Shot, ...]:
+    return _one_shot(1, _Staging(motions=tuple(MOTIONS), then_share=_THEN), random)
+
+
+def _one_shot(actors: int, staging: _Staging, random: Random) -> tuple[Shot, ...]:
+    return (_shot(random.sample(sorted(THINGS), actors), staging, random, seconds=random.uniform(2.5, 4.0)),)
 
 
 def _shot(things: list[str], staging: _Staging, random: Random, *, seconds: float) -> Shot:
@@ -84,7 +102,7 @@ def _counts(actors: int, staging: _Staging, random: Random) -> list[int]:
 
 
 def _actor(thing: str, count: int, staging: _Staging, random: Random) -> Actor:
-    weights = [1.0 if motion in STAYING else _CROSSING_WEIGHT for motion in staging.motions]
+    weights = [1.0 if motion in STAYING or motion in CROSSINGS else _LONE_WEIGHT for motion in staging.motions]
     motion = random.choices(staging.motions, weights=weights)[0]
     then = None
     if motion != "still" and random.random() < staging.then_share:

@@ -215,9 +215,12 @@ SENTENCES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "左边一座中号的蓝色的房屋立着不动，右边三只小小的黄色风筝往上升，背景是沙漠",
         ),
         (
-            "In a desert, three little yellow kites rise into the air on the right and a medium blue house stays still on the left.",
-            "Three little yellow kites rising in the desert, and to the left a medium sized blue house remaining motionless.",
-            "In the desert, on the left a medium blue house is remaining motionless, and on the right three little yellow kites are moving upwards.",
+            "In a desert, three little yellow kites rise into the air on the right and a medium "
+            "blue house stays still on the left.",
+            "Three little yellow kites rising in the desert, and to the left a medium sized blue "
+            "house remaining motionless.",
+            "In the desert, on the left a medium blue house is remaining motionless, and on the "
+            "right three little yellow kites are moving upwards.",
         ),
     ),
     "there and back": (
@@ -229,9 +232,12 @@ SENTENCES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "拍到一只红色的小猫咪在舞台上从左走到右，然后由右向左走",
         ),
         (
-            "On stage, a small red cat is running from the left to the right and afterwards running from the right to the left.",
-            "A little red cat is first walking from the left to the right, then walking across from right to left on stage.",
-            "A small red cat first walks from the left to the right, then walks across from right to left on a stage.",
+            "On stage, a small red cat is running from the left to the right and afterwards running "
+            "from the right to the left.",
+            "A little red cat is first walking from the left to the right, then walking across from "
+            "right to left on stage.",
+            "A small red cat first walks from the left to the right, then walks across from right "
+            "to left on a stage.",
         ),
     ),
     "cut": (
@@ -243,9 +249,12 @@ SENTENCES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "前半段屋里有一只红色的小猫咪从左走到右，后半段夜色中有一座中号的蓝房子一动不动",
         ),
         (
-            "First a little red cat runs from the left to the right indoors, next a medium sized blue house stays still at night.",
-            "A small red cat walks across from left to right indoors, and then a medium sized blue house stays still under the night sky.",
-            "First a little red cat walks across from left to right indoors, then a medium sized blue house remains motionless under the night sky.",
+            "First a little red cat runs from the left to the right indoors, next a medium sized "
+            "blue house stays still at night.",
+            "A small red cat walks across from left to right indoors, and then a medium sized blue "
+            "house stays still under the night sky.",
+            "First a little red cat walks across from left to right indoors, then a medium sized "
+            "blue house remains motionless under the night sky.",
         ),
     ),
 }
