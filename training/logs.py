@@ -5,32 +5,38 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 LOG_NAME = "log.jsonl"
 
 
 class RunLog:
-    """Lines of a run in its folder, cut back to the step from which it goes on, so that no step stands there twice."""
+    """Lines of a run in its folder, cut back to the step from which it goes on, so that no step stands there twice.
 
-    def __init__(self, directory: Path, *, step: int) -> None:
-        self._path = directory / LOG_NAME
-        _cut_back(self._path, step=step)
-        self._file = self._path.open("a", encoding="utf-8")
-        self._board = _board(directory / "tensorboard", step=step)
+    directory: None = nothing is written, as in all processes of a run but the first.
+    """
+
+    def __init__(self, directory: Path | None, *, step: int) -> None:
+        self._file: TextIO | None = None
+        self._board: Any = None
+        if directory is not None:
+            _cut_back(directory / LOG_NAME, step=step)
+            self._file = (directory / LOG_NAME).open("a", encoding="utf-8")
+            self._board = _board(directory / "tensorboard", step=step)
 
     def write(self, step: int, **values: Any) -> None:
         """One line; step: how many are done. Numbers in it, also one level down, become curves."""
-        self._file.write(json.dumps({"step": step, **values}, ensure_ascii=False) + "\n")
-        self._file.flush()
+        if self._file is not None:
+            self._file.write(json.dumps({"step": step, **values}, ensure_ascii=False) + "\n")
+            self._file.flush()
         if self._board is not None:
             for name, value in _curves(values):
                 self._board.add_scalar(name, value, step)
 
     def close(self) -> None:
-        self._file.close()
-        if self._board is not None:
-            self._board.close()
+        for writer in (self._file, self._board):
+            if writer is not None:
+                writer.close()
 
 
 def read_log(directory: Path) -> list[dict[str, Any]]:

@@ -51,7 +51,7 @@ class Staged(RootModel[tuple[tuple[int, T], ...]], Generic[T]):
 class Temporal(Section):
     """How frames become a clip, see `retrieval.model.TemporalSettings`."""
 
-    aggregation: str = "transformer"
+    aggregation: Literal["mean", "max", "attention", "transformer"] = "transformer"
     layers: int = Field(default=1, ge=1)
     heads: int = Field(default=4, ge=1)
 

@@ -77,6 +77,8 @@ def train(
         setup = prepare(recipe, output / START, processes)
         trainer = Trainer(setup, output, processes, on_step=on_step)
         trainer.resume()
+        if processes.first:
+            (output / RECIPE_NAME).write_text(recipe_text(recipe), encoding="utf-8")
         return trainer.run(stop)
 
 
@@ -137,7 +139,8 @@ class Trainer:
         """Do the remaining steps, or as many as are done when a stop is asked for."""
         self._began, self._first = time.perf_counter(), self._progress.position.step
         stopped = False
-        with closing(_Log(self._output, self._recipe, self._processes, step=self._first)) as self._log:
+        own = self._output if self._processes.first else None
+        with closing(RunLog(own, step=self._first)) as self._log:
             for loaded in self._batches():
                 self._step(loaded)
                 step = self._progress.position.step
@@ -232,10 +235,10 @@ class Trainer:
     def _refuse_many_bad(self) -> None:
         visits, clips = self._progress.bad_visits, self._progress.clips
         if visits > max(_FEW_BAD, self._recipe.data.max_bad_share * (clips + visits)):
-            key, (_, message) = next(iter(self._progress.bad.items()))
+            _, message = next(iter(self._progress.bad.values()))
             raise TrainingError(
-                f"{visits:,} of {clips + visits:,} samples could not be used, {key} for one ({message.rstrip('.')}): write "
-                "the shards again, or raise data.max_bad_share."
+                f"{visits:,} of {clips + visits:,} samples could not be used, more than data.max_bad_share allows, for one: "
+                f"{message}"
             )
 
     def _validate(self) -> None:
@@ -280,23 +283,6 @@ class Trainer:
         if self._processes.first:
             write_json(self._output / REPORT_NAME, report_as_json(report, self._setup))
         return report
-
-
-class _Log:
-    """The log of the first process; the others write none."""
-
-    def __init__(self, output: Path, recipe: Recipe, processes: Processes, *, step: int) -> None:
-        self._log = RunLog(output, step=step) if processes.first else None
-        if processes.first:
-            (output / RECIPE_NAME).write_text(recipe_text(recipe), encoding="utf-8")
-
-    def write(self, step: int, **values: object) -> None:
-        if self._log is not None:
-            self._log.write(step, **values)
-
-    def close(self) -> None:
-        if self._log is not None:
-            self._log.close()
 
 
 def _named(bad: tuple[BadSample, ...]) -> dict[str, tuple[str, str]]:

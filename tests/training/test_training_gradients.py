@@ -8,9 +8,7 @@ import pytest
 import torch
 
 from retrieval.model import load_dual_encoder
-from tests.training.training_world import SIDE, small_recipe, write_world
-from training.batches.batch import Batch
-from training.batches.tokens import TokenRows
+from tests.training.training_world import SIDE, random_batch, small_recipe, write_world
 from training.gradients import backward, encode
 from training.objectives import RetrievalObjective
 from training.optimising import (
@@ -34,22 +32,6 @@ def checkpoint(tmp_path_factory):
     recipe = small_recipe(folder / "shards", model={"new": {**NEW, "dropout": 0.2}})
     write_new_model(recipe, folder / "model")
     return folder / "model"
-
-
-def random_batch(count: int, *, words: int = 6, frames: int = 3) -> Batch:
-    torch.manual_seed(3)
-    lengths = torch.randint(1, words - 1, (count, 1))
-    place = torch.arange(words)
-    return Batch(
-        keys=tuple(f"clip-{i}" for i in range(count)),
-        texts=TokenRows(
-            ids=torch.randint(5, 90, (count, words)), attended=(place < lengths + 2).long(),
-            words=(place > 0) & (place <= lengths),
-        ),
-        text_ids=torch.arange(count),
-        pictures=torch.randint(0, 256, (count, frames, SIDE, SIDE, 3), dtype=torch.uint8),
-        frame_mask=torch.arange(frames) < torch.randint(1, frames + 1, (count, 1)),
-    )  # fmt: skip
 
 
 def objective_of(model, batch, **settings):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from retrieval.errors import InputError
+from retrieval.model import AGGREGATIONS
 from retrieval.model.tiny import TinySettings
 from tests.training.training_world import small_recipe
-from training.recipe import NewModel
+from training.recipe import NewModel, Temporal
 from training.recipe_file import differing_settings, plain, read_recipe, recipe_of, recipe_text
 
 SHARDS = Path("shards")
@@ -24,6 +26,7 @@ SHARDS = Path("shards")
         ("data.texts.detial={}", "data.texts.detial is not a setting; did you mean detail?"),
         ("shedule.steps=3", "shedule is not a setting; did you mean schedule?"),
         ("precision=fp8", "precision is 'fp8'"),
+        ("model.temporal.aggregation=median", "model.temporal.aggregation is 'median': it should be 'mean', 'max'"),
         ("schedule=3", "schedule is 3: it must be a section with steps"),
         ("batch.size=1", "at least two clips"),
         ("data.frames=[[3, 1]]", "begin at step 0"),
@@ -98,4 +101,5 @@ def test_what_changes_no_number_makes_no_other_recipe():
 
 def test_a_new_model_of_a_recipe_has_the_settings_and_defaults_of_a_tiny_one():
     tiny = {field.name: field.default for field in fields(TinySettings) if field.name not in ("temporal", "interaction")}
+    assert get_args(Temporal.model_fields["aggregation"].annotation) == AGGREGATIONS
     assert {name: value for name, value in NewModel().model_dump().items() if name != "vocabulary"} == tiny

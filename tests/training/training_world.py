@@ -8,9 +8,13 @@ from random import Random
 from typing import Any
 
 import numpy as np
+import torch
 
 from data_pipeline.corpus.samples import PictureFormat, Sample, SampleText
+from data_pipeline.corpus.shard_reader import ShardDataset
 from data_pipeline.corpus.shards import write_shards
+from training.batches.batch import Batch
+from training.batches.tokens import TokenRows
 from training.recipe import Recipe
 from training.recipe_file import recipe_of
 
@@ -27,7 +31,7 @@ def clip(number: int, *, split: str, video: str | None = None) -> Sample:
     """A square that wanders a little; its colour and place follow from the number."""
     kinds = list(product(COLOURS, PLACES))
     colour, place = kinds[number % len(kinds)]
-    random = Random(number)
+    random = Random(f"{split} {number}")
     frames = np.full((FRAMES, SIDE, SIDE, 3), [random.randrange(90, 160) for _ in range(3)], np.uint8)
     row, column = PLACES[place]
     for frame in frames:
@@ -76,3 +80,32 @@ def small_recipe(shards: Path, *overrides: str, **sections: Any) -> Recipe:
         **sections,
     }  # fmt: skip
     return recipe_of(content, overrides=overrides)
+
+
+def random_batch(count: int, *, words: int = 6, frames: int = 3) -> Batch:
+    """Noise with texts and clips of several lengths; those of the second half are the longer ones."""
+    torch.manual_seed(3)
+    lengths = torch.randint(1, words - 1, (count, 1)).sort(dim=0).values
+    place = torch.arange(words)
+    return Batch(
+        keys=tuple(f"clip-{i}" for i in range(count)),
+        texts=TokenRows(
+            ids=torch.randint(5, 90, (count, words)), attended=(place < lengths + 2).long(),
+            words=(place > 0) & (place <= lengths),
+        ),
+        text_ids=torch.arange(count),
+        pictures=torch.randint(0, 256, (count, frames, SIDE, SIDE, 3), dtype=torch.uint8),
+        frame_mask=torch.arange(frames) < torch.randint(1, frames + 1, (count, 1)),
+    )  # fmt: skip
+
+
+def damage(shards: Path, number: int, *, split: str = "train") -> str:
+    """Overwrite the pictures of a sample where they lie; the sample's key."""
+    samples = ShardDataset(shards, split=split)
+    sample = samples[number]
+    tar = shards / sample.shard
+    content = tar.read_bytes()
+    for jpeg in sample.jpegs:
+        content = content.replace(jpeg, bytes(len(jpeg)), 1)     # not that of a look-alike
+    tar.write_bytes(content)
+    return sample.key

@@ -1,0 +1,82 @@
+"""What each of two gloo processes does in the test of several processes: `python -m ... FOLDER`, started with torchrun's
+environment. Everything that it finds is left in FOLDER for the test to compare.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from retrieval.model import DualEncoder, load_dual_encoder
+from tests.training.training_world import random_batch, small_recipe
+from training.batches.batch import Batch
+from training.batches.tokens import TokenRows
+from training.gradients import backward
+from training.objectives import RetrievalObjective
+from training.processes import Processes, join_processes
+from training.recipe import Losses, Objective
+from training.trainer import train
+
+CASES = {
+    "pooled": {"pooled": Losses(info_nce=1.0)},
+    "both scores": {"token_wise": Losses(info_nce=0.5)},
+    "by rows": {"token_wise": Losses(info_nce=0.5), "chunk": 2},
+    "gradient cache": {"token_wise": Losses(info_nce=0.5)},
+}
+MICRO_BATCH = {"gradient cache": 3}
+CLIPS = 8
+TRAINING = ("batch.size=8", "schedule.steps=5", "evaluation.every=3", "objective.token_wise.info_nce=0.5", "data.crop=0.1")
+
+
+def found(model: DualEncoder, batch: Batch, processes: Processes, case: str) -> dict[str, object]:
+    """Loss and gradients of this process's rows of a batch, averaged over processes."""
+    objective = RetrievalObjective(Objective(**CASES[case]), interaction=model.interaction)
+    gather = processes.gather if processes.count > 1 else None
+    model.zero_grad(set_to_none=True)
+    terms = backward(
+        model, batch,
+        lambda features, scale: objective(
+            *features, logit_scale=scale, text_ids=batch.text_ids, gather=gather, first=processes.rank * len(batch)
+        ),
+        bf16=False, micro_batch=MICRO_BATCH.get(case),
+    )  # fmt: skip
+    processes.average_gradients(model.parameters())
+    gradients = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
+    return {"loss": processes.mean([terms["loss"]])[0], "gradients": gradients}
+
+
+def own_rows(batch: Batch, rank: int) -> Batch:
+    """Half of the batch, its texts no longer than they need to be: the other process's have another length."""
+    half = batch.part(slice(rank * CLIPS // 2, (rank + 1) * CLIPS // 2))
+    attended = half.texts.attended
+    assert attended is not None
+    width = int(attended.sum(1).max())
+    texts = TokenRows(
+        ids=half.texts.ids[:, :width], attended=attended[:, :width], words=half.texts.words[:, :width]
+    )  # fmt: skip
+    return replace(half, texts=texts)
+
+
+def main(folder: Path) -> None:
+    torch.set_num_threads(1)
+    with join_processes("cpu") as processes:
+        model = load_dual_encoder(folder / "checkpoint").train()
+        batch = own_rows(random_batch(CLIPS), processes.rank)
+        results = {case: found(model, batch, processes, case) for case in CASES}
+        ragged = torch.full((2, 2 + processes.rank), float(processes.rank), requires_grad=True)
+        gathered = processes.gather(ragged)
+        (gathered * torch.arange(1.0, 13.0).view(4, 3) * (processes.rank + 1)).sum().backward()
+        results["gather"] = {"value": gathered.detach(), "gradient": ragged.grad}
+        results["agreed"] = {"any": processes.any([processes.rank == 1, False]), "mean": processes.mean([processes.rank])}
+        torch.save(results, folder / f"rank-{processes.rank}.pt")
+    os.environ["MASTER_PORT"] = str(int(os.environ["MASTER_PORT"]) + 1)
+    report = train(small_recipe(folder / "shards", *TRAINING), folder / "together", device="cpu")
+    torch.save(report.progress.bad, folder / f"bad-{os.environ['RANK']}.pt")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
