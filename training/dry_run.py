@@ -63,13 +63,13 @@ def _tried(setup: Setup, processes: Processes) -> DryRun:
     batch = setup.data.batch(
         PlannedBatch(step=last, epoch=0, numbers=plan.numbers, after=plan.after), recipe, Processes()
     )
-    model, on_device = setup.model.train(), batch.to(processes.device)
+    model, text_ids = setup.model.train(), batch.text_ids.to(processes.device)
     optimiser = build_optimiser(model, recipe.optimiser)
     for _ in range(_TIMES):
         began = time.perf_counter()
         optimiser.zero_grad(set_to_none=True)
         terms = backward(
-            model, on_device, lambda found, scale: setup.objective(*found, logit_scale=scale, text_ids=on_device.text_ids),
+            model, batch, lambda found, scale: setup.objective(*found, logit_scale=scale, text_ids=text_ids),
             bf16=recipe.precision == "bf16", micro_batch=recipe.batch.micro_batch,
         )  # fmt: skip
         torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.optimiser.gradient_clip or torch.inf)

@@ -18,8 +18,10 @@ Objective = Callable[[Features, Tensor], dict[str, Tensor]]
 
 
 def encode(model: DualEncoder, batch: Batch, *, bf16: bool) -> Features:
-    """Texts and clips of a batch, the towers in bfloat16 where asked; vectors are float32."""
-    with torch.autocast(batch.pictures.device.type, dtype=torch.bfloat16, enabled=bf16):
+    """Texts and clips of a batch, brought to the model's device, the towers in bfloat16 where asked; vectors are float32."""
+    device = model.logit_scale.device
+    batch = batch.to(device)
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
         texts = model.encode_texts(batch.texts.ids, attended=batch.texts.attended, words=batch.texts.words)
         return texts, model.encode_videos(batch.pictures, mask=batch.frame_mask)
 
@@ -29,7 +31,8 @@ def backward(
 ) -> dict[str, float]:
     """Add the gradients of the objective's `loss` to the model's weights, and return the terms as numbers.
 
-    micro_batch: encode so many clips at a time, None = all at once.
+    micro_batch: encode so many clips at a time, None = all at once; of a batch in the CPU's memory only those are on the
+    model's device.
     """
     if micro_batch is None or micro_batch >= len(batch):
         terms = objective(encode(model, batch, bf16=bf16), model.logit_scale)
@@ -46,20 +49,21 @@ def _cached_backward(
     The second pass draws the same dropout as the first. Source: GradCache (arXiv 2101.06983), with the random state
     replayed.
     """
+    device = model.logit_scale.device
     parts = [batch.part(slice(start, start + micro_batch)) for start in range(0, len(batch), micro_batch)]
     states, encoded = [], []
     for part in parts:
-        states.append(_random_state(batch.pictures.device))
+        states.append(_random_state(device))
         with torch.no_grad():
             encoded.append(encode(model, part, bf16=bf16))
     leaves = [tensor.detach().requires_grad_() for tensor in _joined(encoded)]
-    terms = objective(_features(leaves, batch), model.logit_scale)
+    terms = objective(_features(leaves, batch.texts.words.to(device), batch.frame_mask.to(device)), model.logit_scale)
     terms["loss"].backward()
     # A feature that no term looks at has no gradient.
     gradients = [leaf.grad for leaf in leaves]
-    with _kept_random_state(batch.pictures.device):
+    with _kept_random_state(device):
         for number, (part, state) in enumerate(zip(parts, states, strict=True)):
-            _set_random_state(state, batch.pictures.device)
+            _set_random_state(state, device)
             rows = slice(number * micro_batch, number * micro_batch + len(part))
             own = _tensors(encode(model, part, bf16=bf16))
             pairs = [(tensor, g[rows]) for tensor, g in zip(own, gradients, strict=True) if g is not None]
@@ -76,9 +80,9 @@ def _joined(encoded: list[Features]) -> list[Tensor]:
     return [torch.cat(parts) for parts in zip(*map(_tensors, encoded), strict=True)]
 
 
-def _features(tensors: list[Tensor], batch: Batch) -> Features:
+def _features(tensors: list[Tensor], word_mask: Tensor, frame_mask: Tensor) -> Features:
     text, words, video, frames = tensors
-    return TextFeatures(text, words, batch.texts.words), VideoFeatures(video, frames, batch.frame_mask)
+    return TextFeatures(text, words, word_mask), VideoFeatures(video, frames, frame_mask)
 
 
 def _random_state(device: torch.device) -> tuple[Tensor, Tensor | None]:

@@ -63,10 +63,18 @@ class Interaction(Section):
     neighbours: int = Field(default=1, ge=1)
 
 
+class Frames(Section):
+    """How patches become a frame, see `retrieval.model.FrameSettings`."""
+
+    pooling: str = "max_mean"
+
+
 class NewModel(Section):
     """A small untrained model, see `retrieval.model.tiny.TinySettings`.
 
-    vocabulary: a file with one word or character a line; None = vocabulary.txt beside the training shards.
+    vocabulary: a file with one word or character a line; None = vocabulary.txt beside the training shards. whiten: the
+    patch embedding begins with what patches of so many training samples differ in, see `retrieval.model.whitening`; 0 =
+    at random.
     """
 
     vocabulary: str | None = None
@@ -81,6 +89,8 @@ class NewModel(Section):
     context: int = 52
     dropout: float = Field(default=0.0, ge=0, lt=1)
     dimension: int = 192
+    frames: Frames = Frames()
+    whiten: int = Field(500, ge=0)
 
 
 class Model(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from data_pipeline.corpus.errors import CorpusError
+from data_pipeline.corpus.shard_reader import decode
 from retrieval.encoders.checkpoint import Checkpoint, open_checkpoint
 from retrieval.encoders.hub import find_checkpoint
 from retrieval.errors import InputError
-from retrieval.model import DualEncoder, InteractionSettings, TemporalSettings, load_dual_encoder
+from retrieval.model import (
+    DualEncoder,
+    InteractionSettings,
+    TemporalSettings,
+    load_dual_encoder,
+    save_dual_encoder,
+)
 from retrieval.model.tiny import build_tiny, settings_of
+from retrieval.model.whitening import whiten_patches
 from training.batches.batch import Batch, BatchMaker, Visit
 from training.batches.order import PlannedBatch, steps_of
 from training.batches.samples import Samples, fingerprint, open_samples, video_codes
@@ -113,12 +123,28 @@ def write_new_model(recipe: Recipe, directory: Path) -> None:
         return
     vocabulary = Path(new.vocabulary) if new.vocabulary else Path(recipe.data.train.shards[0]) / VOCABULARY
     temporal, interaction = recipe.model.temporal, recipe.model.interaction
-    values = new.model_dump(exclude={"vocabulary"})
+    values = new.model_dump(exclude={"vocabulary", "whiten"})
     if temporal is not None:
         values["temporal"] = temporal.model_dump()
     if interaction is not None:
         values["interaction"] = interaction.model_dump()
     build_tiny(directory, vocabulary=_words(vocabulary), settings=settings_of(values), seed=recipe.seed)
+    if new.whiten:
+        model = load_dual_encoder(directory)
+        whiten_patches(model, _sample_pictures(open_samples(recipe.data.train), new.whiten), seed=recipe.seed)
+        save_dual_encoder(model, directory, files_from=directory)
+
+
+def _sample_pictures(samples: Samples, count: int) -> NDArray[np.uint8]:
+    """A frame of each of so many samples, evenly spread over all; those that cannot be read are left out."""
+    pictures = []
+    for place, number in enumerate(np.linspace(0, len(samples) - 1, min(count, len(samples))).round().astype(int)):
+        with contextlib.suppress(CorpusError):
+            sample = samples[int(number)]
+            pictures.append(decode(sample, [place % len(sample.jpegs)])[0])
+    if not pictures:
+        raise InputError("None of the training samples can be read: write the shards again.")
+    return np.stack(pictures)
 
 
 def _words(path: Path) -> Sequence[str]:

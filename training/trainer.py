@@ -170,7 +170,7 @@ class Trainer:
         self._model.train()
         self._optimiser.zero_grad(set_to_none=True)
         terms = backward(
-            self._model, batch.to(self._processes.device), self._objective(batch), bf16=recipe.precision == "bf16",
+            self._model, batch, self._objective(batch), bf16=recipe.precision == "bf16",
             micro_batch=recipe.batch.micro_batch,
         )  # fmt: skip
         self._processes.average_gradients(self._model.parameters())
@@ -246,9 +246,7 @@ class Trainer:
         if self._processes.first:
             step = self._progress.position.step
             model = self._average.model if self._average is not None else self._model
-            found = self._setup.validator(
-                model.eval(), device=self._processes.device, bf16=self._recipe.precision == "bf16"
-            )
+            found = self._setup.validator(model.eval(), bf16=self._recipe.precision == "bf16")
             self._last_validation = found.figures
             self._log.write(step, validation=found.figures)
             self._progress = replace(self._progress, bad=self._progress.bad | _named(found.bad))

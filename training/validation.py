@@ -38,7 +38,7 @@ class Validator:
         self._workers = workers
         self._token_wise = token_wise
 
-    def __call__(self, model: DualEncoder, *, device: torch.device, bf16: bool) -> Validation:
+    def __call__(self, model: DualEncoder, *, bf16: bool) -> Validation:
         """Score a model in evaluation mode. Raises TrainingError when fewer than two samples can be used."""
         texts: list[TextFeatures] = []
         videos: list[VideoFeatures] = []
@@ -49,7 +49,7 @@ class Validator:
                 bad += unusable
                 if batch is None:
                     continue
-                features = encode(model, batch.to(device), bf16=bf16)
+                features = encode(model, batch, bf16=bf16)
                 texts.append(features[0])
                 videos.append(features[1])
                 ids += batch.text_ids.tolist()

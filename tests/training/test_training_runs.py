@@ -68,7 +68,7 @@ def test_the_saved_model_scores_on_validation_what_the_report_says(finished, tmp
     assert model.temporal_settings == TemporalSettings(aggregation="attention")
     assert model.interaction == InteractionSettings(neighbour_weight=0.5)
     validator = prepare(recipe, tmp_path / "start", Processes()).validator
-    found = validator(model, device=torch.device("cpu"), bf16=False)
+    found = validator(model, bf16=False)
     assert found.figures == pytest.approx(report.progress.validation)
     assert found.figures.keys() >= {"text_to_video.r1", "video_to_text.r10", "token_wise.r_sum"}
 
