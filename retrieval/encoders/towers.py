@@ -54,9 +54,17 @@ def text_features(model: Any, ids: Tensor, *, attended: Tensor | None, projected
     return model.text_projection(output.pooler_output), words
 
 
-def frame_features(model: Any, pictures: Tensor, *, preprocessing: Preprocessing) -> Tensor:
-    """The vector of each picture: uint8 [B, H, W, 3] -> [B, D]."""
-    pixels = _normalised(pictures, preprocessing)
+def frame_features(model: Any, pictures: Tensor, *, preprocessing: Preprocessing, pooling: str = "class") -> Tensor:
+    """The vector of each picture: uint8 [B, H, W, 3] -> [B, D].
+
+    pooling: "class" takes what the model itself gives; "max_mean" the largest number of each dimension over the
+    projected patches plus their mean, so that a small thing is not lost in a large background: for towers that project.
+    """
+    pixels = normalised(pictures, preprocessing)
+    if pooling == "max_mean":
+        output = model.vision_model(pixel_values=pixels.permute(0, 3, 1, 2).contiguous())
+        patches = model.visual_projection(model.vision_model.post_layernorm(output.last_hidden_state[:, 1:]))
+        return patches.amax(dim=1) + patches.mean(dim=1)
     if preprocessing.patch_size is None:
         # Contiguous: on a CPU the gradient of a convolution over a permuted view takes several times as long.
         output = model.get_image_features(pixel_values=pixels.permute(0, 3, 1, 2).contiguous())
@@ -65,7 +73,8 @@ def frame_features(model: Any, pictures: Tensor, *, preprocessing: Preprocessing
     return output if isinstance(output, Tensor) else output.pooler_output      # a tensor before transformers 5
 
 
-def _normalised(pictures: Tensor, preprocessing: Preprocessing) -> Tensor:
+def normalised(pictures: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """Pixels as the tower takes them, float32 [B, H, W, 3]."""
     mean = torch.tensor(preprocessing.mean, device=pictures.device)
     std = torch.tensor(preprocessing.std, device=pictures.device)
     return (pictures.to(torch.float32) * preprocessing.scale - mean) / std

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from retrieval.encoders.protocols import ClipEncoder, TextEncoder
-from retrieval.errors import InputError, VideoError
+from retrieval.encoders.protocols import ClipEncoder, FrameGeometry, TextEncoder
+from retrieval.errors import VideoError
 from retrieval.evaluation.benchmarks.benchmark import Benchmark
 from retrieval.model.scores import combined_score, token_wise_scores
 
@@ -23,35 +26,54 @@ class VideoVectors:
     pooled: NDArray[np.float32]  # [N, D]
     frames: NDArray[np.float32]  # [N, F, D]
     mask: NDArray[np.bool_]  # [N, F]
+    thumbnails: tuple[bytes, ...]  # a JPEG of the middle frame of each
 
 
 def encode_videos(
     benchmark: Benchmark, encoder: ClipEncoder, *, frames: int, progress: Callable[[int, int], None] | None = None
-) -> VideoVectors:
+) -> tuple[Benchmark, VideoVectors]:
     """Read `frames` frames of every video, at the midpoints of equal parts of it, and encode each video as one clip.
 
-    Raises InputError when a file is missing or cannot be read: leave missing ones out with `benchmark.present()`.
+    Gives the benchmark that can be asked: videos that are missing or cannot be read are named in its notices and left
+    out, as `Benchmark.present` does. Raises InputError when none can be read.
     """
-    from retrieval.video import VideoReader, uniform
-
-    geometry = encoder.geometry
-    pooled, tokens = [], []
+    read: dict[str, tuple[NDArray[np.float32], NDArray[np.float32], bytes]] = {}
     mask = np.ones((1, frames), dtype=np.bool_)
     for done, video in enumerate(benchmark.videos, start=1):
-        if video.path is None:
-            raise InputError(f"{benchmark.protocol}: the file of the video {video.id} is missing.")
-        try:
-            with VideoReader(video.path) as reader:
-                shown = uniform(reader, frames)
-        except VideoError as error:
-            raise InputError(f"{benchmark.protocol}: the video {video.id} cannot be read: {error}") from error
-        pictures = [frame.rgb(height=geometry.height, width=geometry.width, fit=geometry.fit) for frame in shown]
-        clip = encoder.encode_clips(np.stack(pictures)[None], frame_mask=mask)
-        pooled.append(clip.pooled[0])
-        tokens.append(clip.frames[0])
+        pictures = None if video.path is None else _pictures(video.path, encoder.geometry, count=frames)
+        if pictures is not None:
+            clip = encoder.encode_clips(pictures[None], frame_mask=mask)
+            read[video.id] = clip.pooled[0], clip.frames[0], _jpeg(pictures[frames // 2])
         if progress is not None:
             progress(done, len(benchmark.videos))
-    return VideoVectors(pooled=np.stack(pooled), frames=np.stack(tokens), mask=np.repeat(mask, len(tokens), axis=0))
+    videos = tuple(video if video.id in read else replace(video, path=None) for video in benchmark.videos)
+    present = replace(benchmark, videos=videos).present()
+    pooled, tokens, thumbnails = zip(*(read[video] for video in present.video_ids), strict=True)
+    return present, VideoVectors(
+        pooled=np.stack(pooled), frames=np.stack(tokens), mask=np.repeat(mask, len(pooled), axis=0), thumbnails=thumbnails
+    )
+
+
+def _pictures(path: Path, geometry: FrameGeometry, *, count: int) -> NDArray[np.uint8] | None:
+    """[count, H, W, 3] of a video as the model wants them; None when it cannot be read."""
+    from retrieval.video import VideoReader, uniform
+
+    try:
+        with VideoReader(path) as reader:
+            return np.stack(
+                [
+                    frame.rgb(height=geometry.height, width=geometry.width, fit=geometry.fit)
+                    for frame in uniform(reader, count)
+                ]
+            )
+    except VideoError:
+        return None
+
+
+def _jpeg(picture: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=80)
+    return file.getvalue()
 
 
 @dataclass(frozen=True, kw_only=True)

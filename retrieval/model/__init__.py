@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from retrieval.model.dual_encoder import DualEncoder, TextFeatures, VideoFeatures
     from retrieval.model.interaction import pooled_similarity, token_wise_similarity
-    from retrieval.model.settings import AGGREGATIONS, InteractionSettings, TemporalSettings
+    from retrieval.model.settings import AGGREGATIONS, FrameSettings, InteractionSettings, TemporalSettings
     from retrieval.model.storing import load_dual_encoder, save_dual_encoder
 
 # Torch takes seconds to import; whoever only needs a name must not wait for it.
 _HOME = {
     "AGGREGATIONS": "settings",
+    "FrameSettings": "settings",
     "InteractionSettings": "settings",
     "TemporalSettings": "settings",
     "DualEncoder": "dual_encoder",
@@ -28,6 +29,7 @@ _HOME = {
 __all__ = [
     "AGGREGATIONS",
     "DualEncoder",
+    "FrameSettings",
     "InteractionSettings",
     "TemporalSettings",
     "TextFeatures",

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from retrieval.errors import ModelError
 
 AGGREGATIONS = ("mean", "max", "attention", "transformer")
+FRAME_POOLINGS = ("class", "max_mean")
 
 _T = TypeVar("_T")
 
@@ -45,6 +46,24 @@ class InteractionSettings:
     def read(cls, entry: dict[str, Any] | None) -> InteractionSettings:
         """From the `interaction` entry of config.json; None = the defaults. Raises ModelError when it is unreadable."""
         return _read(cls, entry, "interaction")
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameSettings:
+    """How patches become the vector of a frame: `pooling` is one of FRAME_POOLINGS, see `towers.frame_features`."""
+
+    pooling: str = "class"
+
+    @classmethod
+    def read(cls, entry: dict[str, Any] | None) -> FrameSettings:
+        """From the `frames` entry of config.json; None = the defaults. Raises ModelError when it is unreadable."""
+        found = _read(cls, entry, "frames")
+        if found.pooling not in FRAME_POOLINGS:
+            raise ModelError(f"The frame pooling {found.pooling!r} is not known: use one of {', '.join(FRAME_POOLINGS)}.")
+        return found
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

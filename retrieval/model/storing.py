@@ -25,10 +25,10 @@ from retrieval.encoders.towers import load_towers
 from retrieval.errors import ModelError
 from retrieval.model.aggregation import Aggregation
 from retrieval.model.dual_encoder import DualEncoder
-from retrieval.model.settings import InteractionSettings, TemporalSettings
+from retrieval.model.settings import FrameSettings, InteractionSettings, TemporalSettings
 
 TEMPORAL = "temporal"           # the entry of config.json, and the first word of the weights' names
-INTERACTION = "interaction"     # an entry of config.json
+INTERACTION, FRAMES = "interaction", "frames"       # entries of config.json
 
 
 def load_dual_encoder(
@@ -51,6 +51,7 @@ def load_dual_encoder(
         dimension=vector_dimension(checkpoint.config, family=checkpoint.family),
         projected=checkpoint.family.projected,
         interaction=InteractionSettings.read(checkpoint.config.get(INTERACTION)),
+        frames=FrameSettings.read(checkpoint.config.get(FRAMES)),
     )
     if temporal is None or temporal == stored:
         _load_temporal(model.temporal, checkpoint.directory)
@@ -118,6 +119,7 @@ def _write_config(model: DualEncoder, directory: Path, *, dtype: torch.dtype) ->
     config = model.towers.config
     setattr(config, TEMPORAL, model.temporal_settings.to_json())
     setattr(config, INTERACTION, model.interaction.to_json())
+    setattr(config, FRAMES, model.frame_settings.to_json())
     config.architectures = [type(model.towers).__name__]
     config.dtype = dtype
     with quiet_transformers():

@@ -12,13 +12,15 @@ import torch
 
 from retrieval.encoders.quiet import quiet_transformers
 from retrieval.errors import InputError, ModelError
-from retrieval.model.settings import InteractionSettings, TemporalSettings
+from retrieval.model.settings import FrameSettings, InteractionSettings, TemporalSettings
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 MOST_TOKENS = 2_000
 # Where weights begin. The usual numbers are made for wide towers: a narrow text tower would begin almost blind, and
 # where things are in the picture would be drowned by what they look like.
 _TEXT_SPREAD = 0.7              # times 1 / sqrt(width)
+_WORD_STRENGTH = 5.0            # a word beside its place in the text
+_QUIET = 0.3                    # of what should hardly be heard at first
 _PLACE_SPREAD = 0.2
 _LOGIT_SCALE = 3.0              # natural logarithm
 _CHINESE_CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
@@ -42,6 +44,7 @@ class TinySettings:
     dimension: int = 192
     temporal: TemporalSettings = field(default_factory=lambda: TemporalSettings(aggregation="transformer"))
     interaction: InteractionSettings = field(default_factory=InteractionSettings)
+    frames: FrameSettings = field(default_factory=lambda: FrameSettings(pooling="max_mean"))
 
 
 def build_tiny(directory: Path, *, vocabulary: Sequence[str], settings: TinySettings, seed: int) -> Path:
@@ -92,13 +95,34 @@ def build_tiny(directory: Path, *, vocabulary: Sequence[str], settings: TinySett
         torch.manual_seed(seed)
         towers = ChineseCLIPModel(config)
         torch.nn.init.normal_(towers.vision_model.embeddings.position_embedding.weight, std=_PLACE_SPREAD)
+        _begin_as_bag_of_words(towers.text_model)
         towers.config.save_pretrained(directory)
         model = DualEncoder(
             towers, preprocessing=read_preprocessing(open_checkpoint(directory)), temporal=settings.temporal,
             dimension=settings.dimension, projected=True, interaction=settings.interaction,
+            frames=settings.frames,
         )  # fmt: skip
     save_dual_encoder(model, directory, files_from=directory)
     return directory
+
+
+def _begin_as_bag_of_words(tower: Any) -> None:
+    """Let [CLS] begin as the mean of the words, and every word as itself beside that mean.
+
+    A text tower with random weights says nearly the same of every text, and pictures cannot be told apart by it: training
+    then stands still for a thousand steps. Values are passed on as they are and the feed-forward layers add little; all of
+    it is learned away where that helps.
+    """
+    words = tower.embeddings
+    words.word_embeddings.weight.data.mul_(_WORD_STRENGTH)
+    words.word_embeddings.weight.data[[SPECIAL.index("[CLS]"), SPECIAL.index("[SEP]")]] = 0.0
+    words.position_embeddings.weight.data.mul_(_QUIET)
+    torch.nn.init.zeros_(words.token_type_embeddings.weight)        # the same for every word
+    for layer in tower.encoder.layer:
+        torch.nn.init.eye_(layer.attention.self.value.weight)
+        torch.nn.init.eye_(layer.attention.output.dense.weight)
+        layer.attention.self.query.weight.data.mul_(_QUIET)
+        layer.output.dense.weight.data.mul_(_QUIET)
 
 
 def _tokens(vocabulary: Sequence[str]) -> list[str]:
@@ -122,7 +146,7 @@ def _check(settings: TinySettings) -> None:
 
 
 def settings_of(values: dict[str, Any]) -> TinySettings:
-    """From plain values, such as those of a recipe; `temporal` and `interaction` are mappings of their own.
+    """From plain values, such as those of a recipe; `temporal`, `interaction` and `frames` are mappings of their own.
 
     Raises InputError on an unknown name.
     """
@@ -130,6 +154,7 @@ def settings_of(values: dict[str, Any]) -> TinySettings:
         nested = {
             "temporal": TemporalSettings.read(values.get("temporal", {"aggregation": "transformer"})),
             "interaction": InteractionSettings.read(values.get("interaction")),
+            "frames": FrameSettings.read(values.get("frames", {"pooling": "max_mean"})),
         }
         return TinySettings(**{**values, **nested})
     except (TypeError, ModelError) as error:
