@@ -17,11 +17,23 @@ from training.recipe import Recipe, Section
 _FREE = ("data.workers", "checkpoint.every", "checkpoint.keep", "log.every")
 
 
+def packaged_recipe(name: str) -> Path:
+    """The file of a recipe that comes with Wenshi, such as `miniature`. Raises InputError with the known names."""
+    folder = Path(__file__).parent / "recipes"
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    if name not in known:
+        raise InputError(f"There is no recipe {name!r}: give the path of a YAML file, or one of {', '.join(known)}.")
+    return folder / f"{name}.yaml"
+
+
 def read_recipe(path: Path, *, overrides: Iterable[str] = ()) -> Recipe:
     """The recipe in a YAML file with `a.b=value` overrides on top, their values read as YAML.
 
-    Raises InputError: a file that cannot be read, an unknown setting (with the nearest known name), an unfit value.
+    path: a bare name means the recipe of that name that comes with Wenshi, unless there is such a file. Raises InputError:
+    a file that cannot be read, an unknown setting (with the nearest known name), an unfit value.
     """
+    if not path.suffix and path.name == str(path) and not path.exists():
+        path = packaged_recipe(path.name)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -13,7 +13,7 @@ from retrieval.model import AGGREGATIONS
 from retrieval.model.tiny import TinySettings
 from tests.training.training_world import small_recipe
 from training.recipe import NewModel, Temporal
-from training.recipe_file import differing_settings, plain, read_recipe, recipe_of, recipe_text
+from training.recipe_file import differing_settings, packaged_recipe, plain, read_recipe, recipe_of, recipe_text
 
 SHARDS = Path("shards")
 
@@ -103,3 +103,10 @@ def test_a_new_model_of_a_recipe_has_the_settings_and_defaults_of_a_tiny_one():
     tiny = {field.name: field.default for field in fields(TinySettings) if field.name not in ("temporal", "interaction")}
     assert get_args(Temporal.model_fields["aggregation"].annotation) == AGGREGATIONS
     assert {name: value for name, value in NewModel().model_dump().items() if name != "vocabulary"} == tiny
+
+
+def test_the_recipe_of_the_demo_comes_with_the_package_and_a_wrong_name_is_told_the_right_ones():
+    assert read_recipe(Path("miniature")).name == "miniature"
+    assert read_recipe(packaged_recipe("miniature")) == read_recipe(Path("miniature"))
+    with pytest.raises(InputError, match="miniature"):
+        read_recipe(Path("minature"))

@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from retrieval.encoders import load_encoder, pool_frames
+from retrieval.encoders.towers import normalised
 from retrieval.errors import InputError, ModelError
 from retrieval.model import AGGREGATIONS, DualEncoder, TemporalSettings, load_dual_encoder, save_dual_encoder
 from retrieval.model.aggregation import build_aggregation, unit
 from retrieval.model.tiny import TinySettings, build_tiny, settings_of
+from retrieval.model.whitening import whiten_patches
 from tests.checkpoints import edit_json
 
 COMMON = list("的一是在不了有和人这中大为上个国我以要他红色猫狗")
@@ -179,3 +181,46 @@ def test_words_in_capitals_and_unknown_words_are_read_in_pieces(checkpoint):
     pieces = load_encoder(str(checkpoint)).encode_texts(["红色 CAT"]).pieces
     assert pieces == [["红", "色", "C", "A", "T"]]
     assert TinySettings().context == 52
+
+
+def test_a_small_thing_is_not_lost_in_the_background(tmp_path):
+    """The largest number of each dimension keeps what one patch shows; the mean alone would dilute it."""
+    model = stirred(load_dual_encoder(tiny(tmp_path / "m")))
+    assert model.frame_settings.pooling == "max_mean"
+    with torch.no_grad():
+        output = model.towers.vision_model(pixel_values=normalised(pictures(2, 1)[:, 0], model.preprocessing).permute(0, 3, 1, 2))
+        patches = model.towers.visual_projection(model.towers.vision_model.post_layernorm(output.last_hidden_state[:, 1:]))
+        found = model.encode_frames(pictures(2, 1)[:, 0])
+    torch.testing.assert_close(found, unit(patches.max(dim=1).values + patches.mean(dim=1)))
+
+
+def test_frame_pooling_survives_a_reload_and_an_unknown_one_is_refused(tmp_path):
+    source = tiny(tmp_path / "m", frames={"pooling": "class"})
+    save_dual_encoder(load_dual_encoder(source), tmp_path / "again", files_from=source)
+    assert load_dual_encoder(tmp_path / "again").frame_settings.pooling == "class"
+    edit_json(source / "config.json", frames={"pooling": "median"})
+    with pytest.raises(ModelError, match="class, max_mean"):
+        load_dual_encoder(source)
+
+
+def test_a_new_text_tower_begins_as_a_bag_of_words(tmp_path):
+    """Before any training a text is closer to one that shares most of its words than to one that shares none."""
+    encoder = load_encoder(str(tiny(tmp_path / "m", text_width=64)))
+    one, near, far = encoder.encode_texts(["红色的猫在这", "红色的狗在这", "我们以国为大"]).pooled
+    assert 1 - one @ far > 3 * (1 - one @ near)
+
+
+def test_whitened_patches_come_out_uncorrelated_and_alike_strong(tmp_path):
+    model = load_dual_encoder(tiny(tmp_path / "m"))
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, 256, (300, 8, 8, 3), dtype=np.uint8)
+    shown = np.repeat(np.repeat(coarse, 4, axis=1), 4, axis=2)  # smooth, as pictures are
+    whiten_patches(model, shown, seed=0)
+    pixels = normalised(torch.from_numpy(shown), model.preprocessing).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        patches = model.towers.vision_model.embeddings.patch_embedding(pixels).flatten(2).transpose(1, 2).flatten(0, 1)
+    covariance = np.cov(patches.numpy().T)
+    spread = np.sqrt(np.diag(covariance))
+    assert spread.min() > 0.9 * spread.max()
+    correlation = covariance / np.outer(spread, spread) - np.eye(len(spread))
+    assert np.abs(correlation).max() < 0.1
