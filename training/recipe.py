@@ -66,7 +66,7 @@ class Interaction(Section):
 class Frames(Section):
     """How patches become a frame, see `retrieval.model.FrameSettings`."""
 
-    pooling: str = "max_mean"
+    pooling: Literal["class", "max_mean"] = "max_mean"
 
 
 class NewModel(Section):

@@ -10,9 +10,10 @@ import pytest
 
 from retrieval.errors import InputError
 from retrieval.model import AGGREGATIONS
+from retrieval.model.settings import FRAME_POOLINGS
 from retrieval.model.tiny import TinySettings
 from tests.training.training_world import small_recipe
-from training.recipe import NewModel, Temporal
+from training.recipe import Frames, NewModel, Temporal
 from training.recipe_file import differing_settings, packaged_recipe, plain, read_recipe, recipe_of, recipe_text
 
 SHARDS = Path("shards")
@@ -100,9 +101,13 @@ def test_what_changes_no_number_makes_no_other_recipe():
 
 
 def test_a_new_model_of_a_recipe_has_the_settings_and_defaults_of_a_tiny_one():
-    tiny = {field.name: field.default for field in fields(TinySettings) if field.name not in ("temporal", "interaction")}
+    nested = ("temporal", "interaction", "frames")
+    tiny = {field.name: field.default for field in fields(TinySettings) if field.name not in nested}
     assert get_args(Temporal.model_fields["aggregation"].annotation) == AGGREGATIONS
-    assert {name: value for name, value in NewModel().model_dump().items() if name != "vocabulary"} == tiny
+    assert get_args(Frames.model_fields["pooling"].annotation) == FRAME_POOLINGS
+    assert Frames().pooling == TinySettings().frames.pooling
+    own = NewModel().model_dump(exclude={"vocabulary", "whiten", "frames"})
+    assert own == tiny
 
 
 def test_the_recipe_of_the_demo_comes_with_the_package_and_a_wrong_name_is_told_the_right_ones():
