@@ -19,6 +19,7 @@ from retrieval.search.results import Match
 from retrieval.text import ngrams
 
 VISUAL = "visual"
+CHANNELS: tuple[str, ...] = (*EVIDENCE_KINDS, VISUAL)
 MOST_ROWS = 20_000  # a channel; so many lines are read in about a second
 
 

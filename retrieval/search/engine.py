@@ -29,6 +29,7 @@ class SearchSettings:
     rerank: int = 100  # recalled clips that are compared word by word; 0 = the pooled vectors alone decide
     diversity: float = 0.3  # 0 = plain order
     moments: int = 5  # a video
+    channels: frozenset[str] | None = None  # the only ones that are asked; None = all
 
 
 class SearchEngine:
@@ -67,6 +68,10 @@ class SearchEngine:
     ) -> tuple[dict[str, Recall], NDArray[np.float32] | None, tuple[str, ...]]:
         rows = self._settings.recall
         channels = text_recall(self._library, query, rows=rows, videos=videos)
+        if self._settings.channels is not None:
+            channels = {name: recall for name, recall in channels.items() if name in self._settings.channels}
+            if VISUAL not in self._settings.channels:
+                return channels, None, ()
         read, notices = self._read(query)
         if read is None:
             return channels, None, notices

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from serving.cli.evaluate_model import model
 from serving.cli.options import JsonOption
 from serving.cli.terminal import print_json, printable, say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from retrieval.evaluation import Comparison, Run
 
 app = typer.Typer(invoke_without_command=True)
+app.command("model")(model)
 
 _COLUMNS = {
     "recall_at_1": "R@1", "recall_at_5": "R@5", "recall_at_10": "R@10", "r_sum": "R@sum", "median_rank": "MdR",
@@ -104,13 +108,13 @@ def evaluate_scores(similarity: Path, relevance: str, *, dual_softmax: float | N
         raise InputError(f"{similarity}: {error}.") from error
 
 
-def keep(run: Run, directory: Path) -> None:
-    """Write the run and its page into a folder, and say where."""
+def keep(run: Run, directory: Path, *, thumbnails: Mapping[str, bytes] | None = None) -> None:
+    """Write the run and its page into a folder, and say where. thumbnails: a JPEG for each video id."""
     from retrieval.evaluation import write_run
     from retrieval.evaluation.report import write_report
 
     written = write_run(run, directory)
-    page = write_report(run, directory)
+    page = write_report(run, directory, thumbnail=None if thumbnails is None else thumbnails.get)
     say(f"{printable(str(written))}, {printable(str(page))}")
 
 

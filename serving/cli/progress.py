@@ -1,9 +1,11 @@
-"""How far `add` is: a bar on a terminal, a line now and then elsewhere; rate and time left in both."""
+"""How far a command is: a bar on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -70,3 +72,25 @@ class AddProgress:
             left = (self._total - self._done) * elapsed / self._done if self._done else None
             tail = f", about {clock(int(left * 1000))} left" if left is not None else ""
             print(f"{self._done} of {self._total} files, {rate}{tail}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def counted(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A function that takes how many are done and how many there are, and shows it: a bar, or a line now and then."""
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("left"), TimeRemainingColumn(),
+        console=console, transient=True, disable=not console.is_terminal,
+    )  # fmt: skip
+    task = bar.add_task(what, total=None)
+    last_line = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        nonlocal last_line
+        bar.update(task, completed=done, total=total)
+        if not console.is_terminal and time.monotonic() - last_line >= _LINE_SECONDS:
+            last_line = time.monotonic()
+            print(f"{done} of {total} {what}", file=sys.stderr, flush=True)
+
+    with bar:
+        yield show

@@ -26,16 +26,25 @@ def search(
         str | None,
         typer.Option(help="Model for the visual channel: a folder, a hub name, or `none`. Default: the library's own."),
     ] = None,
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Ask only these: title, tag, subtitle, asr, ocr, visual (repeatable)."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find videos, and the moments inside them, by describing them."""
+    from retrieval.errors import InputError
     from retrieval.library import Library
-    from retrieval.search import SearchEngine
+    from retrieval.search import CHANNELS, SearchEngine, SearchSettings
     from serving.models import text_encoder_for
 
+    unknown = sorted(set(channel or ()) - set(CHANNELS))
+    if unknown:
+        raise InputError(f"There is no channel {unknown[0]!r}: choose from {', '.join(CHANNELS)}.")
+    settings = SearchSettings(channels=frozenset(channel) if channel else None)
     with Library.open(library) as opened:
         encoder, notice = text_encoder_for(opened, model)
-        result = SearchEngine(opened, encoder=encoder).search(" ".join(words), count=count)
+        result = SearchEngine(opened, encoder=encoder, settings=settings).search(" ".join(words), count=count)
     for sentence in filter(None, (notice, *result.notices)):
         say(f"note: {sentence}")
     if as_json:

@@ -68,7 +68,7 @@ def test_gathered_rows_are_filled_up_and_their_gradients_come_from_all(folder):
 
 
 def test_a_run_of_two_has_the_loss_curve_and_the_bad_samples_of_a_run_of_one(folder):
-    alone = train(small_recipe(folder / "shards", *two.TRAINING), folder / "alone")
+    alone = train(two.training_recipe(folder), folder / "alone")
     pairs = list(zip(read_log(folder / "together"), read_log(folder / "alone"), strict=True))
     for together, single in pairs:
         assert together["step"] == single["step"]

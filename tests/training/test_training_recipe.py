@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from retrieval.errors import InputError
-from retrieval.model import AGGREGATIONS
+from retrieval.model import AGGREGATIONS, FrameSettings
 from retrieval.model.settings import FRAME_POOLINGS
 from retrieval.model.tiny import TinySettings
 from tests.training.training_world import small_recipe
@@ -101,8 +101,11 @@ def test_what_changes_no_number_makes_no_other_recipe():
 
 
 def test_a_new_model_of_a_recipe_has_the_settings_and_defaults_of_a_tiny_one():
-    nested = ("temporal", "interaction", "frames")
-    tiny = {field.name: field.default for field in fields(TinySettings) if field.name not in nested}
+    sections = ("temporal", "interaction", "frames")
+    tiny = {field.name: field.default for field in fields(TinySettings) if field.name not in sections}
+    new = NewModel().model_dump()
+    assert {name: value for name, value in new.items() if name not in ("vocabulary", "whiten", "frames")} == tiny
+    assert FrameSettings(**new["frames"]) == TinySettings().frames
     assert get_args(Temporal.model_fields["aggregation"].annotation) == AGGREGATIONS
     assert get_args(Frames.model_fields["pooling"].annotation) == FRAME_POOLINGS
     assert Frames().pooling == TinySettings().frames.pooling

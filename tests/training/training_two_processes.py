@@ -18,7 +18,7 @@ from training.batches.tokens import TokenRows
 from training.gradients import backward
 from training.objectives import RetrievalObjective
 from training.processes import Processes, join_processes
-from training.recipe import Losses, Objective
+from training.recipe import Losses, Objective, Recipe
 from training.trainer import train
 
 CASES = {
@@ -61,6 +61,11 @@ def own_rows(batch: Batch, rank: int) -> Batch:
     return replace(half, texts=texts)
 
 
+def training_recipe(folder: Path) -> Recipe:
+    """A short run from weights that are there: what begins at random depends on the number of threads."""
+    return small_recipe(folder / "shards", *TRAINING, model={"start": str(folder / "checkpoint")})
+
+
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
     with join_processes("cpu") as processes:
@@ -74,7 +79,7 @@ def main(folder: Path) -> None:
         results["agreed"] = {"any": processes.any([processes.rank == 1, False]), "mean": processes.mean([processes.rank])}
         torch.save(results, folder / f"rank-{processes.rank}.pt")
     os.environ["MASTER_PORT"] = str(int(os.environ["MASTER_PORT"]) + 1)
-    report = train(small_recipe(folder / "shards", *TRAINING), folder / "together", device="cpu")
+    report = train(training_recipe(folder), folder / "together", device="cpu")
     torch.save(report.progress.bad, folder / f"bad-{os.environ['RANK']}.pt")
 
 

@@ -119,6 +119,14 @@ def test_a_text_that_holds_the_query_stands_before_any_picture_and_one_that_brus
     assert names(engine.search("一只狗在公园里追着飞盘跑").hits) == ["seen", "named"]
 
 
+def test_only_the_channels_that_are_wanted_answer(library):
+    put(library, "seen", clips=[clip(0, 8000, 0)])
+    put(library, "named", title="狗狗打针")
+    for channels, wanted in (({"visual"}, ["seen"]), ({"title"}, ["named"]), ({"ocr"}, [])):
+        settings = SearchSettings(channels=frozenset(channels))
+        assert names(SearchEngine(library, encoder=TableEncoder(), settings=settings).search("狗").hits) == wanted
+
+
 def test_the_best_frame_of_the_best_clip_is_named(library):
     put(library, "v", clips=[clip(0, 8000, 0, tilts=(0.6, 0.6, 0.0, 0.6))])
     (hit,) = SearchEngine(library, encoder=TableEncoder()).search("狗").hits

@@ -1,0 +1,76 @@
+"""A model on a benchmark from the command line: real files, a small real model, one that cannot be read."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrieval.encoders import load_encoder
+from retrieval.video import VideoReader, uniform
+from tests.videos import write_video
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "serving.cli.main", "evaluate", "model", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("benchmark")
+    for number in range(3):
+        write_video(folder / f"v{number}.mp4", seconds=2, shots=1, seed=number)
+    (folder / "broken.mp4").write_bytes(b"this is no video")
+    rows = [{"video": f"v{number}.mp4", "texts": [f"第{number}个", "大家"[number % 2]]} for number in range(3)]
+    rows.append({"video": "broken.mp4", "texts": ["坏的"]})
+    file = folder / "mine.jsonl"
+    file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return file
+
+
+def test_scores_are_the_models_own_and_an_unreadable_video_is_named(benchmark, tiny_chinese_clip, tmp_path):
+    done = run(str(tiny_chinese_clip), "--benchmark", str(benchmark), "--frames", "4", "-o", str(tmp_path / "run"), "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert "3 of 4 videos present" in result["protocol"]
+    assert any("broken" in notice for notice in result["notices"])
+    encoder = load_encoder(str(tiny_chinese_clip), device="cpu")
+    geometry = encoder.geometry
+    clips = []
+    for number in range(3):
+        with VideoReader(benchmark.parent / f"v{number}.mp4") as reader:
+            frames = uniform(reader, 4)
+            clips.append(np.stack([frame.rgb(height=geometry.height, width=geometry.width) for frame in frames]))
+    pooled = encoder.encode_clips(np.stack(clips), frame_mask=np.ones((3, 4), bool)).pooled
+    scores = encoder.encode_texts(["第0个"]).pooled[0] @ pooled.T
+    asked = [json.loads(line) for line in (tmp_path / "run" / "queries.jsonl").read_text(encoding="utf-8").splitlines()]
+    (first,) = (row for row in asked if row["text"] == "第0个")
+    assert first["relevant"] == ["v0.mp4"]
+    assert set(first["top"]) == {"v0.mp4", "v1.mp4", "v2.mp4"}
+    fine = encoder.encode_clips(np.stack(clips), frame_mask=np.ones((3, 4), bool)).frames
+    words = encoder.encode_texts(["第0个"])
+    similarity = np.einsum("ld,bvd->blv", words.words[0], fine)
+    token_wise = (similarity.max(axis=2).mean(axis=1) + similarity.max(axis=1).mean(axis=1)) / 2
+    assert first["top"][0] == f"v{int((scores + token_wise).argmax())}.mp4"
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "data:image/jpeg" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--benchmark", "msrvtt-9k"], "msrvtt-1k-A"),
+        (["--benchmark", "vatex-zh"], "--data"),
+        (["--benchmark", "nowhere.jsonl"], "nowhere.jsonl"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_in_one_sentence(arguments, word, tiny_chinese_clip):
+    done = run(str(tiny_chinese_clip), *arguments)
+    assert done.returncode == 1
+    assert word in done.stderr
+    assert done.stderr.count("\n") == 1
