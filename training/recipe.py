@@ -90,7 +90,7 @@ class NewModel(Section):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     dimension: int = 192
     frames: Frames = Frames()
-    whiten: int = Field(500, ge=0)
+    whiten: int = Field(default=500, ge=0)
 
 
 class Model(Section):

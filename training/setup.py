@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from random import Random
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.shard_reader import decode
@@ -24,6 +26,7 @@ from retrieval.model import (
     load_dual_encoder,
     save_dual_encoder,
 )
+from retrieval.model.storing import replace_directory
 from retrieval.model.tiny import build_tiny, settings_of
 from retrieval.model.whitening import whiten_patches
 from training.batches.batch import Batch, BatchMaker, Visit
@@ -116,7 +119,8 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
 def write_new_model(recipe: Recipe, directory: Path) -> None:
     """Write the small untrained model of a recipe; nothing when it starts from another or the folder holds one.
 
-    Raises InputError when the vocabulary cannot be read or the sizes do not fit.
+    The folder appears when the model is finished: a kill leaves none that is half begun. Raises InputError when the
+    vocabulary cannot be read or the sizes do not fit.
     """
     new = recipe.model.new
     if new is None or (directory / "model.safetensors").is_file():
@@ -128,20 +132,27 @@ def write_new_model(recipe: Recipe, directory: Path) -> None:
         values["temporal"] = temporal.model_dump()
     if interaction is not None:
         values["interaction"] = interaction.model_dump()
-    build_tiny(directory, vocabulary=_words(vocabulary), settings=settings_of(values), seed=recipe.seed)
+    partial = directory.with_name(f".{directory.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    build_tiny(partial, vocabulary=_words(vocabulary), settings=settings_of(values), seed=recipe.seed)
     if new.whiten:
-        model = load_dual_encoder(directory)
-        whiten_patches(model, _sample_pictures(open_samples(recipe.data.train), new.whiten), seed=recipe.seed)
-        save_dual_encoder(model, directory, files_from=directory)
+        model = load_dual_encoder(partial)
+        shown = _sample_pictures(open_samples(recipe.data.train), new.whiten, side=new.side)
+        whiten_patches(model, shown, seed=recipe.seed)
+        save_dual_encoder(model, partial, files_from=partial)
+    replace_directory(partial, directory)
 
 
-def _sample_pictures(samples: Samples, count: int) -> NDArray[np.uint8]:
-    """A frame of each of so many samples, evenly spread over all; those that cannot be read are left out."""
+def _sample_pictures(samples: Samples, count: int, *, side: int) -> NDArray[np.uint8]:
+    """A frame of each of so many samples, evenly spread over all, as squares; those that cannot be read are left out."""
     pictures = []
     for place, number in enumerate(np.linspace(0, len(samples) - 1, min(count, len(samples))).round().astype(int)):
         with contextlib.suppress(CorpusError):
             sample = samples[int(number)]
-            pictures.append(decode(sample, [place % len(sample.jpegs)])[0])
+            picture = decode(sample, [place % len(sample.jpegs)])[0]
+            if picture.shape[:2] != (side, side):
+                picture = np.asarray(Image.fromarray(picture).resize((side, side)))
+            pictures.append(picture)
     if not pictures:
         raise InputError("None of the training samples can be read: write the shards again.")
     return np.stack(pictures)
