@@ -187,6 +187,13 @@ def test_a_bad_sample_is_named_and_replaced_by_the_next_good_one_of_another_vide
     assert [(bad.key, bad.kind) for bad in batch.bad] == [("train-00004", "damaged"), ("train-00005", "damaged")]
 
 
+def test_two_bad_samples_are_not_replaced_by_the_same_one(world, checkpoint):
+    samples = Breaking(ShardDataset(world, split="train"), broken=[4, 5])
+    visit = Visit(frames=2, texts=TextWeights())
+    batch = maker(samples, checkpoint).training_batch([4, 5], lambda number: visit, planned=[4, 5])
+    assert batch.keys == ("train-00006", "train-00007")
+
+
 def test_where_nothing_is_good_the_search_ends_with_a_sentence(world, checkpoint):
     samples = Breaking(ShardDataset(world, split="train"), broken=range(40))
     visit = Visit(frames=2, texts=TextWeights())

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,6 +16,7 @@ from retrieval.errors import InputError
 from retrieval.model import load_dual_encoder
 from tests.training import training_two_processes as two
 from tests.training.training_world import damage, random_batch, small_recipe, write_world
+from training.batches.order import PlannedBatch, Position
 from training.logs import read_log
 from training.processes import Processes, join_processes
 from training.setup import prepare, write_new_model
@@ -79,6 +81,15 @@ def test_a_run_of_two_has_the_loss_curve_and_the_bad_samples_of_a_run_of_one(fol
             assert together["clips"] == single["clips"]
     assert len(pairs) == 5 + 2
     assert list(alone.progress.bad) == ["train-00005"] == list(torch.load(folder / "bad-0.pt"))
+
+
+def test_a_process_replaces_a_bad_sample_by_none_that_the_other_has(folder):
+    recipe = two.training_recipe(folder)
+    setup = prepare(recipe, folder / "start", Processes())
+    numbers = np.array([5, 9, 6, 10])       # 5 is damaged
+    plan = PlannedBatch(step=0, epoch=0, numbers=numbers, after=Position())
+    parts = [setup.data.batch(plan, recipe, Processes(rank=rank, count=2)).keys for rank in range(2)]
+    assert parts == [("train-00007", "train-00009"), ("train-00006", "train-00010")]
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(folder):

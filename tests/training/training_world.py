@@ -93,7 +93,7 @@ def random_batch(count: int, *, words: int = 6, frames: int = 3) -> Batch:
             ids=torch.randint(5, 90, (count, words)), attended=(place < lengths + 2).long(),
             words=(place > 0) & (place <= lengths),
         ),
-        text_ids=torch.arange(count),
+        text_ids=torch.arange(count) % (count - 1),     # the last has the text of the first
         pictures=torch.randint(0, 256, (count, frames, SIDE, SIDE, 3), dtype=torch.uint8),
         frame_mask=torch.arange(frames) < torch.randint(1, frames + 1, (count, 1)),
     )  # fmt: skip
