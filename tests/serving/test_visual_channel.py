@@ -18,6 +18,7 @@ from retrieval.encoders import load_encoder, pool_frames, read_generation
 from retrieval.library import Library
 from retrieval.search import SearchEngine, SearchSettings
 from retrieval.video import VideoReader, at_times
+from serving.demo.measuring import library_scores
 from serving.ingest.pool import PoolSettings, ReaderPool
 from serving.ingest.run import AddOptions, add_videos
 from tests.videos import write_video
@@ -81,14 +82,24 @@ def test_a_search_names_the_visual_channel_its_clip_and_its_best_frame(library):
     assert ranks[0] == 1
 
 
-def test_the_order_is_that_of_the_cosines(library, tiny_chinese_clip):
+def test_without_a_second_ranking_the_order_is_that_of_the_cosines(library, tiny_chinese_clip):
     encoder = load_encoder(str(tiny_chinese_clip), device="cpu")
     text = encoder.encode_texts(["红色的汽车"]).pooled[0]
     with Library.open(library) as opened:
         vectors = opened.clip_vectors(opened.video_ids())
         # A random model takes all noise for nearly the same picture: without diversity, or copies would step back.
-        result = SearchEngine(opened, encoder=encoder, settings=SearchSettings(diversity=0)).search("红色的汽车")
+        result = SearchEngine(opened, encoder=encoder, settings=SearchSettings(diversity=0, rerank=0)).search("红色的汽车")
     best = {video: float((rows @ text).max()) for video, rows in vectors.items()}
+    assert [hit.video_id for hit in result.hits] == sorted(best, key=lambda video: -best[video])
+
+
+def test_the_first_clips_are_ranked_again_by_words_and_frames(library, tiny_chinese_clip):
+    encoder = load_encoder(str(tiny_chinese_clip), device="cpu")
+    with Library.open(library) as opened:
+        ids = opened.video_ids()
+        scores = library_scores(opened, ids, ["红色的汽车"], encoder=encoder).reranked[0]
+        result = SearchEngine(opened, encoder=encoder, settings=SearchSettings(diversity=0)).search("红色的汽车")
+    best = dict(zip(ids, scores, strict=True))
     assert [hit.video_id for hit in result.hits] == sorted(best, key=lambda video: -best[video])
 
 
