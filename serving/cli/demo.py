@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
     from data_pipeline.miniature.queries import DemoQuery
     from data_pipeline.miniature.spec import SceneSpec
+    from data_pipeline.miniature.world import Query
     from retrieval.evaluation import Run
     from retrieval.library import Library
     from retrieval.search import SearchEngine, SearchResult
     from serving.ingest.report import AddReport
 
-_LEAST_SHARE = 0.5      # of the visual searches that must find a right clip first
+_LEAST_SHARE = 0.5      # of the descriptions that must find a right clip first
 
 
 def demo(
@@ -45,6 +46,7 @@ def demo(
         said = _search_by_words(engine)
         seen = _search_by_sight(
             SearchEngine(library, encoder=encoder, settings=SearchSettings(channels=frozenset({"visual"}))),
+            unseen,
             [*SCENES, *unseen],
         )
         _measure(library, unseen, encoder)
@@ -108,21 +110,34 @@ def _search_by_words(engine: SearchEngine) -> bool:
     return found == len(DEMO_QUERIES)
 
 
-def _search_by_sight(engine: SearchEngine, scenes: Sequence[SceneSpec]) -> bool:
-    """Ask for what is seen; whether most first answers are right. Nobody labelled these clips: the truth is drawn."""
-    from serving.demo.unseen import answers, short_queries
+def _search_by_sight(engine: SearchEngine, unseen: Sequence[SceneSpec], scenes: Sequence[SceneSpec]) -> bool:
+    """Ask for what is seen, in full and in a few words; whether most descriptions find a right clip first.
+
+    Nobody labelled these clips: the truth is drawn. A few words are the harder question for a model this small.
+    """
+    from serving.demo.unseen import descriptions, short_queries
+
+    found = _ask(engine, descriptions(unseen), scenes, kind="descriptions")
+    _ask(engine, short_queries(scenes), scenes, kind="searches of a few words")
+    return found >= _LEAST_SHARE
+
+
+def _ask(engine: SearchEngine, asked: Sequence[Query], scenes: Sequence[SceneSpec], *, kind: str) -> float:
+    """The share of the queries whose first answer is right."""
+    from data_pipeline.miniature.truth import satisfies
+    from serving.demo.unseen import answers
 
     by_name = {scene.name: scene for scene in scenes}
-    asked = short_queries(scenes)
     found = 0
     for query in asked:
         result = engine.search(query.text, count=3)
         right = [answers(query, hit, by_name) for hit in result.hits]
         found += right[:1] == [True]
-        remark = f"只看画面：{len(query.relevant)} 个片段符合，前三个中 {sum(right)} 个对"
+        true_of = sum(satisfies(scene, query.condition) for scene in scenes)
+        remark = f"只看画面：{true_of} 个片段符合，前三个中 {sum(right)} 个对"
         _show(query.text, remark, result, options="--channel visual ")
-    typer.echo(f"\n{found} of {len(asked)} searches by sight put a clip first that shows what was asked for.")
-    return found >= _LEAST_SHARE * len(asked)
+    typer.echo(f"\n{found} of {len(asked)} {kind} put a clip first that shows what was asked for.")
+    return found / max(len(asked), 1)
 
 
 def _measure(library: Library, unseen: Sequence[SceneSpec], encoder) -> None:  # type: ignore[no-untyped-def]

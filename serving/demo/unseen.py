@@ -19,7 +19,7 @@ from serving.demo.measuring import library_scores
 MODEL = Path(__file__).parents[2] / "data_pipeline" / "miniature" / "model"     # shipped, with its card
 # A seed that no training set uses; even so, no scene of the test split can occur in another split.
 SEED = 2024
-_SHORT_QUERIES = 6
+_SHORT_QUERIES, _DESCRIPTIONS = 3, 4
 
 
 def unseen_scenes(count: int) -> list[SceneSpec]:
@@ -31,6 +31,11 @@ def short_queries(scenes: Sequence[SceneSpec]) -> list[Query]:
     """A few searches of one to three words, each with at least three answers among the scenes."""
     drawn = queries(scenes, seed=SEED, count=min(60, len(scenes)), detail="short")
     return [query for query in drawn if len(query.relevant) >= 3][:_SHORT_QUERIES]
+
+
+def descriptions(scenes: Sequence[SceneSpec]) -> list[Query]:
+    """A few scenes described in full; another scene of which the text is true answers as well."""
+    return queries(scenes, seed=SEED, count=_DESCRIPTIONS, detail="full")
 
 
 def answers(query: Query, hit: Hit, scenes: Mapping[str, SceneSpec]) -> bool:
