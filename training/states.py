@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from retrieval.library.frames import sync_folder
 from training.batches.order import Position
 from training.errors import TrainingError
 
@@ -91,14 +92,3 @@ def state_files(directory: Path) -> list[Path]:
     """The states in a folder, oldest step first."""
     found = [(int(match[1]), path) for path in directory.glob("state-*.pt") if (match := _NAME.fullmatch(path.name))]
     return [path for _, path in sorted(found)]
-
-
-def sync_folder(directory: Path) -> None:
-    """Bring a folder's list of names to the disk."""
-    if os.name != "posix":      # elsewhere folders cannot be opened
-        return
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

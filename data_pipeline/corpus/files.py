@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from filelock import FileLock, Timeout
 
 from data_pipeline.corpus.errors import CorpusError
+from retrieval.library.frames import sync_folder
 
 _LOCK = ".writer.lock"
 
@@ -54,7 +55,7 @@ def whole_file(path: Path) -> Iterator[CheckedFile]:
                 os.fsync(file.fileno())
         with disk_errors(path):
             unfinished.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -97,13 +98,3 @@ def disk_errors(path: Path) -> Iterator[None]:
             f"{path} cannot be written ({error.strerror or error}): make room or choose another directory, then run "
             "this again; what is finished stays.",
         ) from error
-
-
-def _sync_folder(path: Path) -> None:
-    if os.name != "posix":      # elsewhere folders cannot be opened
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -23,6 +23,7 @@ from retrieval.encoders.preprocessing import read_preprocessing
 from retrieval.encoders.quiet import quiet_transformers
 from retrieval.encoders.towers import load_towers
 from retrieval.errors import ModelError
+from retrieval.library.frames import sync_folder
 from retrieval.model.aggregation import Aggregation
 from retrieval.model.dual_encoder import DualEncoder
 from retrieval.model.settings import FrameSettings, InteractionSettings, TemporalSettings
@@ -102,17 +103,8 @@ def replace_directory(new: Path, directory: Path) -> None:
     if directory.exists():
         directory.rename(old)
     new.rename(directory)
-    _sync_directory(directory.parent)
+    sync_folder(directory.parent)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _sync_directory(directory: Path) -> None:
-    if os.name == "posix":      # elsewhere directories cannot be opened
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _write_config(model: DualEncoder, directory: Path, *, dtype: torch.dtype) -> None:
