@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from training.batches.order import PlannedBatch, Position, planned_batches
-from training.gradients import backward
+from training.gradients import Features, backward, encode_words
 from training.optimising import build_optimiser
 from training.processes import Processes, join_processes
 from training.recipe import Recipe
@@ -64,14 +65,19 @@ def _tried(setup: Setup, processes: Processes) -> DryRun:
         PlannedBatch(step=last, epoch=0, numbers=plan.numbers, after=plan.after), recipe, Processes()
     )
     model, text_ids = setup.model.train(), batch.text_ids.to(processes.device)
+    bf16 = recipe.precision == "bf16"
+
+    def objective(features: Features, logit_scale: Tensor) -> dict[str, Tensor]:
+        words = None if batch.words is None else encode_words(model, batch.words, bf16=bf16)
+        return setup.objective(*features, logit_scale=logit_scale, text_ids=text_ids, words=words)
+
     optimiser = build_optimiser(model, recipe.optimiser)
     for _ in range(_TIMES):
         began = time.perf_counter()
         optimiser.zero_grad(set_to_none=True)
         terms = backward(
-            model, batch, lambda found, scale: setup.objective(*found, logit_scale=scale, text_ids=text_ids),
-            bf16=recipe.precision == "bf16", micro_batch=recipe.batch.micro_batch,
-        )  # fmt: skip
+            model, batch, objective, bf16=bf16, micro_batch=recipe.batch.micro_batch
+        )
         torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.optimiser.gradient_clip or torch.inf)
         optimiser.step()
         seconds = (time.perf_counter() - began) / len(batch)

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from retrieval.model import DualEncoder, TextFeatures, VideoFeatures
 from training.batches.batch import Batch
-from training.objectives.retrieval import detached
+from training.batches.words import WordRows
+from training.objectives.retrieval import WordQueries, detached
 
 Features = tuple[TextFeatures, VideoFeatures]
 Objective = Callable[[Features, Tensor], dict[str, Tensor]]
@@ -24,6 +25,15 @@ def encode(model: DualEncoder, batch: Batch, *, bf16: bool) -> Features:
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
         texts = model.encode_texts(batch.texts.ids, attended=batch.texts.attended, words=batch.texts.words)
         return texts, model.encode_videos(batch.pictures, mask=batch.frame_mask)
+
+
+def encode_words(model: DualEncoder, words: WordRows, *, bf16: bool) -> WordQueries:
+    """The words of a batch as texts: they are short, and all of them are in the graph also where clips are not."""
+    device = model.logit_scale.device
+    rows = words.texts.to(device)
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
+        texts = model.encode_texts(rows.ids, attended=rows.attended, words=rows.words)
+    return WordQueries(texts=texts, held=words.held.to(device))
 
 
 def backward(

@@ -189,6 +189,25 @@ class Losses(Section):
     info_nce: float = Field(default=0.0, ge=0)
 
 
+class Words(Section):
+    """Single words as queries: every clip of the batch with the word in any of its texts is right, every other is wrong.
+
+    pooled, token_wise: weights of the loss on the two scores, 0 = not used. count: so many words a step. languages: of the
+    texts that are cut into words. fewest: samples that hold a word of the list; most_share: of all samples, at most.
+    """
+
+    pooled: float = Field(default=0.0, ge=0)
+    token_wise: float = Field(default=0.0, ge=0)
+    count: int = Field(default=128, ge=1)
+    languages: tuple[str, ...] = ("zh",)
+    fewest: int = Field(default=20, ge=1)
+    most_share: float = Field(default=0.5, gt=0, le=1)
+
+    @property
+    def used(self) -> bool:
+        return self.pooled > 0 or self.token_wise > 0
+
+
 class Objective(Section):
     """What is minimised: the sum of weight x loss over both scores, each loss the mean of both directions.
 
@@ -198,6 +217,7 @@ class Objective(Section):
 
     pooled: Losses = Losses(info_nce=1.0)
     token_wise: Losses = Losses()
+    words: Words = Words()
     identical_texts: Literal["ignored", "negative"] = "ignored"
     chunk: int | None = Field(default=None, ge=1)
 

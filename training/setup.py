@@ -33,6 +33,7 @@ from training.batches.batch import Batch, BatchMaker, Visit
 from training.batches.order import PlannedBatch, steps_of
 from training.batches.samples import Samples, fingerprint, open_samples, video_codes
 from training.batches.tokens import TextReader
+from training.batches.words import WordList
 from training.objectives import RetrievalObjective
 from training.processes import Processes
 from training.recipe import Model, Recipe
@@ -61,7 +62,8 @@ class TrainingData:
 
         share = len(plan.numbers) // processes.count
         own = plan.numbers[processes.rank * share : (processes.rank + 1) * share]
-        return self.maker.training_batch(own.tolist(), visit, planned=plan.numbers.tolist())
+        words = Random(f"words {recipe.seed} {plan.step} {processes.rank}") if recipe.objective.words.used else None
+        return self.maker.training_batch(own.tolist(), visit, planned=plan.numbers.tolist(), random=words)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +111,10 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
         recipe=recipe, checkpoint=checkpoint, model=model, steps=steps,
         data=TrainingData(
             samples=samples, videos=videos, fingerprint=fingerprint(samples),
-            maker=BatchMaker(samples, videos, reader=reader, preprocessing=model.preprocessing),
+            maker=BatchMaker(
+                samples, videos, reader=reader, preprocessing=model.preprocessing,
+                words=WordList(samples, recipe.objective.words) if recipe.objective.words.used else None,
+            ),
         ),
         validator=validator, validation_clips=clips,
         objective=RetrievalObjective(recipe.objective, interaction=model.interaction),

@@ -21,7 +21,7 @@ from training.batches.loading import Loaded, load_ahead
 from training.batches.order import PlannedBatch, planned_batches
 from training.card import CARD_NAME, RECIPE_NAME, REPORT_NAME, TrainingReport, model_card, report_as_json
 from training.errors import TrainingError
-from training.gradients import Features, backward
+from training.gradients import Features, backward, encode_words
 from training.logs import LOG_NAME, RunLog
 from training.optimising import (
     AveragedModel,
@@ -187,9 +187,16 @@ class Trainer:
     def _objective(self, batch: Batch) -> Callable[[Features, Tensor], dict[str, Tensor]]:
         processes, text_ids = self._processes, batch.text_ids.to(self._processes.device)
         gather = processes.gather if processes.count > 1 else None
-        return lambda features, logit_scale: self._setup.objective(
-            *features, logit_scale=logit_scale, text_ids=text_ids, gather=gather, first=processes.rank * len(batch)
-        )
+        bf16 = self._recipe.precision == "bf16"
+
+        def objective(features: Features, logit_scale: Tensor) -> dict[str, Tensor]:
+            words = None if batch.words is None else encode_words(self._model, batch.words, bf16=bf16)
+            return self._setup.objective(
+                *features, logit_scale=logit_scale, text_ids=text_ids, gather=gather, words=words,
+                first=processes.rank * len(batch),
+            )  # fmt: skip
+
+        return objective
 
     def _refuse_no_number(self, plan: PlannedBatch, batch: Batch, loss: float, norm: float) -> None:
         broken = not (math.isfinite(loss) and math.isfinite(norm))

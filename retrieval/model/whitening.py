@@ -20,7 +20,7 @@ def whiten_patches(model: DualEncoder, pictures: NDArray[np.uint8], *, seed: int
     pictures: uint8 [N, H, W, 3], a few hundred. Patches of pictures differ mostly in brightness; random weights see little
     else, and a tower learns shapes only after it has learnt to look past that. Principal components are scaled to equal
     variance and turned at random, so that every number holds something of each; where there are more numbers than
-    components, the rest stays random.
+    components, the rest stays random. Which sign a component came out with makes no difference.
     """
     embedding = model.towers.vision_model.embeddings.patch_embedding
     width, size = embedding.out_channels, embedding.kernel_size[0]
@@ -40,4 +40,6 @@ def _whitening(patches: Tensor, count: int) -> Tensor:
     centred = patches - patches.mean(dim=0)
     variances, directions = torch.linalg.eigh(centred.T @ centred / len(centred))      # ascending
     strongest = variances.flip(0)[:count].clamp(min=0.0)
-    return directions.flip(1)[:, :count].T / (strongest + _FLOOR).sqrt()[:, None]
+    components = directions.flip(1)[:, :count].T
+    signs = components.gather(1, components.abs().argmax(dim=1, keepdim=True)).sign()
+    return signs * components / (strongest + _FLOOR).sqrt()[:, None]

@@ -20,7 +20,8 @@ from retrieval.encoders.preprocessing import Preprocessing
 from retrieval.errors import InputError, WenshiError
 from training.batches.choosing import Box, choose_frames, draw_crop, draw_text, heaviest_text
 from training.batches.samples import Samples
-from training.batches.tokens import TextReader, TokenRows
+from training.batches.tokens import TextReader, TokenRows, moved
+from training.batches.words import WordList, WordRows
 from training.recipe import TextWeights
 
 _LONGEST_SEARCH = 100       # so many bad samples in a row are no accident
@@ -44,26 +45,23 @@ class Batch:
     text_ids: Tensor            # int64 [B], equal numbers = the same text
     pictures: Tensor            # uint8 [B, F, H, W, 3], in the order of time
     frame_mask: Tensor          # bool [B, F], True = a frame of the clip
+    words: WordRows | None = None
     bad: tuple[BadSample, ...] = ()
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def to(self, device: torch.device) -> Batch:
-        """The same on a device."""
+        """The same on a device; words stay where they are."""
         if device.type == "cpu":
             return self
-        tokens = replace(
-            self.texts, ids=_moved(self.texts.ids, device), words=_moved(self.texts.words, device),
-            attended=None if self.texts.attended is None else _moved(self.texts.attended, device),
-        )  # fmt: skip
         return replace(
-            self, texts=tokens, text_ids=_moved(self.text_ids, device), pictures=_moved(self.pictures, device),
-            frame_mask=_moved(self.frame_mask, device),
+            self, texts=self.texts.to(device), text_ids=moved(self.text_ids, device),
+            pictures=moved(self.pictures, device), frame_mask=moved(self.frame_mask, device),
         )  # fmt: skip
 
     def part(self, rows: slice) -> Batch:
-        """Some of its rows."""
+        """Some of its rows, without words."""
         attended = self.texts.attended
         return Batch(
             keys=self.keys[rows],
@@ -96,28 +94,36 @@ class _Prepared:
     key: str
     ids: list[int]
     pictures: NDArray[np.uint8]
+    words: frozenset[str]
 
 
 class BatchMaker:
     """Makes batches from numbers of samples. It may be asked by several threads at once."""
 
-    def __init__(self, samples: Samples, videos: NDArray[np.int64], *, reader: TextReader, preprocessing: Preprocessing):
+    def __init__(
+        self, samples: Samples, videos: NDArray[np.int64], *, reader: TextReader, preprocessing: Preprocessing,
+        words: WordList | None = None,
+    ) -> None:
         self._samples = samples
         self._videos = videos
         self._reader = reader
+        self._words = words
         self._geometry = preprocessing.geometry
         self._filter = Image.Resampling(preprocessing.resample)
 
-    def training_batch(self, numbers: Sequence[int], visit: VisitOf, *, planned: Sequence[int]) -> Batch:
+    def training_batch(
+        self, numbers: Sequence[int], visit: VisitOf, *, planned: Sequence[int], random: Random | None = None
+    ) -> Batch:
         """A batch of exactly so many clips; planned: the numbers of all processes, which a replacement must not repeat.
 
-        A sample that cannot be used is replaced by the next one of another video that can. Raises InputError when none
-        of many can be.
+        random: draws the words that are asked for beside the texts, None = none are. A sample that cannot be used is
+        replaced by the next one of another video that can. Raises InputError when none of many can be.
         """
         taken = {int(self._videos[number]) for number in planned}
         bad: list[BadSample] = []
         prepared = [self._usable(number, visit, taken, bad) for number in numbers]
-        return self._batch(prepared, bad)
+        batch = self._batch(prepared, bad)
+        return batch if random is None else replace(batch, words=self._word_rows(prepared, random))
 
     def validation_batch(self, numbers: Sequence[int], visit: VisitOf) -> tuple[Batch | None, tuple[BadSample, ...]]:
         """A batch of what can be used of these samples, None when nothing can, and what cannot."""
@@ -166,7 +172,22 @@ class BatchMaker:
         ids = self._reader.read(sample.texts[text]["text"])
         numbers = choose_frames(len(sample.jpegs), visit.frames, visit.random)
         box = draw_crop(visit.crop, visit.random) if visit.random is not None else None
-        return _Prepared(key=sample.key, ids=ids, pictures=self._fitted(decode(sample, numbers), box))
+        return _Prepared(
+            key=sample.key, ids=ids, pictures=self._fitted(decode(sample, numbers), box),
+            words=self._words.held(sample.texts) if self._words is not None else frozenset(),
+        )  # fmt: skip
+
+    def _word_rows(self, prepared: Sequence[_Prepared], random: Random) -> WordRows | None:
+        """Words that these clips hold, drawn; None when they hold none of the list."""
+        if self._words is None:
+            return None
+        words = self._words.draw([sample.words for sample in prepared], random)
+        if not words:
+            return None
+        return WordRows(
+            texts=self._reader.padded([self._reader.read(word) for word in words]),
+            held=torch.tensor([[word in sample.words for word in words] for sample in prepared]),
+        )
 
     def _fitted(self, frames: NDArray[np.uint8], box: Box | None) -> NDArray[np.uint8]:
         """Frames at the model's size, all cut alike."""
@@ -203,9 +224,3 @@ class BatchMaker:
 def _number_of(ids: list[int]) -> int:
     digest = hashlib.blake2b(np.array(ids, np.int64).tobytes(), digest_size=8).digest()
     return int.from_bytes(digest, "little", signed=True)
-
-
-def _moved(tensor: Tensor, device: torch.device) -> Tensor:
-    if tensor.device == device:
-        return tensor
-    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)

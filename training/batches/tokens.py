@@ -22,6 +22,11 @@ class TokenRows:
     attended: Tensor | None
     words: Tensor
 
+    def to(self, device: torch.device) -> TokenRows:
+        """The same on a device."""
+        attended = None if self.attended is None else moved(self.attended, device)
+        return TokenRows(ids=moved(self.ids, device), attended=attended, words=moved(self.words, device))
+
 
 class TextReader:
     """Reads texts as the model's tokenizer does; what is longer than `max_tokens` (special ones included) is cut."""
@@ -53,3 +58,10 @@ class TextReader:
             attended[number, start : start + len(row)] = 1
             words[number, start + self._tokenizer.first : start + self._tokenizer.first + len(own)] = True
         return TokenRows(ids=ids, attended=None if self._pads_to_context else attended, words=words)
+
+
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on a device, without waiting for the copy where that is possible."""
+    if tensor.device == device:
+        return tensor
+    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)

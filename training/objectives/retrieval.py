@@ -11,6 +11,7 @@ from torch import Tensor
 
 from retrieval.model import InteractionSettings, TextFeatures, VideoFeatures, pooled_similarity, token_wise_similarity
 from training.objectives.info_nce import info_nce, info_nce_by_rows
+from training.objectives.positives_nce import positives_nce
 from training.recipe import Losses, Objective
 
 Gather = Callable[[Tensor], Tensor]
@@ -18,6 +19,14 @@ Similarity = Callable[[slice], Tensor]
 
 # Each name is a setting of `recipe.Losses`; the pair is the loss of a whole matrix and of one made row by row.
 _LOSSES = {"info_nce": (info_nce, info_nce_by_rows)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordQueries:
+    """K words as texts of their own; held: bool [b, K], True = the clip of this process has the word in one of its texts."""
+
+    texts: TextFeatures
+    held: Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +53,13 @@ class RetrievalObjective:
 
     def __call__(
         self, texts: TextFeatures, videos: VideoFeatures, *, logit_scale: Tensor, text_ids: Tensor,
-        gather: Gather | None = None, first: int = 0,
+        gather: Gather | None = None, first: int = 0, words: WordQueries | None = None,
     ) -> dict[str, Tensor]:
         """The terms by name, such as `pooled.info_nce`, and their weighted sum `loss`: scalars.
 
         texts, videos: b rows of this process. text_ids: int64 [b], equal numbers = the same text. gather: [b, ...] of
         this process -> [N, ...] of all, differentiable, None = this one is alone. first: the place of the own rows there.
+        words: asked of the clips of this process alone.
         """
         together = gather or (lambda own: own)
         positives = torch.arange(len(text_ids), device=text_ids.device) + first
@@ -65,12 +75,30 @@ class RetrievalObjective:
                     for rows in self._both_ways(score, texts, videos, together, alone=gather is None)
                 ]
                 terms |= {f"{score}.{name}": self._term(name, directions, logit_scale) for name in weights}
+        if words is not None:
+            terms |= self._word_terms(words, videos, logit_scale)
         loss = sum((self._weight(name) * term for name, term in terms.items()), torch.zeros_like(logit_scale))
         return {**terms, "loss": loss}
 
     def _weight(self, term: str) -> float:
         score, _, name = term.partition(".")
-        return float(getattr(self._scores[score], name))
+        return float(getattr(self._settings.words, score) if name == "words" else getattr(self._scores[score], name))
+
+    def _word_terms(self, words: WordQueries, videos: VideoFeatures, logit_scale: Tensor) -> dict[str, Tensor]:
+        """Words against clips, and clips against words, by the scores that the recipe gives a weight."""
+        terms, held = {}, words.held.T
+        for score in self._scores:
+            if getattr(self._settings.words, score) > 0:
+                if score == "pooled":
+                    found = pooled_similarity(words.texts.pooled, videos.pooled)
+                else:
+                    found = self._token_wise(
+                        words.texts.words, videos.frames, text_mask=words.texts.mask, frame_mask=videos.mask
+                    )
+                there = positives_nce(found, logit_scale=logit_scale, positive=held)
+                back = positives_nce(found.T, logit_scale=logit_scale, positive=held.T)
+                terms[f"{score}.words"] = (there + back) / 2
+        return terms
 
     def _term(self, name: str, directions: list[_Direction], logit_scale: Tensor) -> Tensor:
         whole, by_rows = _LOSSES[name]
