@@ -261,12 +261,15 @@ class Trainer:
                 self._progress = replace(
                     self._progress, best=found.figures["r_sum"], best_step=step, validation=found.figures
                 )
-                self._write_model()
+                self._write_model(share=found.figures.get("reranked.share"))
         self._processes.wait()
 
-    def _write_model(self) -> None:
+    def _write_model(self, *, share: float | None) -> None:
+        """share: of the token-wise score when re-ranking; None = as it is."""
         directory = self._output / MODEL
         model = self._average.model if self._average is not None else self._model
+        if share is not None:
+            model.interaction = replace(model.interaction, share=share)
         dtype = torch.float16 if self._recipe.checkpoint.dtype == "float16" else torch.float32
         save_dual_encoder(model, directory, files_from=self._setup.checkpoint.directory, dtype=dtype)
         (directory / RECIPE_NAME).write_text(recipe_text(self._recipe), encoding="utf-8")

@@ -17,6 +17,7 @@ from training.errors import TrainingError
 from training.gradients import encode
 
 _BATCH = 64
+_SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)     # of the token-wise score, when re-ranking
 _TEXTS_AT_ONCE = 16     # the token-wise score of so many texts with all clips is in memory at a time
 
 
@@ -76,8 +77,18 @@ class Validator:
                 model.token_wise(_some(all_texts, slice(start, start + _TEXTS_AT_ONCE)), all_videos)
                 for start in range(0, len(ids), _TEXTS_AT_ONCE)
             ]
-            figures |= {f"token_wise.{name}": value for name, value in _both_ways(torch.cat(scores), relevant).items()}
+            token_wise = torch.cat(scores)
+            figures |= {f"token_wise.{name}": value for name, value in _both_ways(token_wise, relevant).items()}
+            share, best = _best_share(pooled, token_wise, relevant)
+            figures |= {"reranked.share": share, "reranked.r_sum": best}
         return figures
+
+
+def _best_share(pooled: Tensor, token_wise: Tensor, relevant: list[set[int]]) -> tuple[float, float]:
+    """The share of the token-wise score with the highest R@sum, and that; of equal ones the smallest."""
+    tried = {share: _both_ways((1 - share) * pooled + share * token_wise, relevant)["r_sum"] for share in _SHARES}
+    best = max(tried, key=lambda share: (tried[share], -share))
+    return best, tried[best]
 
 
 def _both_ways(similarity: Tensor, relevant: list[set[int]]) -> dict[str, float]:

@@ -96,5 +96,5 @@ def score_texts(texts: Sequence[str], encoder: TextEncoder, videos: VideoVectors
         plain = read.pooled @ videos.pooled.T
         fine = token_wise_scores(read, videos.frames, frame_mask=videos.mask, interaction=encoder.interaction)
         pooled.append(plain)
-        reranked.append(combined_score(plain, fine))
+        reranked.append(combined_score(plain, fine, interaction=encoder.interaction))
     return Scores(pooled=np.concatenate(pooled), reranked=np.concatenate(reranked))

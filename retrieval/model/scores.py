@@ -40,6 +40,8 @@ def token_wise_scores(
     return torch.cat(blocks).numpy()
 
 
-def combined_score(pooled: NDArray[np.float32], token_wise: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The score that orders what was re-ranked: the mean of both."""
-    return np.asarray((pooled + token_wise) / 2, dtype=np.float32)
+def combined_score(
+    pooled: NDArray[np.float32], token_wise: NDArray[np.float32], *, interaction: InteractionSettings
+) -> NDArray[np.float32]:
+    """The score that orders what was re-ranked: a mean of both, by the share that the model carries."""
+    return np.asarray((1 - interaction.share) * pooled + interaction.share * token_wise, dtype=np.float32)

@@ -37,15 +37,23 @@ class TemporalSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class InteractionSettings:
-    """How `token_wise_similarity` compares: its nearest-frame term, 0.0 = none, over so many neighbours."""
+    """How `token_wise_similarity` compares: its nearest-frame term, 0.0 = none, over so many neighbours.
+
+    share: what the token-wise score is of the score that re-ranks, 0..1, the rest is the pooled score; a trained model
+    carries the share that its validation split liked best.
+    """
 
     neighbour_weight: float = 0.0
     neighbours: int = 1
+    share: float = 0.5
 
     @classmethod
     def read(cls, entry: dict[str, Any] | None) -> InteractionSettings:
         """From the `interaction` entry of config.json; None = the defaults. Raises ModelError when it is unreadable."""
-        return _read(cls, entry, "interaction")
+        found = _read(cls, entry, "interaction")
+        if not 0.0 <= found.share <= 1.0:
+            raise ModelError(f"The share of the token-wise score is {found.share}: it lies between 0 and 1.")
+        return found
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -53,9 +61,14 @@ class InteractionSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class FrameSettings:
-    """How patches become the vector of a frame: `pooling` is one of FRAME_POOLINGS, see `towers.frame_features`."""
+    """How a picture becomes the vector of a frame.
+
+    pooling: one of FRAME_POOLINGS, see `towers.frame_features`; stem: channels of the `ConvolutionalStem` before the tower,
+    a multiple of 16, 0 = none.
+    """
 
     pooling: str = "class"
+    stem: int = 0
 
     @classmethod
     def read(cls, entry: dict[str, Any] | None) -> FrameSettings:
@@ -63,6 +76,8 @@ class FrameSettings:
         found = _read(cls, entry, "frames")
         if found.pooling not in FRAME_POOLINGS:
             raise ModelError(f"The frame pooling {found.pooling!r} is not known: use one of {', '.join(FRAME_POOLINGS)}.")
+        if found.stem < 0 or found.stem % 16:
+            raise ModelError(f"The stem of {found.stem} channels cannot be built: give a multiple of 16, or 0 for none.")
         return found
 
     def to_json(self) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def rerank(
     """The rows with the first of them, those whose frames are given, in a new order; the others stay behind.
 
     matches: rows of clips, best first, with the cosine of the pooled vectors as their score; query: one text. A clip is
-    scored by the mean of that cosine and its token-wise score. Scores stay in descending order: a row that was not
+    scored by a mean of that cosine and its token-wise score. Scores stay in descending order: a row that was not
     looked at ranks after all that were.
     """
     known = [match for match in matches if match.clip_id in frames]
@@ -56,6 +56,7 @@ def rerank(
     fine = combined_score(
         np.array([match.score for match in known], dtype=np.float32),
         _token_wise(query, [frames[_clip(match)][1] for match in known], interaction),
+        interaction=interaction,
     )
     scored = [replace(match, score=float(score)) for match, score in zip(known, fine, strict=True)]
     floor = min(match.score for match in scored)

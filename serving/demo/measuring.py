@@ -26,7 +26,9 @@ def library_scores(library: Library, video_ids: Sequence[str], texts: Sequence[s
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
     return Scores(
         pooled=np.maximum.reduceat(plain, starts, axis=1),
-        reranked=np.maximum.reduceat(combined_score(plain, fine), starts, axis=1),
+        reranked=np.maximum.reduceat(
+            combined_score(plain, fine, interaction=encoder.interaction), starts, axis=1
+        ),
     )
 
 

@@ -151,7 +151,7 @@ def _scored_batch(
     encoded = encoder.encode_clips(padded, frame_mask=frame_mask)
     pooled = encoded.pooled @ query.pooled[0]
     token_wise = token_wise_scores(query, encoded.frames, frame_mask=frame_mask, interaction=interaction)[0]
-    combined = combined_score(pooled, token_wise)
+    combined = combined_score(pooled, token_wise, interaction=interaction)
     for number, clip in enumerate(batch):
         yield _Scored(
             clip=CutClip(

@@ -66,7 +66,9 @@ def test_the_saved_model_scores_on_validation_what_the_report_says(finished, tmp
     recipe, output, report = finished
     model = load_dual_encoder(output / "model")
     assert model.temporal_settings == TemporalSettings(aggregation="attention")
-    assert model.interaction == InteractionSettings(neighbour_weight=0.5)
+    share = report.progress.validation["reranked.share"]
+    assert model.interaction == InteractionSettings(neighbour_weight=0.5, share=share)
+    assert report.progress.validation["reranked.r_sum"] >= report.progress.validation["r_sum"]
     validator = prepare(recipe, tmp_path / "start", Processes()).validator
     found = validator(model, bf16=False)
     assert found.figures == pytest.approx(report.progress.validation)

@@ -66,13 +66,13 @@ def test_the_scores_are_those_of_the_model_whatever_stands_beside_a_clip():
     random = np.random.default_rng(0)
     text = query(random.normal(size=(5, 8)))
     clips = {n: ((0,) * n, unit(random.normal(size=(n, 8)))) for n in (1, 3, 6)}
-    settings = InteractionSettings(neighbour_weight=0.5, neighbours=2)
+    settings = InteractionSettings(neighbour_weight=0.5, neighbours=2, share=0.25)
     rows = [Match(channel="visual", video_id="v", start_ms=0, end_ms=1, score=0.1 * n, clip_id=n) for n in clips]
     for row in rerank(ranked(rows), text, clips, interaction=settings):
         alone = token_wise_similarity(
             torch.from_numpy(text.words), torch.from_numpy(clips[row.clip_id][1][None]), neighbour_weight=0.5, neighbours=2
         )
-        np.testing.assert_allclose(row.score, (0.1 * row.clip_id + alone.item()) / 2, atol=1e-6)
+        np.testing.assert_allclose(row.score, 0.75 * 0.1 * row.clip_id + 0.25 * alone.item(), atol=1e-6)
 
 
 class Shelf:
