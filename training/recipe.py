@@ -64,10 +64,9 @@ class Interaction(Section):
 
 
 class Frames(Section):
-    """How a picture becomes a frame's vector, see `retrieval.model.FrameSettings`."""
+    """How patches become a frame, see `retrieval.model.FrameSettings`."""
 
     pooling: Literal["class", "max_mean"] = "max_mean"
-    stem: int = Field(default=0, ge=0, multiple_of=16)
 
 
 class NewModel(Section):
@@ -75,7 +74,7 @@ class NewModel(Section):
 
     vocabulary: a file with one word or character a line; None = vocabulary.txt beside the training shards. whiten: the
     patch embedding begins with what patches of so many training samples differ in, see `retrieval.model.whitening`; 0 =
-    at random, as always behind a stem.
+    at random.
     """
 
     vocabulary: str | None = None

@@ -140,7 +140,7 @@ def write_new_model(recipe: Recipe, directory: Path) -> None:
     partial = directory.with_name(f".{directory.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     build_tiny(partial, vocabulary=_words(vocabulary), settings=settings_of(values), seed=recipe.seed)
-    if new.whiten and not new.frames.stem:
+    if new.whiten:
         model = load_dual_encoder(partial)
         shown = _sample_pictures(open_samples(recipe.data.train), new.whiten, side=new.side)
         whiten_patches(model, shown, seed=recipe.seed)

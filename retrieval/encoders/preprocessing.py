@@ -12,8 +12,6 @@ from retrieval.encoders.checkpoint import PROCESSOR_FILES, Checkpoint, read_json
 from retrieval.encoders.protocols import FrameGeometry
 from retrieval.errors import ModelError
 
-STEM_STRIDE = 4     # pixels of the picture for one number of a stem's map, each way, see `retrieval.model.stem`
-
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing:
@@ -70,8 +68,6 @@ def _patch_geometry(settings: dict[str, Any], patch_size: int) -> FrameGeometry:
 
 def _fixed_geometry(settings: dict[str, Any], checkpoint: Checkpoint) -> FrameGeometry:
     side = int(checkpoint.config.get("vision_config", {}).get("image_size", 224))
-    if (checkpoint.config.get("frames") or {}).get("stem"):     # an entry of our own: the tower sees the stem's map
-        side *= STEM_STRIDE
     size, crop = settings.get("size", side), settings.get("crop_size")
     shorter, resized = _resized(size)
     fit: Literal["stretch", "crop"] = "stretch"

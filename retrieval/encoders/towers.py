@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from retrieval.encoders.checkpoint import Checkpoint
 from retrieval.encoders.preprocessing import Preprocessing
@@ -54,31 +54,23 @@ def text_features(model: Any, ids: Tensor, *, attended: Tensor | None, projected
     return model.text_projection(output.pooler_output), words
 
 
-def frame_features(
-    model: Any, pictures: Tensor, *, preprocessing: Preprocessing, pooling: str = "class", stem: nn.Module | None = None
-) -> Tensor:
+def frame_features(model: Any, pictures: Tensor, *, preprocessing: Preprocessing, pooling: str = "class") -> Tensor:
     """The vector of each picture: uint8 [B, H, W, 3] -> [B, D].
 
     pooling: "class" takes what the model itself gives; "max_mean" the largest number of each dimension over the
     projected patches plus their mean, so that a small thing is not lost in a large background: for towers that project.
-    stem: what comes before a tower that takes whole pictures, [B, 3, H, W] -> [B, C, h, w].
     """
     pixels = normalised(pictures, preprocessing)
     if pooling == "max_mean":
-        output = model.vision_model(pixel_values=_whole(pixels, stem))
+        output = model.vision_model(pixel_values=pixels.permute(0, 3, 1, 2).contiguous())
         patches = model.visual_projection(model.vision_model.post_layernorm(output.last_hidden_state[:, 1:]))
         return patches.amax(dim=1) + patches.mean(dim=1)
     if preprocessing.patch_size is None:
-        output = model.get_image_features(pixel_values=_whole(pixels, stem))
+        # Contiguous: on a CPU the gradient of a convolution over a permuted view takes several times as long.
+        output = model.get_image_features(pixel_values=pixels.permute(0, 3, 1, 2).contiguous())
     else:
         output = model.get_image_features(**_patches(pixels, size=preprocessing.patch_size))
     return output if isinstance(output, Tensor) else output.pooler_output      # a tensor before transformers 5
-
-
-def _whole(pixels: Tensor, stem: nn.Module | None) -> Tensor:
-    # Contiguous: on a CPU the gradient of a convolution over a permuted view takes several times as long.
-    pixels = pixels.permute(0, 3, 1, 2).contiguous()
-    return pixels if stem is None else stem(pixels)
 
 
 def normalised(pictures: Tensor, preprocessing: Preprocessing) -> Tensor:

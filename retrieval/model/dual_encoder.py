@@ -13,7 +13,6 @@ from retrieval.encoders.towers import frame_features, text_features
 from retrieval.model.aggregation import Aggregation, build_aggregation, unit
 from retrieval.model.interaction import token_wise_similarity
 from retrieval.model.settings import FrameSettings, InteractionSettings, TemporalSettings
-from retrieval.model.stem import build_stem
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,6 @@ class DualEncoder(nn.Module):
         self.temporal_settings = temporal
         self.interaction = interaction or InteractionSettings()
         self.frame_settings = frames or FrameSettings()
-        self.stem = build_stem(self.frame_settings.stem)
         self.preprocessing = preprocessing
         self.dimension = dimension
         self._projected = projected
@@ -74,9 +72,8 @@ class DualEncoder(nn.Module):
 
     def encode_frames(self, pictures: Tensor) -> Tensor:
         """Single frames before they are mixed in time: uint8 [N, H, W, 3] -> [N, D], unit length."""
-        return unit(frame_features(
-            self.towers, pictures, preprocessing=self.preprocessing, pooling=self.frame_settings.pooling, stem=self.stem
-        ))  # fmt: skip
+        pooling = self.frame_settings.pooling
+        return unit(frame_features(self.towers, pictures, preprocessing=self.preprocessing, pooling=pooling))
 
     def encode_videos(self, pictures: Tensor, *, mask: Tensor) -> VideoFeatures:
         """pictures uint8 [B, F, H, W, 3] in the order of time; mask bool [B, F], at least one frame a clip.

@@ -61,14 +61,9 @@ class InteractionSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class FrameSettings:
-    """How a picture becomes the vector of a frame.
-
-    pooling: one of FRAME_POOLINGS, see `towers.frame_features`; stem: channels of the `ConvolutionalStem` before the tower,
-    a multiple of 16, 0 = none.
-    """
+    """How patches become the vector of a frame: `pooling` is one of FRAME_POOLINGS, see `towers.frame_features`."""
 
     pooling: str = "class"
-    stem: int = 0
 
     @classmethod
     def read(cls, entry: dict[str, Any] | None) -> FrameSettings:
@@ -76,8 +71,6 @@ class FrameSettings:
         found = _read(cls, entry, "frames")
         if found.pooling not in FRAME_POOLINGS:
             raise ModelError(f"The frame pooling {found.pooling!r} is not known: use one of {', '.join(FRAME_POOLINGS)}.")
-        if found.stem < 0 or found.stem % 16:
-            raise ModelError(f"The stem of {found.stem} channels cannot be built: give a multiple of 16, or 0 for none.")
         return found
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A dual encoder on disk: the towers' own Hugging Face layout, with the weights around them in the same file."""
+"""A dual encoder on disk: the towers' own Hugging Face layout, with the temporal weights in the same file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from retrieval.encoders.checkpoint import (
     PROCESSOR_FILES,
@@ -24,11 +24,12 @@ from retrieval.encoders.quiet import quiet_transformers
 from retrieval.encoders.towers import load_towers
 from retrieval.errors import ModelError
 from retrieval.library.frames import sync_folder
+from retrieval.model.aggregation import Aggregation
 from retrieval.model.dual_encoder import DualEncoder
 from retrieval.model.settings import FrameSettings, InteractionSettings, TemporalSettings
 
-TEMPORAL, STEM = "temporal", "stem"                 # the first words of the weights' names beside the towers'
-INTERACTION, FRAMES = "interaction", "frames"       # entries of config.json, and TEMPORAL is one
+TEMPORAL = "temporal"           # the entry of config.json, and the first word of the weights' names
+INTERACTION, FRAMES = "interaction", "frames"       # entries of config.json
 
 
 def load_dual_encoder(
@@ -54,8 +55,7 @@ def load_dual_encoder(
         frames=FrameSettings.read(checkpoint.config.get(FRAMES)),
     )
     if temporal is None or temporal == stored:
-        _load_part(model.temporal, TEMPORAL, checkpoint.directory)
-    _load_part(model.stem, STEM, checkpoint.directory)
+        _load_temporal(model.temporal, checkpoint.directory)
     try:
         return model.requires_grad_(True).eval().to(device)
     except RuntimeError as error:
@@ -76,8 +76,7 @@ def save_dual_encoder(
         partial.mkdir(parents=True)
         _write_config(model, partial, dtype=dtype)
         weights = {name: _stored(tensor, dtype) for name, tensor in model.towers.state_dict().items()}
-        for part, module in ((TEMPORAL, model.temporal), (STEM, model.stem)):
-            weights |= {f"{part}.{name}": _stored(tensor, dtype) for name, tensor in module.state_dict().items()}
+        weights |= {f"{TEMPORAL}.{name}": _stored(tensor, dtype) for name, tensor in model.temporal.state_dict().items()}
         save_file(weights, partial / "model.safetensors", metadata={"format": "pt"})
         shutil.copymode(partial / "config.json", partial / "model.safetensors")     # it is written for its owner alone
         for name in (*TOKENIZER_FILES, *PROCESSOR_FILES):
@@ -124,7 +123,7 @@ def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous()
 
 
-def _load_part(module: nn.Module, part: str, directory: Path) -> None:
+def _load_temporal(module: Aggregation, directory: Path) -> None:
     wanted = module.state_dict()
     if not wanted:
         return
@@ -132,10 +131,10 @@ def _load_part(module: nn.Module, part: str, directory: Path) -> None:
     for path in require_weights(directory):
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
-                names = [name for name in file.keys() if name.startswith(f"{part}.")]  # noqa: SIM118
-                found |= {name.removeprefix(f"{part}."): file.get_tensor(name).float() for name in names}
+                names = [name for name in file.keys() if name.startswith(f"{TEMPORAL}.")]  # noqa: SIM118
+                found |= {name.removeprefix(f"{TEMPORAL}."): file.get_tensor(name).float() for name in names}
     if found.keys() != wanted.keys() or any(found[name].shape != tensor.shape for name, tensor in wanted.items()):
         raise ModelError(
-            f"The weights in {directory} lack the {part} weights that config.json speaks of: fetch the model again."
+            f"The weights in {directory} lack what config.json calls its temporal aggregation: fetch the model again."
         )
     module.load_state_dict(found)

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from retrieval.encoders.preprocessing import STEM_STRIDE
 from retrieval.encoders.quiet import quiet_transformers
 from retrieval.errors import InputError, ModelError
 from retrieval.model.settings import FrameSettings, InteractionSettings, TemporalSettings
@@ -30,10 +29,7 @@ _CHINESE_CLIP_STD = [0.26862954, 0.26130258, 0.27577711]
 
 @dataclass(frozen=True, kw_only=True)
 class TinySettings:
-    """The size of a tiny Chinese-CLIP: pictures of `side` pixels in patches of `patch`; `dimension` of its vectors.
-
-    Behind a stem (`frames.stem`) the tower takes the stem's map for its picture: both are smaller by the stem's stride.
-    """
+    """The size of a tiny Chinese-CLIP: pictures of `side` pixels in patches of `patch`; `dimension` of its vectors."""
 
     side: int = 96
     patch: int = 16
@@ -63,7 +59,7 @@ def build_tiny(directory: Path, *, vocabulary: Sequence[str], settings: TinySett
     from retrieval.encoders.checkpoint import open_checkpoint
     from retrieval.encoders.preprocessing import read_preprocessing
     from retrieval.model.dual_encoder import DualEncoder
-    from retrieval.model.storing import FRAMES, save_dual_encoder
+    from retrieval.model.storing import save_dual_encoder
 
     tokens = _tokens(vocabulary)
     _check(settings)
@@ -79,7 +75,6 @@ def build_tiny(directory: Path, *, vocabulary: Sequence[str], settings: TinySett
         "do_center_crop": False, "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True,
         "image_mean": _CHINESE_CLIP_MEAN, "image_std": _CHINESE_CLIP_STD,
     })  # fmt: skip
-    stride = STEM_STRIDE if settings.frames.stem else 1
     config = ChineseCLIPConfig(
         text_config={
             "vocab_size": len(tokens), "hidden_size": settings.text_width, "num_hidden_layers": settings.text_layers,
@@ -89,10 +84,9 @@ def build_tiny(directory: Path, *, vocabulary: Sequence[str], settings: TinySett
             "initializer_range": _TEXT_SPREAD * settings.text_width**-0.5,
         },
         vision_config={
-            "hidden_size": settings.width, "num_hidden_layers": settings.layers, "image_size": settings.side // stride,
+            "hidden_size": settings.width, "num_hidden_layers": settings.layers, "image_size": settings.side,
             "num_attention_heads": settings.heads, "intermediate_size": 4 * settings.width,
-            "patch_size": settings.patch // stride, "num_channels": settings.frames.stem or 3,
-            "dropout": settings.dropout,
+            "patch_size": settings.patch, "dropout": settings.dropout,
         },
         projection_dim=settings.dimension,
         logit_scale_init_value=_LOGIT_SCALE,
@@ -102,7 +96,6 @@ def build_tiny(directory: Path, *, vocabulary: Sequence[str], settings: TinySett
         towers = ChineseCLIPModel(config)
         torch.nn.init.normal_(towers.vision_model.embeddings.position_embedding.weight, std=_PLACE_SPREAD)
         _begin_as_bag_of_words(towers.text_model)
-        setattr(towers.config, FRAMES, settings.frames.to_json())
         towers.config.save_pretrained(directory)
         model = DualEncoder(
             towers, preprocessing=read_preprocessing(open_checkpoint(directory)), temporal=settings.temporal,
@@ -147,8 +140,6 @@ def _tokens(vocabulary: Sequence[str]) -> list[str]:
 def _check(settings: TinySettings) -> None:
     if settings.side % settings.patch:
         raise InputError(f"Pictures of {settings.side} pixels cannot be cut into patches of {settings.patch}.")
-    if settings.frames.stem and settings.patch % STEM_STRIDE:
-        raise InputError(f"Behind a stem, patches are a multiple of {STEM_STRIDE} pixels: {settings.patch} are none.")
     for width, heads in ((settings.width, settings.heads), (settings.text_width, settings.text_heads)):
         if width % heads:
             raise InputError(f"{heads} attention heads do not divide a width of {width}.")
