@@ -22,7 +22,8 @@ _SPACE = re.compile(r"\s+")
 def normalise(text: str) -> str:
     """Unicode NFKC, control characters dropped, white space folded to single spaces; case and script are kept."""
     text = unicodedata.normalize("NFKC", text)
-    text = "".join(c for c in text if c in "\t\n\r" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
+    if not text.isprintable():      # most texts are, and then hold none of what is dropped
+        text = "".join(c for c in text if c in "\t\n\r" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
     return _SPACE.sub(" ", text).strip()
 
 
@@ -32,7 +33,8 @@ def fold(text: str) -> str:
     Characters are mapped without looking at their neighbours, so that a part of a text always folds to a part of the
     folded text: a search for one character finds every word that holds it.
     """
-    return normalise(text).casefold().translate(_simplified())
+    text = normalise(text).casefold()
+    return text.translate(_simplified()) if _traditional().search(text) else text
 
 
 def simplify(text: str) -> str:
@@ -64,6 +66,24 @@ def ngrams_of_folded(text: str) -> list[str]:
     return tokens
 
 
+def count_of_ngrams(folded: str) -> int:
+    """`len(ngrams_of_folded(folded))` without making them."""
+    count = 0
+    for run in _RUN.finditer(folded):
+        if run.lastgroup == "unspaced":
+            count += 2 * (run.end() - run.start()) - 1
+        else:
+            parts = len(_LETTERS_OR_DIGITS.findall(run.group()))
+            count += 1 + (parts if parts > 1 else 0)
+    return count
+
+
+def is_unspaced(token: str) -> bool:
+    """Whether a token of `ngrams` is one or two characters of an unspaced script, or a sign: it stands wherever it occurs."""
+    match = _RUN.match(token)
+    return match is not None and match.lastgroup != "spaced"
+
+
 def is_pair(token: str) -> bool:
     """Whether a token of `ngrams` is two neighbouring characters of an unspaced script, and not a word of two letters."""
     return len(token) == 2 and _PAIR.match(token) is not None
@@ -86,6 +106,12 @@ def _simplified() -> dict[int, str]:
     direct = {source: targets.split(" ")[0] for source, targets in pairs if len(source) == 1}
     # 薴 -> 苧 -> 苎: follow to the end, so that folding twice is folding once.
     return {ord(source): direct.get(target, target) for source, target in direct.items()}
+
+
+@lru_cache(maxsize=1)
+def _traditional() -> re.Pattern[str]:
+    """Any character that `_simplified` maps: looking for one is faster than mapping all."""
+    return re.compile(f"[{re.escape(''.join(map(chr, _simplified())))}]")
 
 
 @lru_cache(maxsize=1)

@@ -9,6 +9,8 @@ from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
 # The dictionary counts 的 ten times too rarely. 7,922,684 of 193,504,018 characters: Jun Da, "Modern Chinese Character
 # Frequency List" (2004).
 _known: dict[str, float] = {"的": 0.0409}
@@ -26,6 +28,8 @@ _FUNCTION_WORDS = {
         "das den dem von zu ist mit ein eine im für auf nicht sich auch"
     ),
 }
+_FEW_ASKINGS = 2
+_askings: list[int] = []            # how many characters each query asked for that were not known
 _word_shares = {word: share for share, words in _FUNCTION_WORDS.items() for word in words.split()}
 
 
@@ -37,11 +41,14 @@ def word_probability(word: str) -> float:
 def character_probabilities(characters: Collection[str]) -> dict[str, float]:
     """The share of running Chinese text that each character makes up; 0.0 for one that the source does not know.
 
-    Source: word frequencies of jieba's dictionary, each word's count given to its characters. Only the lines that hold
-    an asked character are read (about 40 ms for a query), and answers are remembered.
+    Source: word frequencies of jieba's dictionary, each word's count given to its characters. A single query reads only
+    the lines that hold its characters (about 40 ms); a process that asks more often counts all of them once.
     """
     missing = {c for c in characters if c not in _known}
+    if missing and len(_askings) >= _FEW_ASKINGS:
+        return {c: _known[c] if c in _known else _every_character().get(c, 0.0) for c in characters}
     if missing:
+        _askings.append(len(missing))
         counts: Counter[str] = Counter()
         text, total = _dictionary()
         lines = re.compile(rf"^([^ \n]*[{re.escape(''.join(missing))}][^ \n]*) (\d+)", re.MULTILINE)
@@ -62,6 +69,16 @@ def is_word_of_two(pair: str) -> bool:
 @lru_cache(maxsize=1)
 def _words_of_two() -> frozenset[str]:
     return frozenset(re.findall(r"^(\S\S) ", _dictionary()[0], re.MULTILINE))
+
+
+@lru_cache(maxsize=1)
+def _every_character() -> dict[str, float]:
+    """The share of each character, counted over the 350,000 lines of the dictionary at once (about 0.3 s)."""
+    text, total = _dictionary()
+    words, counts = zip(*(line.split(" ", 2)[:2] for line in text.splitlines()), strict=True)
+    codes = np.frombuffer("".join(words).encode("utf-32-le"), np.uint32)
+    shares = np.bincount(codes, weights=np.repeat(np.array(counts, np.float64), list(map(len, words)))) / total
+    return {chr(code): float(shares[code]) for code in np.flatnonzero(shares)}
 
 
 @lru_cache(maxsize=1)

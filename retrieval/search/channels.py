@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.library import Library, WordHit
-from retrieval.records import EVIDENCE_KINDS
+from retrieval.records import EVIDENCE_KINDS, EvidenceKind
 from retrieval.search.admission import Admission
 from retrieval.search.query import Query, Reading, WordScorer
 from retrieval.search.results import Match
-from retrieval.text import ngrams
+from retrieval.text import count_of_ngrams, fold
 
 VISUAL = "visual"
 CHANNELS: tuple[str, ...] = (*EVIDENCE_KINDS, VISUAL)
@@ -43,34 +43,40 @@ def text_recall(library: Library, query: Query, *, rows: int, videos: int) -> di
         kind: _recall_videos(partial(library.search_words, kind, query.text), rows=rows, videos=videos)
         for kind in EVIDENCE_KINDS
     }
-    texts = [row.text for of_kind in found.values() for row in of_kind]
-    if not texts:
+    folded = {kind: [fold(row.text) for row in of_kind] for kind, of_kind in found.items()}
+    if not any(folded.values()):
         return {}
-    scorer = _scorer(library, query, texts)
+    scorer = _scorer(library, query, [text for of_kind in folded.values() for text in of_kind])
     admission = Admission.of(query, scorer.language)
-    read = {kind: [(row, scorer.read(row.text)) for row in of_kind] for kind, of_kind in found.items()}
+    read: dict[EvidenceKind, list[_Read]] = {
+        kind: list(zip(of_kind, map(scorer.read_folded, folded[kind]), strict=True)) for kind, of_kind in found.items()
+    }
     admitted = {
-        kind: [_match(row, reading) for row, reading in of_kind if admission.admits(kind, reading)]
+        kind: [(row, reading) for row, reading in of_kind if admission.admits(kind, reading)]
         for kind, of_kind in read.items()
     }
-    every = [match for matches in admitted.values() for match in matches]
-    best = max((match.score for match in every), default=1.0)
+    every = [one for of_kind in admitted.values() for one in of_kind]
+    best = max((reading.score for _, reading in every), default=1.0)
     held = _held_by_one_video(every, scorer)
     return {
         kind: Recall(
-            tuple(ranked([replace(match, worth=held * (match.score / best) ** 2) for match in admitted[kind]])),
+            _text_matches(admitted[kind], best=best, held=held),
             frozenset(row.video_id for row, reading in read[kind] if reading.held),
         )
         for kind in EVIDENCE_KINDS
     }
 
 
-def _held_by_one_video(matches: Sequence[Match], scorer: WordScorer) -> float:
+_Read = tuple[WordHit, Reading]
+
+
+def _held_by_one_video(rows: Sequence[_Read], scorer: WordScorer) -> float:
     """The largest share (0..1) of the query's information that the texts of one video hold together."""
     held: dict[str, frozenset[str]] = {}
-    for match in matches:
-        held[match.video_id] = held.get(match.video_id, frozenset()) | match.held
-    return max((scorer.share(tokens) for tokens in held.values()), default=0.0)
+    for row, reading in rows:
+        before = held.get(row.video_id)
+        held[row.video_id] = reading.held if before is None else before | reading.held
+    return max(map(scorer.share, set(held.values())), default=0.0)
 
 
 class _Row(Protocol):
@@ -105,21 +111,27 @@ def _scorer(library: Library, query: Query, texts: Sequence[str]) -> WordScorer:
         rows_of_kind, held_in = library.document_frequency(kind, query.tokens)
         count += rows_of_kind
         frequency.update(held_in)
-    average_length = sum(len(ngrams(text)) for text in texts) / len(texts)
+    average_length = sum(map(count_of_ngrams, texts)) / len(texts)
     return WordScorer(query, rows=count, document_frequency=frequency, average_length=average_length)
 
 
-def _match(row: WordHit, reading: Reading) -> Match:
-    return Match(
-        channel=row.kind,
-        video_id=row.video_id,
-        start_ms=row.start_ms,
-        end_ms=row.end_ms,
-        text=row.text,
-        source=row.source,
-        score=reading.score,
-        held=reading.held,
-        coverage=reading.coverage,
+def _text_matches(rows: Sequence[_Read], *, best: float, held: float) -> tuple[Match, ...]:
+    ordered = sorted(rows, key=lambda one: -one[1].score)
+    return tuple(
+        Match(
+            channel=row.kind,
+            video_id=row.video_id,
+            start_ms=row.start_ms,
+            end_ms=row.end_ms,
+            text=row.text,
+            source=row.source,
+            score=reading.score,
+            held=reading.held,
+            coverage=reading.coverage,
+            rank=rank,
+            worth=held * (reading.score / best) ** 2,
+        )
+        for rank, (row, reading) in zip(_ranks([reading.score for _, reading in ordered]), ordered, strict=True)
     )
 
 
@@ -128,6 +140,8 @@ def clip_recall(library: Library, vector: NDArray[np.float32], *, rows: int, vid
 
     vector: [D], unit length; rows: how many clips to ask for at first.
     """
+    clips = _recall_videos(partial(library.search_clips, vector), rows=rows, videos=videos)
+    ordered = sorted(clips, key=lambda clip: -clip.score)
     matches = [
         Match(
             channel=VISUAL,
@@ -137,17 +151,24 @@ def clip_recall(library: Library, vector: NDArray[np.float32], *, rows: int, vid
             score=clip.score,
             clip_id=clip.clip_id,
             best_ms=clip.keyframe_ms,
+            rank=rank,
         )
-        for clip in _recall_videos(partial(library.search_clips, vector), rows=rows, videos=videos)
+        for rank, clip in zip(_ranks([clip.score for clip in ordered]), ordered, strict=True)
     ]
-    return Recall(tuple(ranked(matches)))
+    return Recall(tuple(matches))
 
 
-def ranked(matches: Sequence[Match]) -> list[Match]:
-    """Sorted by score, with 1-based ranks; equal scores share the better rank."""
-    ordered = sorted(matches, key=lambda m: -m.score)
-    result: list[Match] = []
-    for position, match in enumerate(ordered, start=1):
-        tied = bool(result) and result[-1].score == match.score
-        result.append(replace(match, rank=result[-1].rank if tied else position))
-    return result
+def ranked(matches: Sequence[Match], scores: Sequence[float] | None = None) -> list[Match]:
+    """Sorted by these scores, which become theirs (None: by their own), with 1-based ranks; equal scores share one."""
+    scores = [match.score for match in matches] if scores is None else scores
+    ordered = sorted(zip(scores, matches, strict=True), key=lambda one: -one[0])
+    ranks = _ranks([score for score, _ in ordered])
+    return [replace(match, score=score, rank=rank) for rank, (score, match) in zip(ranks, ordered, strict=True)]
+
+
+def _ranks(scores: Sequence[float]) -> list[int]:
+    """1-based ranks of descending scores; equal ones share the better rank."""
+    ranks: list[int] = []
+    for place, score in enumerate(scores):
+        ranks.append(ranks[-1] if place and scores[place - 1] == score else place + 1)
+    return ranks

@@ -9,7 +9,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from retrieval.search.background import character_probabilities, word_probability
-from retrieval.text import fold, is_pair, ngrams, ngrams_of_folded, normalise, simplify
+from retrieval.text import (
+    count_of_ngrams,
+    fold,
+    is_pair,
+    is_unspaced,
+    ngrams,
+    ngrams_of_folded,
+    normalise,
+    simplify,
+)
 
 # A title or a line has about this many characters; the background counts as this many rows of that length.
 _BACKGROUND_ROWS = 100
@@ -73,6 +82,8 @@ class WordScorer:
         }
         self.total = sum(self.information.values())
         self._prefixes = {token for token in query.tokens if len(token) >= 2 and token.isalpha() and not is_pair(token)}
+        self._stands_alone = all(map(is_unspaced, query.tokens))
+        self._doubled = [token for token in query.tokens if is_pair(token) and token[0] == token[1]]
         self._phrases = {
             phrase: _PHRASE_SHARE * sum(self.information.get(token, 0.0) for token in set(ngrams_of_folded(phrase)))
             for phrase in query.phrases
@@ -80,10 +91,12 @@ class WordScorer:
 
     def read(self, text: str) -> Reading:
         """How well the text of a row answers."""
-        folded = fold(text)
-        tokens = ngrams_of_folded(folded)
-        held = self._held(Counter(tokens))
-        norm = _K1 * (1 - _B + _B * len(tokens) / self._average_length)
+        return self.read_folded(fold(text))
+
+    def read_folded(self, folded: str) -> Reading:
+        """The same of a text that is folded already."""
+        held = self._counted(folded) if self._stands_alone else self._held(Counter(ngrams_of_folded(folded)))
+        norm = _K1 * (1 - _B + _B * count_of_ngrams(folded) / self._average_length)
         score = sum(self.information[token] * n * (_K1 + 1) / (n + norm) for token, n in held.items())
         score += sum(bonus for phrase, bonus in self._phrases.items() if phrase in folded)
         information = sum(self.information[token] for token in held)
@@ -92,6 +105,13 @@ class WordScorer:
     def share(self, tokens: Collection[str]) -> float:
         """The share (0..1) of the query's information that these tokens of it hold."""
         return sum(self.information[token] for token in tokens) / self.total if self.total else 0.0
+
+    def _counted(self, folded: str) -> dict[str, float]:
+        """`_held` where every token of the query stands wherever it occurs: nothing need be cut into tokens."""
+        counts = {token: folded.count(token) for token in self.information}
+        for pair in self._doubled:
+            counts[pair] = sum(folded.startswith(pair, place) for place in range(len(folded) - 1))
+        return {token: float(n) for token, n in counts.items() if n}
 
     def _held(self, counts: Counter[str]) -> dict[str, float]:
         """How often a row with these tokens holds each token of the query."""

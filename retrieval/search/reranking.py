@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,12 +57,11 @@ def rerank(
         _token_wise(query, [frames[_clip(match)][1] for match in known], interaction),
         interaction=interaction,
     )
-    scored = [replace(match, score=float(score)) for match, score in zip(known, fine, strict=True)]
-    floor = min(match.score for match in scored)
+    scores = fine.tolist()
     looked_at = {match.clip_id for match in known}
     others = [match for match in matches if match.clip_id not in looked_at]
-    behind = [replace(match, score=floor - _STEP * place) for place, match in enumerate(others, start=1)]
-    return tuple(ranked([*scored, *behind]))
+    behind = [min(scores) - _STEP * place for place in range(1, len(others) + 1)]
+    return tuple(ranked([*known, *others], [*scores, *behind]))
 
 
 def _token_wise(
