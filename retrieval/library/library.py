@@ -201,6 +201,11 @@ class Library:
         with self._database.reading() as db:
             return reading.evidence(db, video_id)
 
+    def titles(self, video_ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
+        """(source, text) of every title of each of these videos that has some."""
+        with self._database.reading() as db:
+            return reading.titles(db, video_ids)
+
     def clips(self, video_id: str) -> list[StoredClip]:
         """The clips of a video by time."""
         with self._database.reading() as db:
@@ -256,10 +261,13 @@ class Library:
             vectors = read_frames(self.directory, [record for _, record in rows.values()], dimension=dimension)
         return {clip: (times, rows_of) for (clip, (times, _)), rows_of in zip(rows.items(), vectors, strict=True)}
 
-    def clip_vectors(self, video_ids: Collection[str]) -> dict[str, NDArray[np.float32]]:
-        """The clip vectors [n, D] of the active generation of each video that has some, by time."""
+    def clip_vectors(self, video_ids: Collection[str], *, most: int | None = None) -> dict[str, NDArray[np.float32]]:
+        """The clip vectors [n, D] of the active generation of each video that has some, by time.
+
+        most: at most so many of a video, evenly spread, None = all.
+        """
         with self._database.reading() as db:
-            return reading.clip_vectors(db, video_ids)
+            return reading.clip_vectors(db, video_ids, most=most)
 
     def generation(self) -> Generation | None:
         """The generation of vectors that is searched, None while there is none."""

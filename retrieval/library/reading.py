@@ -136,20 +136,49 @@ def clip_hits(db: sqlite3.Connection, found: Iterable[tuple[int, float]]) -> lis
     return [hits[number] for number in scores]
 
 
-def clip_vectors(db: sqlite3.Connection, ids: Collection[str]) -> dict[str, NDArray[np.float32]]:
-    """The vectors [n, D] of the active generation of each video that has some, in the order of time."""
+def clip_vectors(
+    db: sqlite3.Connection, ids: Collection[str], *, most: int | None = None
+) -> dict[str, NDArray[np.float32]]:
+    """The vectors [n, D] of the active generation of each video that has some, in the order of time.
+
+    most: at most so many of a video, evenly spread, None = all.
+    """
     active = active_generation(db)
     if active is None:
         return {}
     number, generation = active
-    blobs: dict[str, list[bytes]] = defaultdict(list)
+    rows: dict[str, list[int]] = defaultdict(list)
     sql = (
-        "SELECT v.id, x.vector FROM videos v JOIN clips c ON c.video = v.number "
+        "SELECT v.id, x.number FROM videos v JOIN clips c ON c.video = v.number "
         "JOIN clip_vectors x ON x.clip = c.id AND x.generation = ? WHERE v.id IN {in} ORDER BY c.start_ms, c.id"
     )
-    for video_id, blob in select_in(db, sql, ids, before=[number]):
-        blobs[video_id].append(blob)
-    return {video_id: unpack(rows, dimension=generation.dimension) for video_id, rows in blobs.items()}
+    for video_id, row in select_in(db, sql, ids, before=[number]):
+        rows[video_id].append(row)
+    chosen = {video_id: _spread(of_video, most) for video_id, of_video in rows.items()}
+    wanted = [row for of_video in chosen.values() for row in of_video]
+    blobs = dict(select_in(db, "SELECT number, vector FROM clip_vectors WHERE number IN {in}", wanted))
+    return {
+        video_id: unpack([blobs[row] for row in of_video], dimension=generation.dimension)
+        for video_id, of_video in chosen.items()
+    }
+
+
+def titles(db: sqlite3.Connection, ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
+    """(source, text) of every title of each of these videos, in the order they were put."""
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    sql = (
+        "SELECT v.id, e.source, e.text FROM videos v JOIN evidence e ON e.video = v.number "
+        "WHERE e.kind = 'title' AND v.id IN {in} ORDER BY e.start_ms, e.id"
+    )
+    for video_id, source, text in select_in(db, sql, ids):
+        found[video_id].append((source, text))
+    return found
+
+
+def _spread(rows: list[int], most: int | None) -> list[int]:
+    if most is None or len(rows) <= most:
+        return rows
+    return [rows[place] for place in np.linspace(0, len(rows) - 1, most).round().astype(int)]
 
 
 def frame_rows(db: sqlite3.Connection, clip_ids: Collection[int]) -> tuple[int, dict[int, FrameRow]]:

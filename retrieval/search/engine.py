@@ -14,7 +14,7 @@ from retrieval.library import Library, StoredVideo
 from retrieval.search.channels import VISUAL, Recall, clip_recall, text_recall
 from retrieval.search.diversity import maximal_marginal_relevance
 from retrieval.search.fusion import FusedVideo, fuse
-from retrieval.search.likeness import CopyDetector
+from retrieval.search.likeness import CLIPS_COMPARED, CopyDetector
 from retrieval.search.moments import find_moments
 from retrieval.search.query import Query
 from retrieval.search.reranking import Frames, StoredFrames, rerank
@@ -25,7 +25,7 @@ from retrieval.search.results import Hit, Moment, SearchResult
 class SearchSettings:
     """How far each stage looks."""
 
-    recall: int = 200  # rows a channel to begin with; more where they come from too few videos
+    recall: int = 100  # rows a channel to begin with; more where they come from too few videos
     rerank: int = 100  # recalled clips that are compared word by word; 0 = the pooled vectors alone decide
     diversity: float = 0.3  # 0 = plain order
     moments: int = 5  # a video
@@ -53,8 +53,13 @@ class SearchEngine:
         channels, vector, notices = self._recall(query, _candidates(count), frames)
         fused = fuse({name: recall.matches for name, recall in channels.items()})
         chosen = self._diversify(fused, count)
-        stored = self._library.videos([video.video_id for video in chosen])
-        hits = [self._hit(video, stored[video.video_id]) for video in chosen if video.video_id in stored]
+        ids = [video.video_id for video in chosen]
+        stored, titles = self._library.videos(ids), self._library.titles(ids)
+        hits = [
+            self._hit(video, stored[video.video_id], titles.get(video.video_id, []))
+            for video in chosen
+            if video.video_id in stored
+        ]
         if vector is not None:
             hits = _with_best_frames(hits, vector, frames)
         if frames.damage:
@@ -107,7 +112,7 @@ class SearchEngine:
 
     def _diversify(self, fused: Sequence[FusedVideo], count: int) -> list[FusedVideo]:
         candidates = fused[: _candidates(count)]
-        vectors = self._library.clip_vectors([video.video_id for video in candidates])
+        vectors = self._library.clip_vectors([video.video_id for video in candidates], most=CLIPS_COMPARED)
         return maximal_marginal_relevance(
             candidates,
             relevance=lambda video: video.score,
@@ -116,23 +121,24 @@ class SearchEngine:
             trade_off=1 - self._settings.diversity,
         )
 
-    def _hit(self, video: FusedVideo, stored: StoredVideo) -> Hit:
+    def _hit(self, video: FusedVideo, stored: StoredVideo, titles: Sequence[tuple[str, str]]) -> Hit:
         duration_ms = stored.video.duration_ms
         moments = find_moments(video.matches, duration_ms=duration_ms, most=self._settings.moments)
         return Hit(
             video_id=video.video_id,
             path=stored.locations[0].path,
-            title=self._title(video.video_id),
+            title=_title(titles),
             duration_ms=duration_ms,
             score=video.score,
             channels=video.best,
             moments=tuple(moments),
         )
 
-    def _title(self, video_id: str) -> str:
-        titles = [row for row in self._library.evidence(video_id) if row.kind == "title"]
-        order = {"manifest": 0, "metadata": 1}
-        return min(titles, key=lambda row: order.get(row.source, 2)).text if titles else ""
+
+def _title(titles: Sequence[tuple[str, str]]) -> str:
+    """The title to show, of (source, text)."""
+    order = {"manifest": 0, "metadata": 1}
+    return min(titles, key=lambda title: order.get(title[0], 2))[1] if titles else ""
 
 
 def _with_best_frames(hits: Sequence[Hit], vector: NDArray[np.float32], frames: StoredFrames) -> list[Hit]:

@@ -13,13 +13,13 @@ from retrieval.text import ngrams
 # Clips of different videos of one subject stay below this cosine; those of copies and re-encodings stand above it.
 _NEAR_DUPLICATE = 0.95
 _NEAR_DUPLICATE_TEXT = 0.9
-_CLIPS = 16  # a video
+CLIPS_COMPARED = 8  # of a video, evenly spread
 
 
 class CopyDetector:
     """Compares the candidates of one search: by their pictures where both have vectors, else by their matching text.
 
-    videos: the candidates; vectors: video id -> clip vectors [n, D] of unit length, in the order of time. At most 16
+    videos: the candidates; vectors: video id -> clip vectors [n, D] of unit length, in the order of time. At most 8
     clips of each, evenly spread, are looked at.
     """
 
@@ -28,9 +28,9 @@ class CopyDetector:
         pictured = [v.video_id for v in videos if len(vectors.get(v.video_id, ()))]
         self._place = {video_id: place for place, video_id in enumerate(pictured)}
         chosen = [_spread(len(vectors[video_id])) for video_id in pictured]
-        # [candidates, 16, D]; a video with fewer clips has some of them more than once, which changes no best cosine
+        # [candidates, 8, D]; a video with fewer clips has some of them more than once, which changes no best cosine
         self._clips = np.array([vectors[i][places] for i, places in zip(pictured, chosen, strict=True)], np.float32)
-        # [candidates, 16]: what each clip weighs in the mean over its video
+        # [candidates, 8]: what each clip weighs in the mean over its video
         self._weights = np.array([1 / np.bincount(places)[places] / len(set(places)) for places in chosen])
         self._rows: dict[str, NDArray[np.float64]] = {}
 
@@ -59,5 +59,5 @@ class CopyDetector:
 
 
 def _spread(count: int) -> NDArray[np.int64]:
-    """16 places of `count`, evenly spread; every place at least once where there are no more than 16."""
-    return np.linspace(0, count - 1, _CLIPS).round().astype(np.int64)
+    """8 places of `count`, evenly spread; every place at least once where there are no more than 8."""
+    return np.linspace(0, count - 1, CLIPS_COMPARED).round().astype(np.int64)
