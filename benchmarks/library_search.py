@@ -35,7 +35,8 @@ TARGET_P50_MS = 12.0
 _TOPICS = 5000
 _VIDEOS_AT_ONCE = 250
 _STAGES = (
-    "search_clips", "search_words", "document_frequency", "frame_vectors", "clip_vectors", "videos", "titles", "generation",
+    "search_clips", "search_words", "document_frequency", "frame_vectors", "glimpses", "clip_vectors", "videos", "titles",
+    "generation",
 )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def fold(text: str) -> str:
     folded text: a search for one character finds every word that holds it.
     """
     text = normalise(text).casefold()
-    return text.translate(_simplified()) if _traditional().search(text) else text
+    return text if _traditional().isdisjoint(text) else text.translate(_simplified())
 
 
 def simplify(text: str) -> str:
@@ -109,9 +109,9 @@ def _simplified() -> dict[int, str]:
 
 
 @lru_cache(maxsize=1)
-def _traditional() -> re.Pattern[str]:
-    """Any character that `_simplified` maps: looking for one is faster than mapping all."""
-    return re.compile(f"[{re.escape(''.join(map(chr, _simplified())))}]")
+def _traditional() -> frozenset[str]:
+    """Every character that `_simplified` maps: looking for one is faster than mapping all."""
+    return frozenset(map(chr, _simplified()))
 
 
 @lru_cache(maxsize=1)

@@ -201,6 +201,11 @@ class Library:
         with self._database.reading() as db:
             return reading.evidence(db, video_id)
 
+    def glimpses(self, video_ids: Collection[str], clip_ids: Collection[int]) -> dict[str, NDArray[np.float32]]:
+        """A few vectors [n, D] of each video that has some: its first clip's, and those of the given clips of any video."""
+        with self._database.reading() as db:
+            return reading.glimpses(db, video_ids, clip_ids)
+
     def titles(self, video_ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
         """(source, text) of every title of each of these videos that has some."""
         with self._database.reading() as db:

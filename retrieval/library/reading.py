@@ -163,6 +163,29 @@ def clip_vectors(
     }
 
 
+def glimpses(
+    db: sqlite3.Connection, ids: Collection[str], clip_ids: Collection[int]
+) -> dict[str, NDArray[np.float32]]:
+    """A few vectors [n, D] of the active generation of each video that has some: its first clip's and the given clips'."""
+    active = active_generation(db)
+    if active is None:
+        return {}
+    number, generation = active
+    blobs: dict[str, list[bytes]] = defaultdict(list)
+    first = (
+        "SELECT v.id, x.vector FROM videos v JOIN clip_vectors x ON x.generation = ? "
+        "AND x.clip = (SELECT min(id) FROM clips WHERE video = v.number) WHERE v.id IN {in}"
+    )
+    given = (
+        "SELECT v.id, x.vector FROM clip_vectors x JOIN clips c ON c.id = x.clip JOIN videos v ON v.number = c.video "
+        "WHERE x.generation = ? AND x.clip IN {in}"
+    )
+    for sql, wanted in ((first, ids), (given, clip_ids)):
+        for video_id, blob in select_in(db, sql, wanted, before=[number]):
+            blobs[video_id].append(blob)
+    return {video_id: unpack(rows, dimension=generation.dimension) for video_id, rows in blobs.items()}
+
+
 def titles(db: sqlite3.Connection, ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
     """(source, text) of every title of each of these videos, in the order they were put."""
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)

@@ -14,7 +14,7 @@ from retrieval.library import Library, StoredVideo
 from retrieval.search.channels import VISUAL, Recall, clip_recall, text_recall
 from retrieval.search.diversity import maximal_marginal_relevance
 from retrieval.search.fusion import FusedVideo, fuse
-from retrieval.search.likeness import CLIPS_COMPARED, CopyDetector
+from retrieval.search.likeness import CLIPS_COMPARED, CopyDetector, may_be_copies
 from retrieval.search.moments import find_moments
 from retrieval.search.query import Query
 from retrieval.search.reranking import Frames, StoredFrames, rerank
@@ -112,7 +112,9 @@ class SearchEngine:
 
     def _diversify(self, fused: Sequence[FusedVideo], count: int) -> list[FusedVideo]:
         candidates = fused[: _candidates(count)]
-        vectors = self._library.clip_vectors([video.video_id for video in candidates], most=CLIPS_COMPARED)
+        shown = {match.clip_id for video in candidates for match in video.best if match.clip_id is not None}
+        vectors = self._library.glimpses([video.video_id for video in candidates], shown)
+        vectors |= self._library.clip_vectors(may_be_copies(vectors), most=CLIPS_COMPARED)
         return maximal_marginal_relevance(
             candidates,
             relevance=lambda video: video.score,

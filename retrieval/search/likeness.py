@@ -13,7 +13,20 @@ from retrieval.text import ngrams
 # Clips of different videos of one subject stay below this cosine; those of copies and re-encodings stand above it.
 _NEAR_DUPLICATE = 0.95
 _NEAR_DUPLICATE_TEXT = 0.9
+_MAYBE = 0.9    # below, no re-encoding changes a clip so much
 CLIPS_COMPARED = 8  # of a video, evenly spread
+
+
+def may_be_copies(glimpses: Mapping[str, NDArray[np.float32]]) -> set[str]:
+    """The videos one of whose vectors is much like one of another's: only these need be compared clip by clip.
+
+    glimpses: video id -> a few clip vectors [n, D] of unit length.
+    """
+    owner = np.repeat(np.arange(len(glimpses)), [len(rows) for rows in glimpses.values()])
+    vectors = np.concatenate(list(glimpses.values())) if glimpses else np.zeros((0, 1), np.float32)
+    alike = (vectors @ vectors.T >= _MAYBE) & (owner[:, None] != owner[None, :])
+    ids = list(glimpses)
+    return {ids[place] for place in np.unique(owner[alike.any(axis=1)])}
 
 
 class CopyDetector:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retrieval.search.fusion import FusedVideo
-from retrieval.search.likeness import CopyDetector
+from retrieval.search.likeness import CopyDetector, may_be_copies
 from retrieval.search.results import Match
 
 
@@ -43,6 +43,15 @@ def test_likeness_is_symmetric_and_agrees_with_a_slow_reference():
         cosines = vectors[a] @ vectors[b].T
         mean = (cosines.max(axis=0).mean() + cosines.max(axis=1).mean()) / 2
         assert value == pytest.approx(max(0.0, (mean - 0.95) / 0.05), abs=1e-3)
+
+
+def test_only_videos_with_a_vector_much_like_one_of_another_may_be_copies():
+    random = np.random.default_rng(2)
+    scenes = unit(random.normal(size=(6, 64)))
+    copy = unit(scenes[4:5] + random.normal(scale=0.02, size=(1, 64)))
+    shown = {"a": scenes[:2], "b": scenes[2:4], "c": scenes[3:5], "d": copy, "e": scenes[[5, 5]]}
+    assert may_be_copies(shown) == {"b", "c", "d"}
+    assert may_be_copies({}) == set()
 
 
 def test_videos_without_pictures_are_compared_by_their_matching_text():
