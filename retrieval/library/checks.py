@@ -11,24 +11,28 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.errors import LibraryError
-from retrieval.library import words
+from retrieval.library import postings, words
 from retrieval.library.database import Database
+from retrieval.library.digests import KEYS, SEAL, damaged_rows, have_digests, sealed
 from retrieval.library.frames import FrameRecord, read_frames
 from retrieval.library.rows import Problem
+from retrieval.library.schema import SCHEMA_VERSION
 from retrieval.library.vectors import STORED_UNIT_TOLERANCE, unpack
 from retrieval.records import EVIDENCE_KINDS, EvidenceKind
+from retrieval.text import ngrams
 
 DURATION_SLACK_MS = 1000            # containers round their duration, the last frame lasts a little longer
 _ADD_AGAIN = "remove this video and add it again"
 _REBUILD = "run `wenshi library rebuild`"
-_RESTORE = "restore library.sqlite from a copy, or add the videos to a new library"
+_RESTORE = "run `wenshi library restore SNAPSHOT`, or add the videos to a new library"
+_RESTORE_ROWS = "run `wenshi library restore SNAPSHOT --damaged`, or add the video again"
 
 
 def check(database: Database) -> list[Problem]:
     """Every problem found in one snapshot; an empty list when there is none."""
     problems: list[Problem] = []
     with database.reading() as db:
-        for part in (_check_database, _check_rows, _check_words, _check_clip_vectors):
+        for part in (_check_database, _check_digests, _check_rows, _check_words, _check_clip_vectors):
             problems += _guarded(part, db)
         problems += _guarded(lambda db: _check_frames(db, database), db)
     return problems
@@ -39,7 +43,8 @@ def _guarded(part: Callable[[sqlite3.Connection], Iterator[Problem]], db: sqlite
     problems: list[Problem] = []
     try:
         problems.extend(part(db))
-    except (sqlite3.Error, LibraryError) as error:
+    except (sqlite3.Error, LibraryError, TypeError, ValueError) as error:
+        # a cell that was damaged can hold a value of any type
         problems.append(Problem(what=str(error), where="library.sqlite", how_to_mend=_RESTORE))
     return problems
 
@@ -48,8 +53,25 @@ def _check_database(db: sqlite3.Connection) -> Iterator[Problem]:
     for (line,) in db.execute("PRAGMA integrity_check"):
         if line != "ok":
             yield Problem(what=line, where="library.sqlite", how_to_mend=_RESTORE)
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if have_digests(db) and version != SCHEMA_VERSION:
+        what = f"the format is noted as {version} and is {SCHEMA_VERSION}"
+        yield Problem(what=what, where="library.sqlite", how_to_mend=_RESTORE)
     for table, row, parent, _ in db.execute("PRAGMA foreign_key_check"):
         what = f"row {row} of {table} names a row of {parent} that does not exist"
+        yield Problem(what=what, where="library.sqlite", how_to_mend=_RESTORE)
+
+
+def _check_digests(db: sqlite3.Connection) -> Iterator[Problem]:
+    """Whether every row is as it was written; a library of format 1 gets its checksums from its next writer."""
+    if not have_digests(db):
+        return
+    for table in KEYS:
+        for row in damaged_rows(db, table):
+            yield Problem(what="the row is not as it was written", where=row.name, how_to_mend=_RESTORE_ROWS)
+    stored = db.execute("SELECT value FROM settings WHERE key = ?", [SEAL]).fetchone()
+    if stored is None or stored[0] != sealed(db):
+        what = "the definitions of the tables or the last row numbers are not as they were written"
         yield Problem(what=what, where="library.sqlite", how_to_mend=_RESTORE)
 
 
@@ -102,15 +124,27 @@ def _wrong_word_rows(db: sqlite3.Connection, kind: EvidenceKind) -> set[int]:
     indexed.update((number, 0) for (number,) in db.execute(f"SELECT id FROM words_{kind}_docsize"))
     for term, number, column in db.execute(f"SELECT term, doc, col FROM instances_{kind}"):
         indexed[number] += hash((term, column))     # a sum, because an index has no order of its own
+    for key, numbers in postings.listed(db, kind):
+        for number in numbers.tolist():
+            indexed[number] += hash(key)
+    last = postings.last_id(db, kind)
     wrong = set(indexed)
     for number, text in db.execute("SELECT id, text FROM evidence WHERE kind = ?", [kind]):
-        tokens = zip(("unigrams", "bigrams"), words.columns(text), strict=True)
-        expected = sum(hash((term, column)) for column, terms in tokens for term in terms.split(" ") if term)
-        if number in wrong and indexed[number] == expected:
-            wrong.remove(number)
+        in_segment = number <= last     # where a row without a token leaves no trace
+        known = number in wrong or in_segment
+        if known and indexed.get(number, 0) == _expected(text, in_segment=in_segment):
+            wrong.discard(number)
         else:
             wrong.add(number)
     return wrong
+
+
+def _expected(text: str, *, in_segment: bool) -> int:
+    """The sum of what the index should hold of a row."""
+    if in_segment:
+        return sum(map(hash, postings.keys(ngrams(text))))
+    tokens = zip(("unigrams", "bigrams"), words.columns(text), strict=True)
+    return sum(hash((term, column)) for column, terms in tokens for term in terms.split(" ") if term)
 
 
 def _check_clip_vectors(db: sqlite3.Connection) -> Iterator[Problem]:

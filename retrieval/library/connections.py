@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from retrieval.errors import LibraryError
+from retrieval.library.digests import add_function
 
 DATABASE_NAME = "library.sqlite"
 BUSY_SECONDS = 30.0
@@ -76,6 +77,7 @@ def connect_writer(directory: Path) -> sqlite3.Connection:
         mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         if mode != "wal":
             raise LibraryError(f"{directory} is on a file system that cannot share memory: keep the library elsewhere")
+        add_function(db)
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA fullfsync = ON")
         db.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")

@@ -9,9 +9,10 @@ from typing import NamedTuple
 from retrieval.errors import LibraryError
 from retrieval.library.connections import DATABASE_NAME, connect_reader, connect_writer, log_path
 from retrieval.library.database import database_errors, undo
+from retrieval.library.digests import have_digests
 from retrieval.library.frames import FOLDER, sync_file, sync_folder
 from retrieval.library.lock import WriterLock
-from retrieval.library.schema import APPLICATION_ID, OLDEST_SQLITE, SCHEMA_VERSION, create_tables
+from retrieval.library.schema import APPLICATION_ID, OLDEST_SQLITE, SCHEMA_VERSION, create_tables, upgrade
 from retrieval.library.words import token_version
 
 _RESTORE = "restore it from a copy, or choose a new directory"
@@ -100,6 +101,23 @@ def check_version(directory: Path) -> None:
         )
 
 
+def upgrade_library(directory: Path) -> None:
+    """Bring a library of an older format up to date in one transaction, under the writer's lock of the caller."""
+    with database_errors(directory):
+        if _facts(directory).version == SCHEMA_VERSION:
+            return
+        db = connect_writer(directory)
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            if have_digests(db):
+                raise LibraryError(f"{directory / DATABASE_NAME} is damaged where its format is noted: {_RESTORE}")
+            upgrade(db)
+            db.execute("COMMIT")
+        finally:
+            undo(db)
+            db.close()
+
+
 def prepare(directory: Path, *, write: bool, create: bool) -> WriterLock | None:
     """Check everything, create the library when asked, and take the writer's lock when it is opened for writing."""
     check_sqlite()
@@ -112,6 +130,8 @@ def prepare(directory: Path, *, write: bool, create: bool) -> WriterLock | None:
         if create and lock is not None:
             create_library(directory)
         check_version(directory)
+        if write:
+            upgrade_library(directory)
     except BaseException:
         if lock is not None:
             lock.release()

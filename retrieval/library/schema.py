@@ -8,10 +8,11 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime, timezone
 
+from retrieval.library.digests import add_digests, seal
 from retrieval.records import EVIDENCE_KINDS
 
 APPLICATION_ID = 0x57454E53         # "WENS": marks the SQLite file as a library
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2                  # 2: every row has a checksum
 CALLER = "caller:"                  # before the names of settings that are not the library's own
 OLDEST_SQLITE = (3, 35, 0)
 
@@ -134,8 +135,17 @@ def create_tables(db: sqlite3.Connection, *, token_version: str) -> None:
     for statement in filter(str.strip, (_TABLES + words).split(";\n")):
         db.execute(statement)
     settings = {"revision": 0, "token_version": token_version, "created_at": now()}
-    db.executemany("INSERT INTO settings VALUES (?, ?)", settings.items())
+    db.executemany("INSERT INTO settings (key, value) VALUES (?, ?)", settings.items())
+    add_digests(db)
+    seal(db)
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def upgrade(db: sqlite3.Connection) -> None:
+    """Bring a library of format 1 to this one inside the caller's transaction."""
+    add_digests(db)
+    bump_revision(db)
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
@@ -147,6 +157,7 @@ def revision(db: sqlite3.Connection) -> int:
 def bump_revision(db: sqlite3.Connection) -> None:
     """Count one more change, so that every reader notices it."""
     db.execute("UPDATE settings SET value = value + 1 WHERE key = 'revision'")
+    seal(db)
 
 
 def now() -> str:

@@ -63,7 +63,7 @@ def put_video(db: sqlite3.Connection, video: Video, *, examined: Mapping[str, st
     assert number is not None
     db.execute("DELETE FROM examined WHERE video = ?", [number])
     rows = [(number, channel, examiner) for channel, examiner in examined.items()]
-    db.executemany("INSERT INTO examined VALUES (?, ?, ?)", rows)
+    db.executemany("INSERT INTO examined (video, channel, examiner) VALUES (?, ?, ?)", rows)
     return number
 
 
@@ -152,7 +152,7 @@ def put_vectors(
 
 def set_setting(db: sqlite3.Connection, key: str, value: str) -> None:
     """Keep a value for the caller."""
-    db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", [CALLER + key, value])
+    db.execute("INSERT OR REPLACE INTO settings (key, value) VALUES (?, ?)", [CALLER + key, value])
 
 
 def remove(db: sqlite3.Connection, target: str) -> Removed:
