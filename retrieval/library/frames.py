@@ -86,7 +86,7 @@ class FrameWriter:
         name = f"{generation}-{sequence:06d}.vectors"
         file = (self._folder / name).open("xb")         # a file that exists is not ours to delete
         with _cut_back_on_error(self._folder / name, 0), file:
-            file.write(_HEADER.pack(_MAGIC, _VERSION, dimension))
+            file.write(frame_header(dimension))
             sync_file(file)
         sync_folder(self._folder)
         self._last_sequence[generation] = sequence
@@ -120,6 +120,11 @@ class FrameWriter:
         return bool(path.stat().st_size == end and (magic, version) == (_MAGIC, _VERSION))
 
 
+def frame_header(dimension: int) -> bytes:
+    """What a file of frame vectors of this dimension begins with."""
+    return _HEADER.pack(_MAGIC, _VERSION, dimension)
+
+
 def read_frames(directory: Path, records: Sequence[FrameRecord], *, dimension: int) -> list[NDArray[np.float32]]:
     """The vectors [count, D] of each record, in order; LibraryError names the file and offset of a damaged one."""
     vectors: list[NDArray[np.float32]] = [np.empty((0, dimension), np.float32)] * len(records)
@@ -148,7 +153,7 @@ def _open(directory: Path, name: str, dimension: int) -> BinaryIO:
     except OSError as error:
         raise LibraryError(f"{path} cannot be read ({error.strerror}): {HOW_TO_MEND}") from error
     header = file.read(_HEADER.size)
-    if header != _HEADER.pack(_MAGIC, _VERSION, dimension):
+    if header != frame_header(dimension):
         file.close()
         raise LibraryError(f"{path} is damaged at offset 0, where its header should be: {HOW_TO_MEND}")
     return file

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
 from serving.cli.terminal import print_json, printable
+
+if TYPE_CHECKING:
+    from retrieval.library import Library
 
 app = typer.Typer(help="Look after a library.", no_args_is_help=True)
 
@@ -60,8 +65,69 @@ def check(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = False)
         print_json({"clean": not problems, "problems": [asdict(problem) for problem in problems]})
     elif problems:
         for problem in problems:
-            typer.echo(f"{problem.where}: {problem.what} {problem.how_to_mend}")
+            typer.echo(f"{problem.where}: {problem.what}: {problem.how_to_mend}")
     else:
         typer.echo(f"{library}: clean.")
     if problems:
         raise typer.Exit(1)
+
+
+@app.command()
+def rebuild(library: LibraryOption = DEFAULT_LIBRARY) -> None:
+    """Make everything again that comes from something else: the word index and the index of vectors."""
+    from retrieval.library import Library
+
+    with Library.open(library, write=True) as opened:
+        _rebuild(opened)
+    typer.echo(f"{library}: everything derived was made again.")
+
+
+@app.command()
+def snapshot(
+    target: Annotated[Path, typer.Argument(help="The directory to write; a snapshot that stands there is replaced.")],
+    library: LibraryOption = DEFAULT_LIBRARY,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a verified copy of the library, also while videos are being added."""
+    from retrieval.library.snapshots import take
+
+    taken = take(library, target)
+    if as_json:
+        print_json(
+            {"snapshot": str(taken.directory), "revision": taken.revision, "made_at": taken.made_at,
+             "files": len(taken.files), "bytes": taken.size_bytes}
+        )  # fmt: skip
+        return
+    typer.echo(f"{target}: {len(taken.files)} files, {taken.size_bytes / 1e6:.1f} MB, verified.")
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="SNAPSHOT", help="A directory that `wenshi library snapshot` wrote.")],
+    library: LibraryOption = DEFAULT_LIBRARY,
+    damaged: Annotated[bool, typer.Option("--damaged", help="Put back only what `check` names, keep the rest.")] = False,
+) -> None:
+    """Make the library what it was at a snapshot, or mend its damaged parts; exit status 1 when some are left."""
+    from retrieval.library import Library, mending, snapshots
+
+    taken = snapshots.read(source)
+    if not damaged:
+        snapshots.restore(taken, library)
+    mended = mending.mend(taken, library) if damaged else None
+    with Library.open(library, write=True) as opened:
+        _rebuild(opened)
+    if mended is None:
+        typer.echo(f"{library}: restored as it was on {taken.made_at}.")
+        return
+    for name in (*mended.rows, *mended.frames):
+        typer.echo(f"{printable(name)}: put back.")
+    for name in mended.left:
+        typer.echo(f"{printable(name)}: not in the snapshot as it was: remove the video and add it again")
+    if mended.left:
+        raise typer.Exit(1)
+    if not mended.rows and not mended.frames:
+        typer.echo(f"{library}: no row and no frame vector is damaged.")
+
+
+def _rebuild(opened: Library) -> None:
+    opened.rebuild_words()
