@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -29,7 +30,8 @@ from retrieval.library.rows import (
     WordHit,
 )
 from retrieval.library.schema import revision
-from retrieval.library.vectors import ClipIndex, check_clips
+from retrieval.library.segments import ClipIndex, Merger, SegmentDamage, StoredSegment
+from retrieval.library.vectors import check_clips
 from retrieval.records import Clip, Evidence, EvidenceKind, Generation, Location, Video
 
 
@@ -44,11 +46,13 @@ class Library:
         """Use `Library.open`."""
         self.directory = directory
         self._lock = lock
-        self._clip_index = ClipIndex()
+        self._clip_index = ClipIndex(directory)
+        self._merger: Merger | None = None
         self._database = Database(directory, write=lock is not None)
         try:
             self._frames = self._recovered_frames() if lock is not None else None
             self._bring_words_up_to_date()
+            self._merger = Merger(self._database) if lock is not None else None
         except BaseException:
             self.close()
             raise
@@ -72,7 +76,9 @@ class Library:
                 raise
 
     def close(self) -> None:
-        """Close the files and let the next writer in; calling it again does nothing."""
+        """Close the files and let the next writer in; calling it again does nothing. Waits for a merge of vectors."""
+        if self._merger is not None:
+            self._merger.close()
         self._database.close()
         if self._lock is not None:
             self._lock.release()
@@ -117,6 +123,8 @@ class Library:
             if generation is not None:
                 writing.put_vectors(db, self._frames, generation, list(zip(numbers, clips, strict=True)))
             generations.drop_unused(db)
+        assert self._merger is not None
+        self._merger.added(len(clips))
 
     def put_location(self, video_id: str, location: Location, *, location_evidence: Sequence[Evidence]) -> bool:
         """Say that a path holds a known video, replacing the evidence of this path; False when nothing changed."""
@@ -231,23 +239,32 @@ class Library:
         with self._database.reading() as db:
             return words.document_frequency(db, kind, tokens)
 
-    def search_clips(self, vector: NDArray[np.float32], *, limit: int) -> list[ClipHit]:
-        """The clips of the active generation nearest to `vector` [D], exact cosine, best first.
+    def search_clips(
+        self,
+        vector: NDArray[np.float32],
+        *,
+        limit: int,
+        recall: float | None = None,
+        selected: NDArray[np.bool_] | None = None,
+    ) -> list[ClipHit]:
+        """The clips of the active generation nearest to `vector` [D], ranked by exact cosine, best first.
 
-        [] while no generation is active; ValueError when `vector` is not D finite numbers or is zero.
+        In a large library `recall` (0.97 when None) says what share of the nearest must be found. selected: by number
+        of the video, which may be found; a number beyond its end is not. [] while no generation is active; ValueError
+        when `vector` is not D finite numbers or is zero.
         """
         vector = np.asarray(vector, dtype=np.float32)
-        with self._clip_index.lock, self._database.reading() as db:
-            active = reading.active_generation(db)
-            if active is None:
-                return []
-            number, generation = active
-            if vector.shape != (generation.dimension,):
-                raise ValueError(f"the query has the shape {vector.shape}, not ({generation.dimension},)")
-            if not np.isfinite(vector).all() or not vector.any():
-                raise ValueError("the query vector is zero or holds a number that is not finite")
-            found = self._clip_index.search(db, vector, generation=number, revision=revision(db), limit=limit)
-            return reading.clip_hits(db, found)
+        while True:
+            try:
+                return self._nearest_clips(vector, limit, recall, selected)
+            except SegmentDamage as damage:
+                self._clip_index.give_up(damage)        # at most once a file; its rows are in the database too
+
+    def compact(self) -> list[StoredSegment]:
+        """Fold rows that were written or deleted since into the index over clip vectors; what was built anew."""
+        if self._merger is None:
+            raise InputError(f"the library {self.directory} is open for reading only: open it with write=True")
+        return self._merger.compact()
 
     def frame_vectors(self, clip_ids: Collection[int]) -> dict[int, tuple[tuple[int, ...], NDArray[np.float32]]]:
         """For each clip with frame vectors in the active generation: their times in ms, and the vectors [n, D].
@@ -290,6 +307,26 @@ class Library:
         return checks.check(self._database)
 
     # --- inside
+
+    def _nearest_clips(
+        self, vector: NDArray[np.float32], limit: int, recall: float | None, selected: NDArray[np.bool_] | None
+    ) -> list[ClipHit]:
+        with ExitStack() as stack:
+            with self._clip_index.lock:
+                db = stack.enter_context(self._database.reading())
+                active = reading.active_generation(db)
+                if active is None:
+                    return []
+                number, generation = active
+                if vector.shape != (generation.dimension,):
+                    raise ValueError(f"the query has the shape {vector.shape}, not ({generation.dimension},)")
+                if not np.isfinite(vector).all() or not vector.any():
+                    raise ValueError("the query vector is zero or holds a number that is not finite")
+                state = self._clip_index.state(
+                    db, generation=number, dimension=generation.dimension, revision=revision(db)
+                )
+            found = state.search(db, vector, limit=limit, recall=recall, selected=selected)
+            return reading.clip_hits(db, found)
 
     def _frame_rows(self, clip_ids: Collection[int]) -> tuple[int, dict[int, reading.FrameRow]]:
         with self._database.reading() as db:

@@ -1,11 +1,8 @@
-"""Vectors on their way in (checked, packed as fp16) and the exact index over the clip vectors of one generation."""
+"""Vectors on their way in: checked, and packed as fp16."""
 
 from __future__ import annotations
 
-import sqlite3
-import threading
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +13,6 @@ from retrieval.records import Clip, Generation
 UNIT_TOLERANCE = 1e-3
 STORED_UNIT_TOLERANCE = 3e-3        # fp16 rounds each number by up to 2**-11 of itself
 _STORED = np.dtype("<f2")
-_LOAD_ROWS = 8192
 
 
 def check_clips(clips: Sequence[Clip], generation: Generation | None) -> None:
@@ -56,74 +52,3 @@ def unpack(blobs: Sequence[bytes], *, dimension: int) -> NDArray[np.float32]:
     if any(len(blob) != dimension * _STORED.itemsize for blob in blobs):
         raise LibraryError("a clip vector in library.sqlite has the wrong length: run `wenshi library check`")
     return np.frombuffer(b"".join(blobs), _STORED).reshape(len(blobs), dimension).astype(np.float32)
-
-
-class ClipIndex:
-    """Exact inner product over the clip vectors of one generation, kept in step with the database row by row.
-
-    Hold `lock` from before the first read of the transaction until its last: the index is then never newer than what
-    the transaction sees.
-    """
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self._key: tuple[int, int] | None = None        # generation number, dimension
-        self._revision = -1
-        self._last = 0
-        self._index: Any = None
-
-    def search(
-        self, db: sqlite3.Connection, vector: NDArray[np.float32], *, generation: int, revision: int, limit: int
-    ) -> list[tuple[int, float]]:
-        """Row numbers in `clip_vectors` and cosines, best first; `vector` [D] need not be of unit length."""
-        self._refresh(db, (generation, len(vector)), revision)
-        count = min(limit, self._index.ntotal)
-        if count <= 0:
-            return []
-        query = np.asarray(vector, dtype=np.float64)
-        query = (query / np.linalg.norm(query)).astype(np.float32)[None]
-        scores, numbers = self._index.search(query, count)
-        hits = [(int(n), float(s)) for n, s in zip(numbers[0], np.clip(scores[0], -1.0, 1.0), strict=True)]
-        return sorted(hits, key=lambda hit: (-hit[1], hit[0]))
-
-    def _refresh(self, db: sqlite3.Connection, key: tuple[int, int], revision: int) -> None:
-        if key == self._key and revision == self._revision:
-            return
-        try:
-            if key != self._key:
-                self._start_over(key)
-            self._add_new(db, key)
-            self._drop_deleted(db, key)
-        except BaseException:
-            self._key = None            # half a refresh must not be searched
-            raise
-        self._revision = revision
-
-    def _start_over(self, key: tuple[int, int]) -> None:
-        import faiss
-
-        flat = faiss.IndexScalarQuantizer(key[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-        self._index = faiss.IndexIDMap(flat)
-        self._flat = flat               # faiss does not keep the Python object alive
-        self._key, self._last = key, 0
-
-    def _add_new(self, db: sqlite3.Connection, key: tuple[int, int]) -> None:
-        generation, dimension = key
-        rows = db.execute(
-            "SELECT number, vector FROM clip_vectors WHERE generation = ? AND number > ? ORDER BY number",
-            [generation, self._last],
-        )
-        while part := rows.fetchmany(_LOAD_ROWS):
-            numbers = np.array([number for number, _ in part], dtype=np.int64)
-            self._index.add_with_ids(unpack([blob for _, blob in part], dimension=dimension), numbers)
-            self._last = int(numbers[-1])
-
-    def _drop_deleted(self, db: sqlite3.Connection, key: tuple[int, int]) -> None:
-        count = db.execute("SELECT count(*) FROM clip_vectors WHERE generation = ?", [key[0]]).fetchone()[0]
-        if count == self._index.ntotal:
-            return
-        import faiss
-
-        kept = [number for (number,) in db.execute("SELECT number FROM clip_vectors WHERE generation = ?", [key[0]])]
-        held = faiss.vector_to_array(self._index.id_map)
-        self._index.remove_ids(np.setdiff1d(held, np.array(kept, dtype=np.int64)))

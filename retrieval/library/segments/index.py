@@ -1,0 +1,190 @@
+"""Search over all clip vectors of a generation: its segment, the rows that came later, less those deleted since."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.library.database import select_in
+from retrieval.library.segments import fresh, tables
+from retrieval.library.segments.files import SegmentDamage
+from retrieval.library.segments.segment import INVERTED, Segment
+from retrieval.library.vectors import unpack
+
+_LOAD_ROWS = 8192
+_RESCORED = 100                     # so many rows at least are ranked by their exact cosines
+_FRESH = (
+    "SELECT x.number, c.video, x.vector FROM clip_vectors x JOIN clips c ON c.id = x.clip "
+    "WHERE x.generation = ? AND x.number > ? ORDER BY x.number"
+)
+Hits = list[tuple[int, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """What one revision holds of one generation; it never changes, so any number of threads may search it."""
+
+    generation: int
+    dimension: int
+    revision: int
+    has_tables: bool
+    segment: Segment | None = None
+    listed: str | None = None           # the name that the library lists, also when that file is damaged
+    pieces: tuple[fresh.Piece, ...] = ()
+    last: int = 0                       # the newest row it knows
+    tombstone: int = 0                  # the newest tombstone it knows
+    dead: frozenset[int] = field(default_factory=frozenset)
+    alive: NDArray[np.bool_] | None = None      # of the rows of the segment, None while none was deleted
+
+    def search(
+        self,
+        db: sqlite3.Connection,
+        vector: NDArray[np.float32],
+        *,
+        limit: int,
+        recall: float | None = None,
+        selected: NDArray[np.bool_] | None = None,
+    ) -> Hits:
+        """Numbers of rows and their exact cosines to `vector` [D], of any length but 0, best first.
+
+        `recall` chooses among the settings that were measured when the segment was built. `selected` [videos.number]
+        restricts the search to some videos. `db` sees the revision of the state. SegmentDamage when a block turns out
+        to be damaged.
+        """
+        if limit <= 0:
+            return []
+        wide = np.asarray(vector, np.float64)
+        query = (wide / np.linalg.norm(wide)).astype(np.float32)
+        inverted = self.segment is not None and self.segment.stored.kind == INVERTED
+        depth = max(limit, _RESCORED) if inverted else limit
+        found = list(self._found(query, depth, recall, selected))
+        hits = _best(found, depth)
+        if inverted:
+            hits = _rescored(db, hits, query)
+        return hits[:limit]
+
+    def _found(
+        self, query: NDArray[np.float32], limit: int, recall: float | None, selected: NDArray[np.bool_] | None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        if self.segment is not None:
+            allowed = _both(self.alive, _of_videos(self.segment.videos, selected))
+            yield self.segment.search(query, limit=limit, recall=recall, allowed=allowed)
+        for piece in self.pieces:
+            allowed = _both(_without(piece.numbers, self.dead), _of_videos(piece.videos, selected))
+            yield fresh.search_piece(piece, query, limit=limit, allowed=allowed)
+
+
+class ClipIndex:
+    """The newest state, kept in step with the database.
+
+    Hold `lock` from before the first read of a transaction until `state` has returned; search after that without it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.lock = threading.Lock()
+        self.damaged: dict[str, SegmentDamage] = {}     # by name: files that are no longer used
+        self._directory = directory
+        self._state: State | None = None
+
+    def state(self, db: sqlite3.Connection, *, generation: int, dimension: int, revision: int) -> State:
+        """The state of the revision that `db` sees."""
+        before = self._state
+        if before is None or (before.generation, before.dimension) != (generation, dimension):
+            before = None
+        elif before.revision == revision:
+            return before
+        has_tables = tables.have_tables(db)
+        listed = tables.segment_name(db, generation) if has_tables else None
+        if before is None or not before.has_tables or listed != before.listed:
+            before = self._opened(db, State(
+                generation=generation, dimension=dimension, revision=-1, has_tables=has_tables, listed=listed
+            ))  # fmt: skip
+        self._state = replace(_caught_up(db, before), revision=revision)
+        return self._state
+
+    def give_up(self, damage: SegmentDamage) -> None:
+        """Go on without a segment: its rows are read out of SQLite, until a writer makes it again."""
+        with self.lock:
+            self.damaged[damage.name] = damage
+            self._state = None
+
+    def _opened(self, db: sqlite3.Connection, state: State) -> State:
+        """The state with the listed segment, or without any when that cannot be used."""
+        tombstone = tables.last_tombstone(db) if state.has_tables else 0
+        if state.listed is None or state.listed in self.damaged:
+            return replace(state, tombstone=tombstone)
+        try:
+            stored = tables.listed(db).get(state.generation)
+            if stored is None or stored.dimension != state.dimension:
+                raise SegmentDamage(state.listed, "is listed in a damaged row or by another version of Wenshi")
+            segment = Segment(self._directory, stored)
+        except SegmentDamage as damage:
+            self.damaged[state.listed] = damage
+            return replace(state, tombstone=tombstone)
+        return replace(state, segment=segment, last=stored.last)
+
+
+def _caught_up(db: sqlite3.Connection, state: State) -> State:
+    pieces, last = state.pieces, state.last
+    rows = db.execute(_FRESH, [state.generation, last])
+    while part := rows.fetchmany(_LOAD_ROWS):
+        numbers, videos = (np.array([row[i] for row in part], np.int64) for i in (0, 1))
+        new = fresh.piece(numbers, videos, unpack([row[2] for row in part], dimension=state.dimension))
+        pieces, last = fresh.appended(pieces, new), int(numbers[-1])
+    state = replace(state, pieces=pieces, last=last)
+    if not state.has_tables:
+        return state
+    dead = np.array(tables.tombstones(db, state.generation, after=state.tombstone), np.int64)
+    state = replace(state, tombstone=tables.last_tombstone(db))
+    return _buried(state, dead) if len(dead) else state
+
+
+def _buried(state: State, dead: NDArray[np.int64]) -> State:
+    """The state without these rows."""
+    alive = state.alive
+    if state.segment is not None and len(places := state.segment.positions(dead)):
+        alive = np.ones(len(state.segment.numbers), np.bool_) if alive is None else alive.copy()
+        alive[places] = False
+    covered = state.segment.stored.last if state.segment is not None else 0
+    return replace(state, alive=alive, dead=state.dead | frozenset(dead[dead > covered].tolist()))
+
+
+def _of_videos(videos: NDArray[np.int64], selected: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    if selected is None:
+        return None
+    if len(videos) and (highest := int(videos.max())) >= len(selected):
+        selected = np.concatenate([selected, np.zeros(highest + 1 - len(selected), np.bool_)])
+    return selected[videos]
+
+
+def _without(numbers: NDArray[np.int64], dead: frozenset[int]) -> NDArray[np.bool_] | None:
+    return ~np.isin(numbers, list(dead)) if dead else None
+
+
+def _both(left: NDArray[np.bool_] | None, right: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    if left is None or right is None:
+        return right if left is None else left
+    return left & right
+
+
+def _best(found: list[tuple[NDArray[np.int64], NDArray[np.float32]]], limit: int) -> Hits:
+    numbers = np.concatenate([part for part, _ in found] or [np.zeros(0, np.int64)])
+    scores = np.clip(np.concatenate([part for _, part in found] or [np.zeros(0, np.float32)]), -1.0, 1.0)
+    order = np.lexsort((numbers, -scores))[:limit]
+    return list(zip(numbers[order].tolist(), scores[order].tolist(), strict=True))
+
+
+def _rescored(db: sqlite3.Connection, hits: Hits, query: NDArray[np.float32]) -> Hits:
+    """The same rows by their exact cosines, from the stored vectors."""
+    rows = list(select_in(db, "SELECT number, vector FROM clip_vectors WHERE number IN {in}", [n for n, _ in hits]))
+    if not rows:
+        return []
+    scores = np.clip(unpack([blob for _, blob in rows], dimension=len(query)) @ query, -1.0, 1.0)
+    numbers = np.array([number for number, _ in rows], np.int64)
+    return _best([(numbers, scores)], len(rows))

@@ -1,0 +1,123 @@
+"""When segments are built: on request for every generation, and by a thread of the writer when many rows are fresh."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from retrieval.errors import LibraryError
+from retrieval.library.database import Database
+from retrieval.library.rows import Problem
+from retrieval.library.segments import tables
+from retrieval.library.segments.building import Sizes, build, tidy
+from retrieval.library.segments.files import FOLDER, SegmentDamage
+from retrieval.library.segments.segment import Segment
+from retrieval.library.segments.tables import StoredSegment
+
+MOST_FRESH = 50_000
+FRESH_SHARE = 0.1
+_REBUILD = "run `wenshi library rebuild`"
+_LOG = logging.getLogger(__name__)
+
+
+class Merger:
+    """Builds segments for one writer. A kill or a close at any moment loses nothing: the rows are in SQLite."""
+
+    def __init__(self, database: Database, *, sizes: Sizes | None = None) -> None:
+        self._database = database
+        self._sizes = sizes or Sizes()
+        self._building = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._unnoticed = MOST_FRESH            # so the first `added` looks
+        tidy(database)
+
+    def compact(self) -> list[StoredSegment]:
+        """Build the segment of every generation that has fresh rows, deleted ones, or a damaged or missing file."""
+        with self._building:
+            built = [self._build(*generation) for generation in self._stale()]
+        return [segment for segment in built if segment is not None]
+
+    def added(self, rows: int) -> None:
+        """Rows were written: start a merge in the background when it is time for one."""
+        self._unnoticed += rows
+        if self._unnoticed < MOST_FRESH // 10 or (self._thread is not None and self._thread.is_alive()):
+            return
+        self._unnoticed = 0
+        with self._database.reading() as db:
+            due = list(_due(db))
+        if due:
+            self._thread = threading.Thread(target=self._merge, name="segments", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Wait for a merge that is under way."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _merge(self) -> None:
+        try:
+            with self._building:
+                with self._database.reading() as db:
+                    due = list(_due(db))
+                for generation in due:
+                    self._build(*generation)
+        except (LibraryError, OSError) as error:        # the disk is full, say: search goes on with the fresh rows
+            _LOG.warning("the index of the clips could not be made again: %s", error)
+
+    def _build(self, generation: int, dimension: int) -> StoredSegment | None:
+        return build(self._database, generation, dimension, self._sizes)
+
+    def _stale(self) -> list[tuple[int, int]]:
+        with self._database.reading() as db:
+            listed = tables.listed(db)
+            generations = db.execute("SELECT number, dimension FROM generations ORDER BY active DESC").fetchall()
+            return [
+                (number, dimension) for number, dimension in generations
+                if any(_pending(db, number, listed.get(number)))
+                or _damage(self._database.directory, listed.get(number)) is not None
+            ]  # fmt: skip
+
+
+def stored_segments(db: sqlite3.Connection) -> list[StoredSegment]:
+    """The segments that are listed and can be understood, by generation."""
+    return [segment for _, segment in sorted(tables.listed(db).items()) if segment is not None]
+
+
+def problems(db: sqlite3.Connection, directory: Path) -> Iterator[Problem]:
+    """Damage in the listed segments: every byte of each file is read."""
+    for generation, stored in tables.listed(db).items():
+        if stored is None:
+            what = f"the row of the index of generation {generation} is damaged or of another version of Wenshi"
+            yield Problem(what=what, where="table segments", how_to_mend=_REBUILD)
+        elif (damage := _damage(directory, stored)) is not None:
+            yield Problem(what=f"the file {damage.what}", where=f"{FOLDER}/{stored.name}", how_to_mend=_REBUILD)
+
+
+def _damage(directory: Path, stored: StoredSegment | None) -> SegmentDamage | None:
+    if stored is None:
+        return None
+    try:
+        Segment(directory, stored).verify()
+    except SegmentDamage as damage:
+        return damage
+    return None
+
+
+def _due(db: sqlite3.Connection) -> Iterator[tuple[int, int]]:
+    listed = tables.listed(db)
+    for number, dimension in db.execute("SELECT number, dimension FROM generations").fetchall():
+        segment = listed.get(number)
+        rows = segment.rows if segment else 0
+        if sum(_pending(db, number, segment)) > max(MOST_FRESH, FRESH_SHARE * rows):
+            yield number, dimension
+
+
+def _pending(db: sqlite3.Connection, generation: int, segment: StoredSegment | None) -> tuple[int, int]:
+    """How many rows came after the segment, and how many of it were deleted since."""
+    last = segment.last if segment else 0
+    fresh = "SELECT count(*) FROM clip_vectors WHERE generation = ? AND number > ?"
+    dead = "SELECT count(*) FROM segment_tombstones WHERE generation = ? AND number <= ?"
+    return tuple(int(db.execute(sql, [generation, last]).fetchone()[0]) for sql in (fresh, dead))  # type: ignore[return-value]
