@@ -6,13 +6,18 @@ again from the stored text, and `token_version` tells when that would give other
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import zlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from itertools import islice
 
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.library import postings
 from retrieval.library.database import select_in
 from retrieval.library.rows import WordHit
 from retrieval.records import EVIDENCE_KINDS, EvidenceKind
@@ -20,8 +25,9 @@ from retrieval.text import folding_version, is_pair, ngrams
 
 UNIGRAM_WEIGHT = 1.0                # measured: better than equal weights on short Chinese texts
 BIGRAM_WEIGHT = 0.5                 # a bigram repeats what its two characters already said
+MOST_FRESH = 8192                   # rows in the FTS5 table of a kind; then they become a segment
 LONGEST_QUERY = 256                 # distinct tokens; also keeps FTS5's expression within its limits
-_LAYOUT = 1                         # count up when `columns` divides the tokens in another way
+_LAYOUT = 2                         # count up when `columns` divides the tokens in another way
 
 Row = tuple[int, EvidenceKind, str]     # evidence id, kind, text
 
@@ -55,26 +61,42 @@ def match_expression(text: str) -> str | None:
 
 
 def add_words(db: sqlite3.Connection, rows: Iterable[Row]) -> None:
-    """Make rows of evidence findable."""
+    """Make rows of evidence findable; from time to time the FTS5 table of a kind is moved to a segment."""
     for kind, values in _by_kind(rows).items():
         db.executemany(f"INSERT INTO words_{kind} (rowid, unigrams, bigrams) VALUES (?, ?, ?)", values)
+        if _fresh_rows(db, kind) >= MOST_FRESH:
+            _make_segments(db, kind, after=postings.last_id(db, kind))
 
 
 def delete_words(db: sqlite3.Connection, rows: Iterable[Row]) -> None:
     """Take rows of evidence, with the text they were added with, out of the index."""
-    for kind, values in _by_kind(rows).items():
+    by_kind: dict[EvidenceKind, list[tuple[int, str]]] = defaultdict(list)
+    for number, kind, text in rows:
+        by_kind[kind].append((number, text))
+    for kind, of_kind in by_kind.items():
+        last = postings.last_id(db, kind)
+        postings.delete_rows(db, kind, [row for row in of_kind if row[0] <= last])
         command = f"INSERT INTO words_{kind} (words_{kind}, rowid, unigrams, bigrams) VALUES ('delete', ?, ?, ?)"
-        db.executemany(command, values)
+        db.executemany(command, [(number, *columns(text)) for number, text in of_kind if number > last])
 
 
 def rebuild(db: sqlite3.Connection) -> None:
     """Make the whole index again from the rows of evidence, inside the caller's transaction."""
+    postings.clear(db)
     for kind in EVIDENCE_KINDS:
-        db.execute(f"INSERT INTO words_{kind} (words_{kind}) VALUES ('delete-all')")
-    cursor = db.execute("SELECT id, kind, text FROM evidence ORDER BY id")
-    while rows := cursor.fetchmany(5000):
-        add_words(db, rows)
+        _make_segments(db, kind, after=0)
     db.execute("UPDATE settings SET value = ? WHERE key = 'token_version'", [token_version()])
+
+
+def _make_segments(db: sqlite3.Connection, kind: EvidenceKind, *, after: int) -> None:
+    """Index the rows above a number anew: segments, and in the FTS5 table the rest that is too small for one."""
+    db.execute(f"INSERT INTO words_{kind} (words_{kind}) VALUES ('delete-all')")
+    cursor = db.execute("SELECT id, video, text FROM evidence WHERE kind = ? AND id > ? ORDER BY id", [kind, after])
+    while rows := cursor.fetchmany(postings.ROWS_OF_SEGMENT):
+        if len(rows) >= MOST_FRESH:
+            postings.add_segment(db, kind, rows)
+        else:
+            add_words(db, [(number, kind, text) for number, _, text in rows])
 
 
 def is_current(db: sqlite3.Connection) -> bool:
@@ -83,33 +105,75 @@ def is_current(db: sqlite3.Connection) -> bool:
     return stored is not None and stored[0] == token_version()
 
 
-def search(db: sqlite3.Connection, kind: EvidenceKind, text: str, *, limit: int) -> list[WordHit]:
-    """The rows of one kind that share a token with `text`, by BM25, best first; equal scores by row number."""
-    expression = match_expression(text)
-    if expression is None or limit <= 0:
+def search(
+    db: sqlite3.Connection,
+    kind: EvidenceKind,
+    text: str,
+    *,
+    limit: int,
+    selected: NDArray[np.bool_] | None = None,
+) -> list[WordHit]:
+    """The rows of one kind that share a token with `text`, by BM25, best first; equal scores by row number.
+
+    selected: by number of the video, which may be found; a number beyond its end is not. All when None.
+    """
+    if match_expression(text) is None or limit <= 0:
         return []
-    ranked = (
-        f"SELECT rowid AS id, bm25(words_{kind}, {UNIGRAM_WEIGHT}, {BIGRAM_WEIGHT}) AS cost "
-        f"FROM words_{kind} WHERE words_{kind} MATCH ? ORDER BY cost, rowid LIMIT ?"
-    )
-    found = db.execute(
-        "SELECT e.id, v.id, e.kind, e.text, e.start_ms, e.end_ms, e.source, e.confidence, -cost "
-        f"FROM ({ranked}) AS hit JOIN evidence e ON e.id = hit.id JOIN videos v ON v.number = e.video "
-        "ORDER BY cost, e.id",
-        [expression, limit],
-    )
-    names = tuple(WordHit.__dataclass_fields__)
-    return [WordHit(**dict(zip(names, row, strict=True))) for row in found]
+    if selected is not None:
+        selected = np.append(selected, False)
+    best = _ranked_fresh(db, kind, text, limit=limit, selected=selected)
+    if postings.last_id(db, kind):
+        tokens = list(islice(dict.fromkeys(ngrams(text)), LONGEST_QUERY))
+        rows, counts = document_frequency(db, kind, tokens)
+        weights = {token: _weight(token, counts[token], rows) for token in tokens}
+        best += postings.ranked(db, kind, weights, limit=limit, selected=selected)
+        best = sorted(best, key=lambda hit: (-hit[1], hit[0]))[:limit]
+    return _hits(db, best)
 
 
 def document_frequency(
     db: sqlite3.Connection, kind: EvidenceKind, tokens: Collection[str]
 ) -> tuple[int, dict[str, int]]:
     """How many rows of this kind there are, and in how many of them each token occurs."""
-    rows = db.execute("SELECT count(*) FROM evidence WHERE kind = ?", [kind]).fetchone()[0]
+    rows, in_segments = postings.counts(db, kind, tokens)
     counts = dict.fromkeys(tokens, 0)
     counts.update(select_in(db, f"SELECT term, doc FROM vocabulary_{kind} WHERE term IN {{in}}", counts))
-    return rows, counts
+    return rows + _fresh_rows(db, kind), {token: n + in_segments[token] for token, n in counts.items()}
+
+
+def _ranked_fresh(
+    db: sqlite3.Connection, kind: EvidenceKind, text: str, *, limit: int, selected: NDArray[np.bool_] | None
+) -> list[tuple[int, float]]:
+    """Evidence ids and scores of the best rows that stand in no segment yet."""
+    cost = f"bm25(words_{kind}, {UNIGRAM_WEIGHT}, {BIGRAM_WEIGHT})"
+    ranked = f"SELECT rowid AS id, -{cost} AS score FROM words_{kind} WHERE words_{kind} MATCH ? ORDER BY {cost}, rowid"
+    expression = match_expression(text)
+    if selected is None:
+        return db.execute(f"{ranked} LIMIT ?", [expression, limit]).fetchall()
+    sql = f"SELECT hit.id, hit.score, e.video FROM ({ranked}) AS hit CROSS JOIN evidence e ON e.id = hit.id"
+    rows = db.execute(sql, [expression])
+    chosen = ((number, score) for number, score, video in rows if selected[min(video, len(selected) - 1)])
+    return sorted(chosen, key=lambda hit: (-hit[1], hit[0]))[:limit]
+
+
+def _weight(token: str, rows_with_token: int, rows: int) -> float:
+    """As FTS5 weighs it: the inverse document frequency, a little above zero where more than half of the rows hold it."""
+    inverse = math.log((rows - rows_with_token + 0.5) / (rows_with_token + 0.5))
+    return (BIGRAM_WEIGHT if is_pair(token) else UNIGRAM_WEIGHT) * max(inverse, 1e-6)
+
+
+def _hits(db: sqlite3.Connection, best: Sequence[tuple[int, float]]) -> list[WordHit]:
+    sql = (
+        "SELECT e.id, v.id, e.kind, e.text, e.start_ms, e.end_ms, e.source, e.confidence FROM evidence e "
+        "JOIN videos v ON v.number = e.video WHERE e.id IN {in}"
+    )
+    rows = {row[0]: row for row in select_in(db, sql, [number for number, _ in best])}
+    names = tuple(WordHit.__dataclass_fields__)
+    return [WordHit(**dict(zip(names, (*rows[n], score), strict=True))) for n, score in best if n in rows]
+
+
+def _fresh_rows(db: sqlite3.Connection, kind: EvidenceKind) -> int:
+    return int(db.execute(f"SELECT count(*) FROM words_{kind}_docsize").fetchone()[0])
 
 
 def _by_kind(rows: Iterable[Row]) -> dict[EvidenceKind, list[tuple[int, str, str]]]:
