@@ -34,6 +34,7 @@ _REPLACED = ".replaced"
 _INCOMING = "library.incoming"
 _ATTEMPTS = 3
 _BLOCK = 2**20
+_PASSING = ("locked", "busy", "full", "readonly", "read-only", "unable to open", "i/o")
 _DERIVED = ("segments", "segment_tombstones")
 
 
@@ -189,7 +190,9 @@ def _numbers(directory: Path) -> dict[str, int] | None:
         with closing(connect_writer(directory)) as db:
             numbers = {name: int(seq) for name, seq in db.execute("SELECT name, seq FROM sqlite_sequence")}
             return {**numbers, "": revision(db)}
-    except (sqlite3.Error, TypeError, ValueError, LibraryError):
+    except (sqlite3.Error, TypeError, ValueError) as error:
+        if any(word in str(error).lower() for word in _PASSING):
+            raise                           # the database may be sound: it must not be replaced by renaming
         return None
 
 

@@ -81,6 +81,22 @@ def test_a_library_comes_back_where_its_directory_is_gone_or_its_database_is_noi
             assert library.check() == []
 
 
+def test_a_library_that_is_only_busy_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = filled(tmp_path / "library")
+    snapshot = snapshots.take(directory, tmp_path / "snapshot")
+    filled(directory, "d")
+    before = contents(directory)
+
+    def busy(directory: Path) -> None:
+        raise sqlite3.OperationalError("database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshots, "connect_writer", busy)
+        with pytest.raises(LibraryError, match="stayed busy"):
+            snapshots.restore(snapshot, directory)
+    assert contents(directory) == before
+
+
 def test_snapshots_taken_while_a_writer_works_are_consistent(tmp_path: Path) -> None:
     directory = filled(tmp_path / "library")
     stop = threading.Event()
