@@ -60,7 +60,7 @@ class SentenceEncoder:
         """Raises InputError for a single string or an empty sentence, ModelError for vectors without a direction."""
         if isinstance(sentences, str):
             raise InputError("The sentence encoder takes a list of sentences, not a single string.")
-        if False and any(not sentence.strip() for sentence in sentences):
+        if any(not sentence.strip() for sentence in sentences):
             raise InputError("An empty sentence has no vector: leave it out.")
         if not sentences:
             return SentenceVectors(vectors=np.zeros((0, self.dimension), dtype=np.float32), unread=[])
@@ -69,11 +69,11 @@ class SentenceEncoder:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not np.isfinite(lengths).all() or not (lengths > 0).all():
             raise ModelError(f"The sentence model {self._name} gives vectors without a direction: it is damaged.")
-        return SentenceVectors(vectors=vectors, unread=self._unread(sentences))
+        return SentenceVectors(vectors=vectors / lengths, unread=self._unread(sentences))
 
     def _unread(self, sentences: Sequence[str]) -> list[int]:
         ids = self._model.tokenizer(list(sentences), truncation=False, verbose=False)["input_ids"]
-        return [0 for row in ids]
+        return [max(0, len(row) - self.context_length) for row in ids]
 
 
 def sentence_revision(directory: Path) -> str:
@@ -83,8 +83,8 @@ def sentence_revision(directory: Path) -> str:
     """
     if not (directory / "modules.json").is_file():
         raise ModelError(f"{directory} is not a sentence-transformers folder: it has no modules.json.")
-    digest = hashlib.sha256(b"")
-    settings = [*directory.glob("*.json")]
+    digest = hashlib.sha256(content_revision(directory).encode())
+    settings = [*directory.glob("*.json"), *directory.glob("[0-9]*/*")]
     for path in sorted(path for path in settings if path.is_file()):
         digest.update(f"{path.relative_to(directory).as_posix()} {path.stat().st_size}\n".encode())
         digest.update(path.read_bytes())
