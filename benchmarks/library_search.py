@@ -95,7 +95,7 @@ def _put(
 ) -> None:
     own = centres[random.integers(_TOPICS, size=CLIPS_OF_A_VIDEO)]
     noise = random.standard_normal((CLIPS_OF_A_VIDEO, frames, DIMENSION), dtype=np.float32)
-    vectors = unit(own[:, None] + 0.03 * noise)
+    vectors = unit(own[:, None] + 0.05 * noise)
     spans = [(i * CLIP_MS, (i + 1) * CLIP_MS) for i in range(CLIPS_OF_A_VIDEO)]
     clips = [
         Clip(

@@ -1,6 +1,7 @@
 """The store on disk: SQLite and append-only frame vectors are the truth, both indexes derived."""
 
 from retrieval.library.filesystem import filesystem_type
+from retrieval.library.filters import VideoFilter
 from retrieval.library.library import Library
 from retrieval.library.rows import (
     ClipHit,
@@ -29,6 +30,7 @@ __all__ = [
     "StoredEvidence",
     "StoredLocation",
     "StoredVideo",
+    "VideoFilter",
     "WordHit",
     "evidence_fingerprint",
     "filesystem_type",

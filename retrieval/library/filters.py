@@ -67,9 +67,9 @@ class Selections:
         self._kept: OrderedDict[tuple[VideoFilter, int], Selection] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, db: sqlite3.Connection, wanted: VideoFilter) -> Selection | None:
+    def of(self, db: sqlite3.Connection, wanted: VideoFilter | None) -> Selection | None:
         """bool by video number, True = may be found; None = every video may."""
-        if not wanted:
+        if wanted is None or not wanted:
             return None
         key = (wanted, revision(db))
         with self._lock:

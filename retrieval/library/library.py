@@ -14,6 +14,7 @@ from retrieval.errors import InputError, LibraryError
 from retrieval.library import checks, generations, reading, words, writing
 from retrieval.library.database import Database, Unchanged, database_errors
 from retrieval.library.filesystem import refuse_network
+from retrieval.library.filters import Selections, VideoFilter
 from retrieval.library.frames import FrameWriter, read_frames
 from retrieval.library.lock import WriterLock
 from retrieval.library.opening import prepare, sync_log
@@ -47,6 +48,7 @@ class Library:
         self.directory = directory
         self._lock = lock
         self._clip_index = ClipIndex(directory)
+        self._selections = Selections()
         self._merger: Merger | None = None
         self._database = Database(directory, write=lock is not None)
         try:
@@ -229,10 +231,15 @@ class Library:
         with self._database.reading() as db:
             return reading.failures(db)
 
-    def search_words(self, kind: EvidenceKind, text: str, *, limit: int) -> list[WordHit]:
-        """The rows of one kind of evidence that share a token with any text, ranked by BM25, best first."""
+    def search_words(
+        self, kind: EvidenceKind, text: str, *, limit: int, where: VideoFilter | None = None
+    ) -> list[WordHit]:
+        """The rows of one kind of evidence that share a token with any text, ranked by BM25, best first.
+
+        where: which videos may be found, None = all.
+        """
         with self._database.reading() as db:
-            return words.search(db, kind, text, limit=limit)
+            return words.search(db, kind, text, limit=limit, selected=self._selections.of(db, where))
 
     def document_frequency(self, kind: EvidenceKind, tokens: Collection[str]) -> tuple[int, dict[str, int]]:
         """The number of rows of one kind, and in how many of them each token of `retrieval.text.ngrams` occurs."""
@@ -245,18 +252,19 @@ class Library:
         *,
         limit: int,
         recall: float | None = None,
+        where: VideoFilter | None = None,
         selected: NDArray[np.bool_] | None = None,
     ) -> list[ClipHit]:
         """The clips of the active generation nearest to `vector` [D], ranked by exact cosine, best first.
 
-        In a large library `recall` (0.97 when None) says what share of the nearest must be found. selected: by number
-        of the video, which may be found; a number beyond its end is not. [] while no generation is active; ValueError
+        In a large library `recall` (0.97 when None) says what share of the nearest must be found. where: which
+        videos may be found; selected: the same by number of the video, a number beyond its end is not. [] while no generation is active; ValueError
         when `vector` is not D finite numbers or is zero.
         """
         vector = np.asarray(vector, dtype=np.float32)
         while True:
             try:
-                return self._nearest_clips(vector, limit, recall, selected)
+                return self._nearest_clips(vector, limit, recall, where, selected)
             except SegmentDamage as damage:
                 self._clip_index.give_up(damage)        # at most once a file; its rows are in the database too
 
@@ -309,7 +317,8 @@ class Library:
     # --- inside
 
     def _nearest_clips(
-        self, vector: NDArray[np.float32], limit: int, recall: float | None, selected: NDArray[np.bool_] | None
+        self, vector: NDArray[np.float32], limit: int, recall: float | None, where: VideoFilter | None,
+        selected: NDArray[np.bool_] | None,
     ) -> list[ClipHit]:
         with ExitStack() as stack:
             with self._clip_index.lock:
@@ -325,6 +334,8 @@ class Library:
                 state = self._clip_index.state(
                     db, generation=number, dimension=generation.dimension, revision=revision(db)
                 )
+            if where is not None:
+                selected = self._selections.of(db, where)
             found = state.search(db, vector, limit=limit, recall=recall, selected=selected)
             return reading.clip_hits(db, found)
 

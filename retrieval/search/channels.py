@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.library import Library, WordHit
+from retrieval.library import Library, VideoFilter, WordHit
 from retrieval.records import EVIDENCE_KINDS, EvidenceKind
 from retrieval.search.admission import Admission
 from retrieval.search.query import Query, Reading, WordScorer
@@ -31,16 +31,19 @@ class Recall:
     seen: frozenset[str] = frozenset()
 
 
-def text_recall(library: Library, query: Query, *, rows: int, videos: int) -> dict[str, Recall]:
+def text_recall(
+    library: Library, query: Query, *, rows: int, videos: int, where: VideoFilter | None = None
+) -> dict[str, Recall]:
     """Rows of every kind of evidence that share a token with the query, each kind ranked by itself, by kind.
 
-    rows: how many to ask for at first; videos: more are asked for until that many videos are among them. Document
+    rows: how many to ask for at first; videos: more are asked for until that many videos are among them. where: which
+    videos may answer. Document
     frequencies are counted over all kinds together, so that scores of two kinds can be compared: a match is worth
     (its score / the best score of any kind)² × the share of the query that the best video holds. A kind whose best row
     only brushes the query stays quiet then, and so do all words beside the pictures where no video holds the query.
     """
     found = {
-        kind: _recall_videos(partial(library.search_words, kind, query.text), rows=rows, videos=videos)
+        kind: _recall_videos(partial(library.search_words, kind, query.text, where=where), rows=rows, videos=videos)
         for kind in EVIDENCE_KINDS
     }
     folded = {kind: [fold(row.text) for row in of_kind] for kind, of_kind in found.items()}
@@ -135,12 +138,14 @@ def _text_matches(rows: Sequence[_Read], *, best: float, held: float) -> tuple[M
     )
 
 
-def clip_recall(library: Library, vector: NDArray[np.float32], *, rows: int, videos: int) -> Recall:
+def clip_recall(
+    library: Library, vector: NDArray[np.float32], *, rows: int, videos: int, where: VideoFilter | None = None
+) -> Recall:
     """Clips by the cosine of the pooled text and clip vectors, best first, of at least `videos` videos if there are any.
 
     vector: [D], unit length; rows: how many clips to ask for at first.
     """
-    clips = _recall_videos(partial(library.search_clips, vector), rows=rows, videos=videos)
+    clips = _recall_videos(partial(library.search_clips, vector, where=where), rows=rows, videos=videos)
     ordered = sorted(clips, key=lambda clip: -clip.score)
     matches = [
         Match(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from retrieval.encoders import TextEncoder, TextVectors
 from retrieval.errors import InputError
-from retrieval.library import Library, StoredVideo
+from retrieval.library import Library, StoredVideo, VideoFilter
 from retrieval.search.channels import VISUAL, Recall, clip_recall, text_recall
 from retrieval.search.diversity import maximal_marginal_relevance
 from retrieval.search.fusion import FusedVideo, fuse
@@ -42,15 +42,18 @@ class SearchEngine:
         self._encoder = encoder
         self._settings = settings or SearchSettings()
 
-    def search(self, text: str, *, count: int = 10) -> SearchResult:
-        """The `count` best videos for `text`. Raises InputError for an empty query or a count below one."""
+    def search(self, text: str, *, count: int = 10, where: VideoFilter | None = None) -> SearchResult:
+        """The `count` best videos for `text` of those that pass the filter, None = of all.
+
+        Raises InputError for an empty query or a count below one.
+        """
         query = Query.parse(text)
         if not query.text:
             raise InputError("The query is empty: type a few words that describe the video.")
         if count < 1:
             raise InputError(f"The number of results must be at least 1, not {count}.")
         frames = StoredFrames(self._library)
-        channels, vector, notices = self._recall(query, _candidates(count), frames)
+        channels, vector, notices = self._recall(query, _candidates(count), frames, where)
         fused = fuse({name: recall.matches for name, recall in channels.items()})
         chosen = self._diversify(fused, count)
         ids = [video.video_id for video in chosen]
@@ -69,10 +72,10 @@ class SearchEngine:
         return SearchResult(query=query.text, hits=tuple(hits), hidden=hidden, notices=notices)
 
     def _recall(
-        self, query: Query, videos: int, frames: StoredFrames
+        self, query: Query, videos: int, frames: StoredFrames, where: VideoFilter | None
     ) -> tuple[dict[str, Recall], NDArray[np.float32] | None, tuple[str, ...]]:
         rows = self._settings.recall
-        channels = text_recall(self._library, query, rows=rows, videos=videos)
+        channels = text_recall(self._library, query, rows=rows, videos=videos, where=where)
         if self._settings.channels is not None:
             channels = {name: recall for name, recall in channels.items() if name in self._settings.channels}
             if VISUAL not in self._settings.channels:
@@ -81,7 +84,7 @@ class SearchEngine:
         if read is None:
             return channels, None, notices
         vector: NDArray[np.float32] = read.pooled[0]
-        recall = clip_recall(self._library, vector, rows=rows, videos=videos)
+        recall = clip_recall(self._library, vector, rows=rows, videos=videos, where=where)
         channels[VISUAL] = self._reranked(recall, read, frames)
         return channels, vector, notices
 

@@ -6,6 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from serving.cli.filters import (
+    LongerFilter,
+    PathFilter,
+    ShorterFilter,
+    SinceFilter,
+    TagFilter,
+    UntilFilter,
+    VideoIdFilter,
+    video_filter,
+)
 from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
 from serving.cli.terminal import print_json, printable, say, span
 
@@ -30,6 +40,13 @@ def search(
         list[str] | None,
         typer.Option(metavar="NAME", help="Ask only these: title, tag, subtitle, asr, ocr, visual (repeatable)."),
     ] = None,
+    path: PathFilter = None,
+    tag: TagFilter = None,
+    longer: LongerFilter = None,
+    shorter: ShorterFilter = None,
+    since: SinceFilter = None,
+    until: UntilFilter = None,
+    video: VideoIdFilter = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find videos, and the moments inside them, by describing them."""
@@ -41,10 +58,15 @@ def search(
     unknown = sorted(set(channel or ()) - set(CHANNELS))
     if unknown:
         raise InputError(f"There is no channel {unknown[0]!r}: choose from {', '.join(CHANNELS)}.")
+    where = video_filter(
+        path=path, tag=tag, longer=longer, shorter=shorter, since=since, until=until, video=video
+    )
     settings = SearchSettings(channels=frozenset(channel) if channel else None)
     with Library.open(library) as opened:
         encoder, notice = text_encoder_for(opened, model)
-        result = SearchEngine(opened, encoder=encoder, settings=settings).search(" ".join(words), count=count)
+        result = SearchEngine(opened, encoder=encoder, settings=settings).search(
+            " ".join(words), count=count, where=where
+        )
     for sentence in filter(None, (notice, *result.notices)):
         say(f"note: {sentence}")
     if as_json:
