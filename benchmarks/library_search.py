@@ -76,9 +76,9 @@ class MadeEncoder:
         return one + 0.5 * other + 0.7 * self._beside + 0.02 * random.standard_normal(DIMENSION, dtype=np.float32)
 
 
-def write_library(library: Library, *, clips: int, frames: int) -> None:
-    """Put so many clips, 20 a video; every clip has a line of each kind but the title."""
-    random, centres = np.random.default_rng(1), topics()
+def write_library(library: Library, *, clips: int, frames: int, seed: int = 1) -> None:
+    """Put so many clips, 20 a video; every clip has a line of each kind but the title. Other seeds give other videos."""
+    random, centres = np.random.default_rng(seed), topics()
     kinds = [kind for kind in LENGTHS if kind != "title"]
     lines = {kind: texts(kind, rows=clips, seed=seed) for seed, kind in enumerate(kinds)}
     titles = texts("title", rows=clips // CLIPS_OF_A_VIDEO, seed=99)
@@ -86,11 +86,11 @@ def write_library(library: Library, *, clips: int, frames: int) -> None:
     for start in range(0, videos, _VIDEOS_AT_ONCE):
         with library.batch() if hasattr(library, "batch") else nullcontext():
             for number in range(start, min(start + _VIDEOS_AT_ONCE, videos)):
-                _put(library, number, random, centres, frames=frames, title=next(titles), lines=lines)
+                _put(library, f"{seed}-{number}", random, centres, frames=frames, title=next(titles), lines=lines)
 
 
 def _put(
-    library: Library, number: int, random: np.random.Generator, centres: NDArray[np.float32], *, frames: int, title: str,
+    library: Library, name: str, random: np.random.Generator, centres: NDArray[np.float32], *, frames: int, title: str,
     lines: dict[Any, Iterator[str]],
 ) -> None:
     own = centres[random.integers(_TOPICS, size=CLIPS_OF_A_VIDEO)]
@@ -110,11 +110,11 @@ def _put(
         for start, end in spans
     ]
     video = Video(
-        id=hashlib.sha256(str(number).encode()).hexdigest(), size_bytes=1, duration_ms=spans[-1][1], width=320, height=180,
+        id=hashlib.sha256(name.encode()).hexdigest(), size_bytes=1, duration_ms=spans[-1][1], width=320, height=180,
         frames_per_second=25.0, container="mp4", codec="h264", has_audio=True,
     )  # fmt: skip
     library.put(
-        video, Location(path=f"/videos/{number % 100:02d}/{number}.mp4", size_bytes=1, modified_ns=1), evidence=evidence,
+        video, Location(path=f"/videos/{name}.mp4", size_bytes=1, modified_ns=1), evidence=evidence,
         location_evidence=[Evidence(kind="title", text=title, start_ms=0, end_ms=spans[-1][1], source="manifest")],
         clips=clips, generation=MadeEncoder.generation, examined={},
     )  # fmt: skip
