@@ -175,6 +175,13 @@ class Library:
         with self._database.writing() as db:
             words.rebuild(db)
 
+    def rebuild(self) -> None:
+        """Make everything derived again: the word index, and the index over clip vectors of every generation."""
+        if self._merger is None:
+            raise InputError(f"the library {self.directory} is open for reading only: open it with write=True")
+        self.rebuild_words()
+        self._merger.rebuild()
+
     # --- reading
 
     def setting(self, key: str) -> str | None:

@@ -40,6 +40,14 @@ class Merger:
             built = [self._build(*generation) for generation in self._stale()]
         return [segment for segment in built if segment is not None]
 
+    def rebuild(self) -> None:
+        """Build the segment of every generation again, whatever is there of it."""
+        with self._building:
+            with self._database.reading() as db:
+                generations = db.execute("SELECT number, dimension FROM generations ORDER BY active DESC").fetchall()
+            for generation in generations:
+                self._build(*generation)
+
     def added(self, rows: int) -> None:
         """Rows were written: start a merge in the background when it is time for one."""
         self._unnoticed += rows
