@@ -12,7 +12,7 @@ from retrieval.library.digests import add_digests, seal
 from retrieval.records import EVIDENCE_KINDS
 
 APPLICATION_ID = 0x57454E53         # "WENS": marks the SQLite file as a library
-SCHEMA_VERSION = 2                  # 2: every row has a checksum
+SCHEMA_VERSION = 2                  # 2: every row has a checksum, titles and tags have indexes
 CALLER = "caller:"                  # before the names of settings that are not the library's own
 OLDEST_SQLITE = (3, 35, 0)
 
@@ -121,6 +121,11 @@ CREATE TABLE failures (
 ) WITHOUT ROWID;
 """
 
+_INDEXES_SINCE_2 = """
+CREATE INDEX titles_of_video ON evidence (video) WHERE kind = 'title';
+CREATE INDEX evidence_tags ON evidence (text) WHERE kind = 'tag';
+"""
+
 # The ascii tokenizer splits at ASCII punctuation and space only, so the tokens made by retrieval.text stay whole.
 _WORDS_OF_KIND = """
 CREATE VIRTUAL TABLE words_{kind} USING fts5 (unigrams, bigrams, content = '', tokenize = 'ascii');
@@ -132,7 +137,7 @@ CREATE VIRTUAL TABLE instances_{kind} USING fts5vocab (words_{kind}, 'instance')
 def create_tables(db: sqlite3.Connection, *, token_version: str) -> None:
     """Make an empty library inside the caller's transaction: after a kill there is a whole one or none."""
     words = "".join(_WORDS_OF_KIND.format(kind=kind) for kind in EVIDENCE_KINDS)
-    for statement in filter(str.strip, (_TABLES + words).split(";\n")):
+    for statement in filter(str.strip, (_TABLES + _INDEXES_SINCE_2 + words).split(";\n")):
         db.execute(statement)
     settings = {"revision": 0, "token_version": token_version, "created_at": now()}
     db.executemany("INSERT INTO settings (key, value) VALUES (?, ?)", settings.items())
@@ -144,6 +149,8 @@ def create_tables(db: sqlite3.Connection, *, token_version: str) -> None:
 
 def upgrade(db: sqlite3.Connection) -> None:
     """Bring a library of format 1 to this one inside the caller's transaction."""
+    for statement in filter(str.strip, _INDEXES_SINCE_2.split(";\n")):
+        db.execute(statement)
     add_digests(db)
     bump_revision(db)
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
