@@ -18,6 +18,7 @@ from retrieval.library.filters import Selections, VideoFilter
 from retrieval.library.frames import FrameWriter, read_frames
 from retrieval.library.lock import WriterLock
 from retrieval.library.opening import prepare, sync_log
+from retrieval.library.postings_merging import merge_some
 from retrieval.library.rows import (
     ClipHit,
     Failure,
@@ -265,8 +266,8 @@ class Library:
         """The clips of the active generation nearest to `vector` [D], ranked by exact cosine, best first.
 
         In a large library `recall` (0.97 when None) says what share of the nearest must be found. where: which
-        videos may be found; selected: the same by number of the video, a number beyond its end is not. [] while no generation is active; ValueError
-        when `vector` is not D finite numbers or is zero.
+        videos may be found; selected: the same by number of the video, a number beyond its end is not. [] while no
+        generation is active; ValueError when `vector` is not D finite numbers or is zero.
         """
         vector = np.asarray(vector, dtype=np.float32)
         while True:
@@ -276,10 +277,15 @@ class Library:
                 self._clip_index.give_up(damage)        # at most once a file; its rows are in the database too
 
     def compact(self) -> list[StoredSegment]:
-        """Fold rows that were written or deleted since into the index over clip vectors; what was built anew."""
+        """Fold rows that were written or deleted since into the index over clip vectors, and small segments of the word
+        index into large ones; what was built anew of the former.
+        """
         if self._merger is None:
             raise InputError(f"the library {self.directory} is open for reading only: open it with write=True")
-        return self._merger.compact()
+        built = self._merger.compact()
+        while self._merged_words():
+            pass
+        return built
 
     def frame_vectors(self, clip_ids: Collection[int]) -> dict[int, tuple[tuple[int, ...], NDArray[np.float32]]]:
         """For each clip with frame vectors in the active generation: their times in ms, and the vectors [n, D].
@@ -322,6 +328,14 @@ class Library:
         return checks.check(self._database)
 
     # --- inside
+
+    def _merged_words(self) -> bool:
+        """One step, so that other writing calls get their turn between two."""
+        with self._database.writing() as db:
+            if not merge_some(db, most_small=1):
+                raise Unchanged
+            return True
+        return False
 
     def _nearest_clips(
         self, vector: NDArray[np.float32], limit: int, recall: float | None, where: VideoFilter | None,

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.library.database import select_in
-from retrieval.records import EvidenceKind
+from retrieval.records import EVIDENCE_KINDS, EvidenceKind
 from retrieval.text import is_pair, ngrams
 
 ROWS_OF_SEGMENT = 65_536
@@ -27,6 +27,7 @@ _SECOND = 0.375                     # what a second occurrence adds to a row of 
 _LONGER = 0.5
 _SAMPLED = 61                       # each so many-th score is looked at first
 _MOST_CACHED = 1024
+_CHECKSUM_LENGTH = 8
 _LAST = "\U0010ffff"                # after every character a token goes on with
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS word_segments (number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, "
@@ -45,6 +46,16 @@ class Segment:
     ids: NDArray[np.int64]
     videos: NDArray[np.uint32]
     norms: NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """A segment on the disk, by place; `rows` of the places are in use, the others were deleted."""
+
+    ids: NDArray[np.int64]
+    videos: NDArray[np.uint32]
+    lengths: NDArray[np.uint8]
+    rows: int
 
 
 _cache: dict[str, Segment] = {}     # by name, which no two segments anywhere share
@@ -88,20 +99,64 @@ def add_segment(db: sqlite3.Connection, kind: EvidenceKind, rows: Sequence[tuple
         lengths.append(len(tokens))
         for key in keys(tokens):
             places[key].append(place)
-    arrays = (
-        np.array([row[0] for row in rows], "<i8").tobytes(),
-        np.array([row[1] for row in rows], "<u4").tobytes(),
-        np.minimum(lengths, 255).astype("u1").tobytes(),
+    write_segment(
+        db, kind, ids=np.array([row[0] for row in rows], "<i8"), videos=np.array([row[1] for row in rows], "<u4"),
+        lengths=np.minimum(lengths, 255).astype("u1"), rows=len(rows),
+        lists={key: np.array(of_key, "<u2") for key, of_key in places.items()},
+    )  # fmt: skip
+
+
+def write_segment(
+    db: sqlite3.Connection, kind: EvidenceKind, *, ids: NDArray[np.int64], videos: NDArray[np.uint32],
+    lengths: NDArray[np.uint8], rows: int, lists: Mapping[str, NDArray[np.uint16]],
+) -> None:
+    """Write a segment: arrays by place, ids ascending; `rows` of the places are in use; the places of each key."""
+    _create_tables(db)
+    arrays = (ids.astype("<i8").tobytes(), videos.astype("<u4").tobytes(), lengths.astype("u1").tobytes())
+    number = _next_number(db)
+    facts = (number, kind, int(ids[0]), int(ids[-1]))
+    salt = secrets.token_hex(16)
+    db.execute(
+        "INSERT INTO word_segments (number, kind, first, last, name, rows, ids, videos, lengths) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [*facts, _checksum(facts, salt, arrays) + salt, rows, *arrays],
     )
-    number = db.execute(
-        "INSERT INTO word_segments (kind, name, first, last, rows, ids, videos, lengths) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [kind, _checksum(arrays) + secrets.token_hex(16), rows[0][0], rows[-1][0], len(rows), *arrays],
-    ).lastrowid
     db.executemany(
         "INSERT INTO word_postings VALUES (?, ?, ?, ?)",
-        ((number, key, len(places[key]), _pack(np.array(places[key], "<u2"))) for key in sorted(places)),
+        ((number, key, len(lists[key]), _pack(lists[key])) for key in sorted(lists)),
     )
+
+
+def sizes(db: sqlite3.Connection, kind: EvidenceKind) -> list[tuple[int, int]]:
+    """Number and places of every segment of a kind, by the evidence that they hold."""
+    if not _exist(db):
+        return []
+    sql = "SELECT number, length(lengths) FROM word_segments WHERE kind = ? ORDER BY first"
+    return db.execute(sql, [kind]).fetchall()
+
+
+def stored(db: sqlite3.Connection, number: int) -> Stored:
+    """A segment as it stands on the disk. DatabaseError when it is malformed."""
+    sql = "SELECT number, kind, first, last, name, rows, ids, videos, lengths FROM word_segments WHERE number = ?"
+    *facts, name, rows, ids, videos, lengths = db.execute(sql, [number]).fetchone()
+    if name[:_CHECKSUM_LENGTH] != _checksum(tuple(facts), name[_CHECKSUM_LENGTH:], (ids, videos, lengths)):
+        raise sqlite3.DatabaseError(f"segment {number} of the word index is malformed")
+    return Stored(
+        ids=np.frombuffer(ids, "<i8"), videos=np.frombuffer(videos, "<u4"), lengths=np.frombuffer(lengths, np.uint8), rows=rows
+    )
+
+
+def lists_of(db: sqlite3.Connection, number: int) -> Iterator[tuple[str, NDArray[np.uint16]]]:
+    """Every key of a segment with its places."""
+    for key, blob in db.execute("SELECT token, places FROM word_postings WHERE segment = ?", [number]):
+        yield key, _places(blob)
+
+
+def drop(db: sqlite3.Connection, numbers: Iterable[int]) -> None:
+    """Delete segments."""
+    for number in numbers:
+        db.execute("DELETE FROM word_postings WHERE segment = ?", [number])
+        db.execute("DELETE FROM word_segments WHERE number = ?", [number])
 
 
 def delete_rows(db: sqlite3.Connection, kind: EvidenceKind, rows: Iterable[tuple[int, str]]) -> None:
@@ -180,13 +235,28 @@ def listed(db: sqlite3.Connection, kind: EvidenceKind) -> Iterator[tuple[str, ND
     """
     if not _exist(db):
         return
-    for number, name in db.execute("SELECT number, name FROM word_segments WHERE kind = ?", [kind]).fetchall():
-        segment = _loaded(db, number, name)
+    for (number,) in db.execute("SELECT number FROM word_segments WHERE kind = ?", [kind]).fetchall():
+        segment = _loaded(db, number)
         for key, rows, blob in db.execute("SELECT token, rows, places FROM word_postings WHERE segment = ?", [number]):
             places = _places(blob)
             if len(places) != rows or (rows and int(places.max()) >= len(segment.ids)):
                 raise sqlite3.DatabaseError(f"the rows of {key!r} in segment {number} are malformed")
             yield key, segment.ids[places]
+
+
+def contradictions(db: sqlite3.Connection) -> Iterator[str]:
+    """What cannot be in the tables of the segments, in words."""
+    if not _exist(db):
+        return
+    sql = (
+        "SELECT number FROM word_segments s WHERE kind NOT IN {in} OR rows != "
+        "(SELECT count(*) FROM evidence e WHERE e.kind = s.kind AND e.id BETWEEN s.first AND s.last)"
+    )
+    for (number,) in select_in(db, sql, EVIDENCE_KINDS):
+        yield f"segment {number} of the word index counts its rows wrongly"
+    orphans = "SELECT DISTINCT segment FROM word_postings WHERE segment NOT IN (SELECT number FROM word_segments)"
+    for (number,) in db.execute(orphans):
+        yield f"the word index lists words of segment {number}, which does not exist"
 
 
 def _lists(db: sqlite3.Connection, kind: EvidenceKind, weights: Mapping[str, float]) -> Iterator[tuple[int, float, bytes]]:
@@ -254,26 +324,24 @@ def _segments(db: sqlite3.Connection, kind: EvidenceKind) -> list[Segment]:
 def _segment(db: sqlite3.Connection, number: int, name: str) -> Segment:
     segment = _cache.get(name)
     if segment is None:
-        segment = _loaded(db, number, name)
+        segment = _loaded(db, number)
         if len(_cache) >= _MOST_CACHED:
             _cache.clear()
         _cache[name] = segment
     return segment
 
 
-def _loaded(db: sqlite3.Connection, number: int, name: str) -> Segment:
-    arrays = db.execute("SELECT ids, videos, lengths FROM word_segments WHERE number = ?", [number]).fetchone()
-    if not name.startswith(_checksum(arrays)):
-        raise sqlite3.DatabaseError(f"segment {number} of the word index is malformed")
-    lengths = np.frombuffer(arrays[2], np.uint8)
-    norms = (_K1 + 1) / (1 + _K1 * (1 - _B + _B * lengths / max(float(lengths.mean()), 1.0)))
-    return Segment(
-        number=number,
-        ids=np.frombuffer(arrays[0], "<i8"),
-        videos=np.frombuffer(arrays[1], "<u4"),
-        norms=norms.astype(np.float32),
-    )
+def _loaded(db: sqlite3.Connection, number: int) -> Segment:
+    segment = stored(db, number)
+    norms = (_K1 + 1) / (1 + _K1 * (1 - _B + _B * segment.lengths / max(float(segment.lengths.mean()), 1.0)))
+    return Segment(number=number, ids=segment.ids, videos=segment.videos, norms=norms.astype(np.float32))
 
 
-def _checksum(arrays: Iterable[bytes]) -> str:
-    return f"{zlib.crc32(b''.join(arrays)):08x}"
+def _checksum(facts: tuple[object, ...], salt: str, arrays: Iterable[bytes]) -> str:
+    return f"{zlib.crc32(b''.join(arrays), zlib.crc32(repr((facts, salt)).encode())):08x}"
+
+
+def _next_number(db: sqlite3.Connection) -> int:
+    """The number of the next segment; none is given twice."""
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'word_segments'").fetchone()
+    return 1 + (int(row[0]) if row else 0)
