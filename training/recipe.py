@@ -187,6 +187,19 @@ class Losses(Section):
     """The weight of each loss on one score; 0 = not used."""
 
     info_nce: float = Field(default=0.0, ge=0)
+    neg_nce: float = Field(default=0.0, ge=0)
+    mil_nce: float = Field(default=0.0, ge=0)
+
+
+class NegNce(Section):
+    """What NegNCE is made of, see `training.objectives.neg_nce`.
+
+    margin: a wrong item is hard when it is not so far below a right one. positive_weight, negative_weight: of its parts.
+    """
+
+    margin: float = 0.0
+    positive_weight: float = Field(default=1.0, ge=0)
+    negative_weight: float = Field(default=0.5, ge=0)
 
 
 class Words(Section):
@@ -218,6 +231,7 @@ class Objective(Section):
     pooled: Losses = Losses(info_nce=1.0)
     token_wise: Losses = Losses()
     words: Words = Words()
+    neg_nce: NegNce = NegNce()
     identical_texts: Literal["ignored", "negative"] = "ignored"
     chunk: int | None = Field(default=None, ge=1)
 

@@ -26,6 +26,9 @@ CASES = {
     "both scores": {"token_wise": Losses(info_nce=0.5)},
     "by rows": {"token_wise": Losses(info_nce=0.5), "chunk": 2},
     "gradient cache": {"token_wise": Losses(info_nce=0.5)},
+    "hard negatives": {"pooled": Losses(neg_nce=1.0), "token_wise": Losses(neg_nce=0.5)},
+    "hard negatives by rows": {"pooled": Losses(neg_nce=1.0), "token_wise": Losses(neg_nce=0.5), "chunk": 2},
+    "joint softmax": {"pooled": Losses(mil_nce=1.0), "token_wise": Losses(mil_nce=0.5), "chunk": 3},
 }
 MICRO_BATCH = {"gradient cache": 3}
 CLIPS = 8

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from retrieval.model import InteractionSettings, TextFeatures, VideoFeatures, pooled_similarity, token_wise_similarity
 from training.objectives.info_nce import info_nce, info_nce_by_rows
+from training.objectives.mil_nce import mil_nce_of_rows
+from training.objectives.neg_nce import neg_nce_sums
 from training.objectives.positives_nce import positives_nce
+from training.objectives.rows import slices, sum_over_rows
 from training.recipe import Losses, Objective
 
 Gather = Callable[[Tensor], Tensor]
 Similarity = Callable[[slice], Tensor]
-
-# Each name is a setting of `recipe.Losses`; the pair is the loss of a whole matrix and of one made row by row.
-_LOSSES = {"info_nce": (info_nce, info_nce_by_rows)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +30,18 @@ class WordQueries:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Direction:
-    """Own queries against the items of all processes; `rows` gives the similarities of some own queries, [rows, N]."""
+class _Matrices:
+    """Own texts against all clips and own clips against all texts, by one score: functions of rows, [rows, N]."""
 
-    rows: Similarity
-    positives: Tensor           # int64 [b]
-    ignored: Tensor | None      # bool [b, N]
+    there: Similarity
+    back: Similarity
+    positives: Tensor           # int64 [b], the places of the own pairs among all
+    ignored: Tensor | None      # bool [b, N], of both directions
+    gather: Gather
+    logit_scale: Tensor
+
+    def ignored_in(self, rows: slice) -> Tensor | None:
+        return None if self.ignored is None else self.ignored[rows]
 
 
 class RetrievalObjective:
@@ -68,13 +74,13 @@ class RetrievalObjective:
             ignored = text_ids[:, None] == together(text_ids)[None, :]
         terms: dict[str, Tensor] = {}
         for score, losses in self._scores.items():
-            weights = {name: weight for name, weight in losses if weight > 0}
-            if weights:
-                directions = [
-                    _Direction(rows=rows, positives=positives, ignored=ignored)
-                    for rows in self._both_ways(score, texts, videos, together, alone=gather is None)
-                ]
-                terms |= {f"{score}.{name}": self._term(name, directions, logit_scale) for name in weights}
+            names = [name for name, weight in losses if weight > 0]
+            if names:
+                there, back = self._both_ways(score, texts, videos, together, alone=gather is None)
+                matrices = _Matrices(
+                    there=there, back=back, positives=positives, ignored=ignored, gather=together, logit_scale=logit_scale
+                )
+                terms |= {f"{score}.{name}": self._term(name, matrices) for name in names}
         if words is not None:
             terms |= self._word_terms(words, videos, logit_scale)
         loss = sum((self._weight(name) * term for name, term in terms.items()), torch.zeros_like(logit_scale))
@@ -100,19 +106,52 @@ class RetrievalObjective:
                 terms[f"{score}.words"] = (there + back) / 2
         return terms
 
-    def _term(self, name: str, directions: list[_Direction], logit_scale: Tensor) -> Tensor:
-        whole, by_rows = _LOSSES[name]
-        chunk, every = self._settings.chunk, slice(None)
-        found = [
-            whole(one.rows(every), logit_scale=logit_scale, positives=one.positives, ignored=one.ignored)
-            if chunk is None
-            else by_rows(
-                one.rows, logit_scale=logit_scale, positives=one.positives, chunk=chunk,
-                ignored=None if one.ignored is None else one.ignored.__getitem__,
-            )
-            for one in directions
-        ]  # fmt: skip
-        return torch.stack(found).mean()
+    def _term(self, name: str, matrices: _Matrices) -> Tensor:
+        """The loss that a setting of `recipe.Losses` names, both directions averaged."""
+        if name == "mil_nce":
+            return self._mil_nce(matrices)
+        one_way = {"info_nce": self._info_nce, "neg_nce": self._neg_nce}[name]
+        return torch.stack([one_way(rows, matrices) for rows in (matrices.there, matrices.back)]).mean()
+
+    def _info_nce(self, similarity: Similarity, matrices: _Matrices) -> Tensor:
+        chunk, positives, logit_scale = self._settings.chunk, matrices.positives, matrices.logit_scale
+        if chunk is None:
+            whole = similarity(slice(None))
+            return info_nce(whole, logit_scale=logit_scale, positives=positives, ignored=matrices.ignored)
+        ignored = None if matrices.ignored is None else matrices.ignored.__getitem__
+        return info_nce_by_rows(similarity, positives=positives, logit_scale=logit_scale, chunk=chunk, ignored=ignored)
+
+    def _neg_nce(self, similarity: Similarity, matrices: _Matrices) -> Tensor:
+        """Own rows' share, so that the mean over processes is the loss of the joined batch: its hard negatives are counted
+        over all of them.
+        """
+        settings, chunk, positives = self._settings.neg_nce, self._settings.chunk, matrices.positives
+        own = torch.zeros(len(positives), device=positives.device)
+        with torch.no_grad():
+            for rows in slices(len(positives), chunk):
+                own[rows] = similarity(rows).gather(1, positives[rows, None])[:, 0].float()
+        all_own = matrices.gather(own)
+        positive, negative, hard = sum_over_rows(
+            lambda rows: neg_nce_sums(
+                similarity(rows), logit_scale=matrices.logit_scale, positives=positives[rows], own=all_own,
+                margin=settings.margin, ignored=matrices.ignored_in(rows),
+            ),
+            count=len(positives), chunk=chunk,
+        )  # fmt: skip
+        share = matrices.gather(hard.detach()[None]).sum().clamp(min=1) * len(positives) / len(all_own)
+        loss = settings.positive_weight * positive / len(positives) + settings.negative_weight * negative / share
+        return loss.float()
+
+    def _mil_nce(self, matrices: _Matrices) -> Tensor:
+        """One softmax over both directions: there is nothing to average."""
+        total = sum_over_rows(
+            lambda rows: mil_nce_of_rows(
+                matrices.logit_scale * matrices.there(rows).float(), matrices.logit_scale * matrices.back(rows).float(),
+                positives=matrices.positives[rows], ignored=matrices.ignored_in(rows),
+            ),
+            count=len(matrices.positives), chunk=self._settings.chunk,
+        )  # fmt: skip
+        return total / len(matrices.positives)
 
     def _both_ways(
         self, score: str, texts: TextFeatures, videos: VideoFeatures, gather: Gather, *, alone: bool
@@ -135,10 +174,11 @@ class RetrievalObjective:
                     words, videos.frames[rows], text_mask=word_mask, frame_mask=videos.mask[rows]
                 ).T,
             )
-        if alone and self._settings.chunk is None:      # both directions are one matrix: compute it once
-            matrix = ways[0](slice(None))
-            return (lambda rows: matrix, lambda rows: matrix.T)
-        return ways
+        if self._settings.chunk is not None:
+            return ways
+        there = ways[0](slice(None))                    # several losses look at it: compute it once
+        back = there.T if alone else ways[1](slice(None))
+        return there.__getitem__, back.__getitem__
 
 
 def detached(terms: Mapping[str, Tensor]) -> dict[str, float]:
