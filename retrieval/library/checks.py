@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from retrieval.errors import LibraryError
-from retrieval.library import postings, words
+from retrieval.library import segments, word_checks
 from retrieval.library.database import Database
 from retrieval.library.digests import KEYS, SEAL, damaged_rows, have_digests, sealed
 from retrieval.library.frames import FrameRecord, read_frames
 from retrieval.library.rows import Problem
 from retrieval.library.schema import SCHEMA_VERSION
 from retrieval.library.vectors import STORED_UNIT_TOLERANCE, unpack
-from retrieval.records import EVIDENCE_KINDS, EvidenceKind
-from retrieval.text import ngrams
 
 DURATION_SLACK_MS = 1000            # containers round their duration, the last frame lasts a little longer
 _ADD_AGAIN = "remove this video and add it again"
-_REBUILD = "run `wenshi library rebuild`"
 _RESTORE = "run `wenshi library restore SNAPSHOT`, or add the videos to a new library"
 _RESTORE_ROWS = "run `wenshi library restore SNAPSHOT --damaged`, or add the video again"
 
@@ -32,9 +28,10 @@ def check(database: Database) -> list[Problem]:
     """Every problem found in one snapshot; an empty list when there is none."""
     problems: list[Problem] = []
     with database.reading() as db:
-        for part in (_check_database, _check_digests, _check_rows, _check_words, _check_clip_vectors):
+        for part in (_check_database, _check_digests, _check_rows, word_checks.problems, _check_clip_vectors):
             problems += _guarded(part, db)
         problems += _guarded(lambda db: _check_frames(db, database), db)
+        problems += _guarded(lambda db: segments.problems(db, database.directory), db)
     return problems
 
 
@@ -97,54 +94,6 @@ def _check_rows(db: sqlite3.Connection) -> Iterator[Problem]:
     active = db.execute("SELECT count(*), coalesce(sum(active), 0) FROM generations").fetchone()
     if active[0] and active[1] != 1:
         yield Problem(what="no generation of vectors is active", where="library.sqlite", how_to_mend=_RESTORE)
-
-
-def _check_words(db: sqlite3.Connection) -> Iterator[Problem]:
-    """Whether the index holds exactly the tokens of the rows, in both directions."""
-    if not words.is_current(db):
-        what = "the word index was made by another version of Wenshi"
-        yield Problem(what=what, where="library.sqlite", how_to_mend=_REBUILD)
-        return
-    for kind in EVIDENCE_KINDS:
-        try:
-            wrong = _wrong_word_rows(db, kind)
-        except sqlite3.DatabaseError as error:
-            what = f"the word index is damaged ({error})"
-            yield Problem(what=what, where=f"words_{kind}", how_to_mend=_REBUILD)
-            continue
-        if wrong:
-            some = ", ".join(map(str, sorted(wrong)[:5]))
-            what = f"the word index differs from {len(wrong)} rows of evidence ({some})"
-            yield Problem(what=what, where=f"words_{kind}", how_to_mend=_REBUILD)
-
-
-def _wrong_word_rows(db: sqlite3.Connection, kind: EvidenceKind) -> set[int]:
-    """Row numbers that are in one of evidence and index only, or with other tokens. One pass over each."""
-    indexed: dict[int, int] = defaultdict(int)
-    indexed.update((number, 0) for (number,) in db.execute(f"SELECT id FROM words_{kind}_docsize"))
-    for term, number, column in db.execute(f"SELECT term, doc, col FROM instances_{kind}"):
-        indexed[number] += hash((term, column))     # a sum, because an index has no order of its own
-    for key, numbers in postings.listed(db, kind):
-        for number in numbers.tolist():
-            indexed[number] += hash(key)
-    last = postings.last_id(db, kind)
-    wrong = set(indexed)
-    for number, text in db.execute("SELECT id, text FROM evidence WHERE kind = ?", [kind]):
-        in_segment = number <= last     # where a row without a token leaves no trace
-        known = number in wrong or in_segment
-        if known and indexed.get(number, 0) == _expected(text, in_segment=in_segment):
-            wrong.discard(number)
-        else:
-            wrong.add(number)
-    return wrong
-
-
-def _expected(text: str, *, in_segment: bool) -> int:
-    """The sum of what the index should hold of a row."""
-    if in_segment:
-        return sum(map(hash, postings.keys(ngrams(text))))
-    tokens = zip(("unigrams", "bigrams"), words.columns(text), strict=True)
-    return sum(hash((term, column)) for column, terms in tokens for term in terms.split(" ") if term)
 
 
 def _check_clip_vectors(db: sqlite3.Connection) -> Iterator[Problem]:

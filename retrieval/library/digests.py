@@ -85,15 +85,11 @@ def seal(db: sqlite3.Connection) -> None:
 
 
 def sealed(db: sqlite3.Connection) -> str:
-    """The definitions of the tables with checksums and the last row numbers given, in short."""
-    marks = ", ".join("?" * len(KEYS))
-    sql = f"SELECT name, seq FROM sqlite_sequence WHERE name IN ({marks}) ORDER BY name"
-    numbers = [f"{name}={seq!r}" for name, seq in db.execute(sql, list(KEYS)) if seq != 0]
-    sql = (
-        f"SELECT type, name, tbl_name, sql FROM sqlite_master WHERE tbl_name IN ({marks}) "
-        "AND (type != 'trigger' OR name LIKE '%\\_digest' ESCAPE '\\') ORDER BY type, name"
-    )
-    return f"{row_digest(*db.execute(sql, list(KEYS)).fetchall())} {' '.join(numbers)}"
+    """The definitions of all tables, indexes and triggers, and the last row numbers given, in short."""
+    numbers = db.execute("SELECT name, seq FROM sqlite_sequence ORDER BY name")
+    given = " ".join(f"{name}={seq!r}" for name, seq in numbers if seq != 0)
+    definitions = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name")
+    return f"{row_digest(*definitions.fetchall())} {given}"
 
 
 def damaged_rows(db: sqlite3.Connection, table: str) -> Iterator[DamagedRow]:

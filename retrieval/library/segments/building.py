@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.library.database import Database, Unchanged, select_in
+from retrieval.library.digests import seal
 from retrieval.library.segments import calibration, tables
 from retrieval.library.segments.calibration import Neighbours
 from retrieval.library.segments.files import FOLDER, Layout, SegmentWriter, delete_unlisted
@@ -73,7 +74,9 @@ def build(database: Database, generation: int, dimension: int, sizes: Sizes) -> 
 def tidy(database: Database) -> None:
     """Make missing tables, forget segments of generations that are gone, delete files that no row lists."""
     with database.writing() as db:
-        tables.make_tables(db)
+        if not tables.have_tables(db):
+            tables.make_tables(db)
+            seal(db)
         tables.forget_unused(db)
         db.execute("COMMIT")
         raise Unchanged         # of what a reader can see

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from retrieval.errors import LibraryError
 from retrieval.library.database import Database
 from retrieval.library.rows import Problem
@@ -47,6 +49,8 @@ class Merger:
                 generations = db.execute("SELECT number, dimension FROM generations ORDER BY active DESC").fetchall()
             for generation in generations:
                 self._build(*generation)
+            with self._database.writing() as db:
+                tables.drop_damaged_tombstones(db)
 
     def added(self, rows: int) -> None:
         """Rows were written: start a merge in the background when it is time for one."""
@@ -95,13 +99,33 @@ def stored_segments(db: sqlite3.Connection) -> list[StoredSegment]:
 
 
 def problems(db: sqlite3.Connection, directory: Path) -> Iterator[Problem]:
-    """Damage in the listed segments: every byte of each file is read."""
-    for generation, stored in tables.listed(db).items():
+    """Damage in the listed segments: every byte of each file is read, and its rows are compared with those stored."""
+    listed = tables.listed(db)
+    for generation, stored in listed.items():
         if stored is None:
             what = f"the row of the index of generation {generation} is damaged or of another version of Wenshi"
             yield Problem(what=what, where="table segments", how_to_mend=_REBUILD)
         elif (damage := _damage(directory, stored)) is not None:
             yield Problem(what=f"the file {damage.what}", where=f"{FOLDER}/{stored.name}", how_to_mend=_REBUILD)
+        elif not _has_the_rows(db, Segment(directory, stored)):
+            what = "the rows that it holds are not those of the library"
+            yield Problem(what=what, where=f"{FOLDER}/{stored.name}", how_to_mend=_REBUILD)
+    if tables.have_tables(db):
+        for number in tables.damaged_tombstones(db):
+            what = f"the note {number} of a deleted row is not as it was written"
+            yield Problem(what=what, where="table segment_tombstones", how_to_mend=_REBUILD)
+
+
+def _has_the_rows(db: sqlite3.Connection, segment: Segment) -> bool:
+    """Whether a segment holds every row up to its last, and others only that a tombstone names."""
+    stored = segment.stored
+    sql = "SELECT number FROM clip_vectors WHERE generation = ? AND number <= ?"
+    alive = np.fromiter((n for (n,) in db.execute(sql, [stored.generation, stored.last])), np.int64)
+    deleted = np.setdiff1d(segment.numbers, alive)
+    dead = np.array(tables.tombstones(db, stored.generation, after=0), np.int64)
+    return bool(
+        np.isin(alive, segment.numbers).all() and np.isin(deleted, dead).all() and not np.isin(alive, dead).any()
+    )
 
 
 def _damage(directory: Path, stored: StoredSegment | None) -> SegmentDamage | None:

@@ -11,14 +11,17 @@ import zlib
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from retrieval.library.digests import row_digest
 from retrieval.library.segments.files import Layout
 
 FORMAT = 1
 _STATEMENTS = (
-    "CREATE TABLE IF NOT EXISTS segments (id INTEGER PRIMARY KEY AUTOINCREMENT, generation INTEGER NOT NULL UNIQUE, "
-    "format INTEGER NOT NULL, name TEXT NOT NULL, facts TEXT NOT NULL, checksums BLOB NOT NULL, digest INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS segments (generation INTEGER PRIMARY KEY, format INTEGER NOT NULL, "
+    "name TEXT NOT NULL, facts TEXT NOT NULL, checksums BLOB NOT NULL, digest INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS segment_tombstones (id INTEGER PRIMARY KEY AUTOINCREMENT, "
-    "generation INTEGER NOT NULL, number INTEGER NOT NULL)",
+    "generation INTEGER NOT NULL, number INTEGER NOT NULL, digest INTEGER)",
+    "CREATE TRIGGER IF NOT EXISTS segment_tombstones_digest AFTER INSERT ON segment_tombstones BEGIN UPDATE "
+    "segment_tombstones SET digest = row_digest(NEW.id, NEW.generation, NEW.number) WHERE id = NEW.id; END",
     "CREATE TRIGGER IF NOT EXISTS clip_vectors_deleted AFTER DELETE ON clip_vectors BEGIN "
     "INSERT INTO segment_tombstones (generation, number) VALUES (OLD.generation, OLD.number); END",
 )
@@ -44,15 +47,18 @@ class StoredSegment:
 
 
 def make_tables(db: sqlite3.Connection) -> None:
-    """Make what is missing of the tables and the trigger, inside the caller's transaction."""
+    """Make what is missing of the tables and the triggers, inside the caller's transaction."""
+    if not any(row[1] == "digest" for row in db.execute("PRAGMA table_info(segment_tombstones)")):
+        for table in ("segments", "segment_tombstones"):        # of the first shape, without checksums
+            db.execute(f"DROP TABLE IF EXISTS {table}")
     for statement in _STATEMENTS:
         db.execute(statement)
 
 
 def have_tables(db: sqlite3.Connection) -> bool:
-    """Whether a writer that knows segments has opened this library."""
-    names = "('segments', 'segment_tombstones', 'clip_vectors_deleted')"
-    return bool(db.execute(f"SELECT count(*) = 3 FROM sqlite_master WHERE name IN {names}").fetchone()[0])
+    """Whether a writer that knows segments, and checksums of tombstones, has opened this library."""
+    names = "('segments', 'segment_tombstones', 'clip_vectors_deleted', 'segment_tombstones_digest')"
+    return bool(db.execute(f"SELECT count(*) = 4 FROM sqlite_master WHERE name IN {names}").fetchone()[0])
 
 
 def listed(db: sqlite3.Connection) -> dict[int, StoredSegment | None]:
@@ -89,6 +95,17 @@ def forget_unused(db: sqlite3.Connection) -> None:
     """Drop what belongs to generations that are gone."""
     for table in ("segments", "segment_tombstones"):
         db.execute(f"DELETE FROM {table} WHERE generation NOT IN (SELECT number FROM generations)")
+
+
+def damaged_tombstones(db: sqlite3.Connection) -> list[int]:
+    """The ids of tombstones that are not as they were written."""
+    rows = db.execute("SELECT id, generation, number, digest FROM segment_tombstones")
+    return [number for number, *facts, digest in rows if row_digest(number, *facts) != digest]
+
+
+def drop_damaged_tombstones(db: sqlite3.Connection) -> None:
+    """Forget tombstones that are not as they were written; a segment built since knows what they said."""
+    db.executemany("DELETE FROM segment_tombstones WHERE id = ?", [(number,) for number in damaged_tombstones(db)])
 
 
 def last_tombstone(db: sqlite3.Connection) -> int:

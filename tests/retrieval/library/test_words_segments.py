@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from retrieval.errors import LibraryError
-from retrieval.library import Library, checks, postings, words
+from retrieval.library import Library, postings, word_checks, words
 from retrieval.records import Evidence, Location, Video
 from retrieval.text import is_pair, ngrams
 
@@ -159,10 +159,10 @@ def test_a_changed_byte_of_a_segment_is_told(library: Library) -> None:
         with library._database.writing() as db:
             db.execute(sql)
         with library._database.reading() as db:
-            assert [problem.where for problem in checks._check_words(db)] == ["words_asr"], sql
+            assert [problem.where for problem in word_checks.problems(db)] == ["words_asr"], sql
         library.rebuild_words()
         with library._database.reading() as db:
-            assert list(checks._check_words(db)) == []
+            assert list(word_checks.problems(db)) == []
 
 
 def test_an_index_that_cannot_be_read_is_a_sentence(library: Library) -> None:
