@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from retrieval.encoders.loading import DEFAULT_MODEL, fetch_model, load_encoder, read_generation
+    from retrieval.encoders.loading import DEFAULT_MODEL, fetch_model, load_clip_encoder, load_encoder, read_generation
     from retrieval.encoders.pooling import pool_frames
     from retrieval.encoders.protocols import (
         ClipEncoder,
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         FrameGeometry,
         TextEncoder,
         TextVectors,
+        VideoTextEncoder,
     )
     from retrieval.encoders.transformers_encoder import TransformersEncoder
 
@@ -27,7 +28,9 @@ __all__ = [
     "TextEncoder",
     "TextVectors",
     "TransformersEncoder",
+    "VideoTextEncoder",
     "fetch_model",
+    "load_clip_encoder",
     "load_encoder",
     "pool_frames",
     "read_generation",
@@ -37,6 +40,7 @@ __all__ = [
 _HOME = {
     "DEFAULT_MODEL": "loading",
     "fetch_model": "loading",
+    "load_clip_encoder": "loading",
     "load_encoder": "loading",
     "read_generation": "loading",
     "pool_frames": "pooling",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from retrieval.encoders.families import FAMILIES, Family
+from retrieval.encoders.families import FAMILIES, OPEN_CLIP, Family
 from retrieval.errors import ModelError
 
 TOKENIZER_FILES = (
@@ -18,7 +18,12 @@ PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
 _VOCABULARIES = (
     ("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"), ("spiece.model",), ("tokenizer.model",),
 )
-_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+OPEN_CLIP_CONFIG = "open_clip_config.json"
+# In the order in which open_clip itself looks for them.
+OPEN_CLIP_WEIGHTS = (
+    "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin", *WEIGHTS,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,32 +33,35 @@ class Checkpoint:
     name: str
     directory: Path
     commit: str | None
-    config: dict[str, Any]
+    config: dict[str, Any]          # of config.json, or of open_clip_config.json where the family is open_clip's
     family: Family
 
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Names that the weights may have, the first that is there counts."""
+        return OPEN_CLIP_WEIGHTS if self.family is OPEN_CLIP else WEIGHTS
 
-def open_checkpoint(directory: Path, *, name: str | None = None, commit: str | None = None) -> Checkpoint:
+
+def open_checkpoint(
+    directory: Path, *, name: str | None = None, commit: str | None = None, open_clip: bool = False
+) -> Checkpoint:
     """Read what `directory` holds; `name`: None = the directory's own.
 
-    A directory inside the hub's cache goes by its hub name and commit. Raises ModelError when it is missing, is no
-    model directory, or holds a kind of model that is not supported.
+    A directory inside the hub's cache goes by its hub name and commit. A directory with the files of transformers and
+    of open_clip is read as one of transformers, unless `open_clip`. Raises ModelError when it is missing, is no model
+    directory, or holds a kind of model that is not supported.
     """
     if not directory.is_dir():
         raise ModelError(f"There is no model folder {directory}: check the path, or give a hub name (owner/model).")
-    config = _read_config(directory)
-    kind = config.get("model_type")
-    if kind not in FAMILIES:
-        raise ModelError(
-            f"The model in {directory} is of type {kind!r}, which is not supported: use one of {', '.join(FAMILIES)}."
-        )
+    config, family = _described(directory, open_clip=open_clip)
     if name is None:
         name, commit = _names(directory.resolve())
-    return Checkpoint(name=name, directory=directory, commit=commit, config=config, family=FAMILIES[kind])
+    return Checkpoint(name=name, directory=directory, commit=commit, config=config, family=family)
 
 
-def weight_files(directory: Path) -> list[Path]:
+def weight_files(directory: Path, *, names: tuple[str, ...] = WEIGHTS) -> list[Path]:
     """The files that hold the weights, safetensors before pickles; empty when one of them is not there."""
-    for single in _WEIGHTS:
+    for single in names:
         if (directory / single).is_file():
             return [directory / single]
         index = directory / f"{single}.index.json"
@@ -63,25 +71,23 @@ def weight_files(directory: Path) -> list[Path]:
     return []
 
 
-def require_weights(directory: Path) -> list[Path]:
+def require_weights(directory: Path, *, names: tuple[str, ...] = WEIGHTS) -> list[Path]:
     """The weight files; ModelError when they are not all there."""
-    files = weight_files(directory)
+    files = weight_files(directory, names=names)
     if not files:
-        raise ModelError(
-            f"The model in {directory} has no weights: model.safetensors or pytorch_model.bin is not there in full."
-        )
+        raise ModelError(f"The model in {directory} has no weights: {names[0]} or {names[-1]} is not there in full.")
     return files
 
 
 def require_files(checkpoint: Checkpoint) -> None:
     """Raise ModelError when weights, tokenizer or picture settings are not all there."""
     directory = checkpoint.directory
-    require_weights(directory)
-    if not any(all((directory / part).is_file() for part in parts) for parts in _VOCABULARIES):
+    require_weights(directory, names=checkpoint.weights)
+    if _wants_tokenizer(checkpoint) and not any(all((directory / part).is_file() for part in v) for v in _VOCABULARIES):
         raise ModelError(
             f"The model in {directory} has no tokenizer: put its vocab.txt, tokenizer.json or spiece.model there."
         )
-    if not any((directory / file).is_file() for file in PROCESSOR_FILES):
+    if checkpoint.family is not OPEN_CLIP and not any((directory / file).is_file() for file in PROCESSOR_FILES):
         raise ModelError(
             f"The model in {directory} has no preprocessor_config.json: copy it from where the model came from."
         )
@@ -98,11 +104,42 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _read_config(directory: Path) -> dict[str, Any]:
-    path = directory / "config.json"
-    if not path.is_file():
+def reads_open_clip(directory: Path, *, asked: bool) -> bool:
+    """Whether a directory is one for open_clip: it has its files, and those of transformers are incomplete, or it was asked."""
+    if not (directory / OPEN_CLIP_CONFIG).is_file():
+        return False
+    settings = any((directory / file).is_file() for file in PROCESSOR_FILES)
+    return asked or not settings or not (directory / "config.json").is_file()
+
+
+def _described(directory: Path, *, open_clip: bool) -> tuple[dict[str, Any], Family]:
+    if reads_open_clip(directory, asked=open_clip):
+        return _read_open_clip(directory / OPEN_CLIP_CONFIG), OPEN_CLIP
+    if not (directory / "config.json").is_file():
         raise ModelError(f"{directory} is not a model folder: it has no config.json.")
-    return read_json(path)
+    config = read_json(directory / "config.json")
+    kind = config.get("model_type")
+    if kind in FAMILIES:
+        return config, FAMILIES[kind]
+    raise ModelError(
+        f"The model in {directory} is of type {kind!r}, which is not supported: use one of {', '.join(FAMILIES)}."
+    )
+
+
+def _read_open_clip(path: Path) -> dict[str, Any]:
+    config = read_json(path)
+    model = config.get("model_cfg")
+    if not isinstance(model, dict) or not all(key in model for key in ("embed_dim", "vision_cfg", "text_cfg")):
+        raise ModelError(f"{path} does not describe a model of open_clip: fetch the model again.")
+    if "multimodal_cfg" in model:
+        raise ModelError(f"The model in {path.parent} is a CoCa of open_clip, which is not supported: use a CLIP of it.")
+    return config
+
+
+def _wants_tokenizer(checkpoint: Checkpoint) -> bool:
+    if checkpoint.family is OPEN_CLIP:      # open_clip's own vocabulary lies in its package
+        return bool(checkpoint.config["model_cfg"]["text_cfg"].get("hf_tokenizer_name"))
+    return checkpoint.family.kind != "clips"
 
 
 def _names(directory: Path) -> tuple[str, str | None]:

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from retrieval.encoders.checkpoint import PROCESSOR_FILES, TOKENIZER_FILES, require_weights
+from retrieval.encoders.checkpoint import (
+    OPEN_CLIP_CONFIG,
+    OPEN_CLIP_WEIGHTS,
+    PROCESSOR_FILES,
+    TOKENIZER_FILES,
+    WEIGHTS,
+    require_weights,
+)
 from retrieval.errors import ModelError
 
 _BLOCK = 4096               # bytes read at each place
@@ -17,20 +24,22 @@ _TAIL = 1 << 18             # a pickle's zip directory, with a checksum of every
 _LONGEST_HEADER = 100 << 20
 
 
-def content_revision(directory: Path) -> str:
+def content_revision(directory: Path, *, open_clip: bool = False) -> str:
     """16 hex digits over config, tokenizer and picture settings whole, and over samples of the weights.
 
     Of the weights: each file's size, its header, a block in the middle of every tensor, evenly spaced blocks and the
     tail. A copy has the same fingerprint under any name; a training step changes every tensor it trains, so that two
-    checkpoints of one model differ. Raises ModelError when a weight file is missing, empty or cut off.
+    checkpoints of one model differ. open_clip: of what open_clip reads there, not transformers. Raises ModelError when a
+    weight file is missing, empty or cut off.
     """
     digest = hashlib.sha256()
-    for name in sorted(("config.json", *TOKENIZER_FILES, *PROCESSOR_FILES)):
+    config = OPEN_CLIP_CONFIG if open_clip else "config.json"
+    for name in sorted((config, *TOKENIZER_FILES, *PROCESSOR_FILES)):
         path = directory / name
         if path.is_file():
             digest.update(f"{name} {path.stat().st_size}\n".encode())
             digest.update(path.read_bytes())
-    for path in require_weights(directory):
+    for path in require_weights(directory, names=OPEN_CLIP_WEIGHTS if open_clip else WEIGHTS):
         digest.update(f"{path.name} {path.stat().st_size}\n".encode())
         for part in _samples(path):
             digest.update(part)

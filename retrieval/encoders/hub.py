@@ -5,9 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from retrieval.encoders.checkpoint import PROCESSOR_FILES, Checkpoint, open_checkpoint, weight_files
+from retrieval.encoders.checkpoint import (
+    OPEN_CLIP_CONFIG,
+    OPEN_CLIP_WEIGHTS,
+    PROCESSOR_FILES,
+    Checkpoint,
+    open_checkpoint,
+    reads_open_clip,
+    weight_files,
+)
 from retrieval.errors import ModelError
 
+_OPEN_CLIP_PREFIX = "hf-hub:"     # how open_clip writes the name of a model of its own on the hub
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _SECONDS_TO_ANSWER = 10     # the hub must say what it has by then; only a download that has begun may take long
 
@@ -15,21 +24,28 @@ _SECONDS_TO_ANSWER = 10     # the hub must say what it has by then; only a downl
 def find_checkpoint(name: str, *, weights: bool = True) -> Checkpoint:
     """The model that `name` means: a directory where there is one, else owner/model on the hub.
 
+    hf-hub:owner/model is that model as open_clip stores it; without the prefix what transformers stores comes first.
     What the cache holds is used without asking the network. `weights` False is content with the small files. Raises
     ModelError, after seconds, never minutes, when there is no such directory, no such model, or no network.
     """
+    open_clip = name.startswith(_OPEN_CLIP_PREFIX)
+    name = name.removeprefix(_OPEN_CLIP_PREFIX)
     directory = Path(name).expanduser()
-    if directory.exists() or not _HUB_NAME.fullmatch(name) or name.startswith("."):
+    if not open_clip and (directory.exists() or not _HUB_NAME.fullmatch(name) or name.startswith(".")):
         return open_checkpoint(directory)
-    snapshot = _cached(name, weights=weights) or _download(name, weights=weights)
-    return open_checkpoint(snapshot, name=name, commit=snapshot.name)
+    snapshot = _cached(name, weights=weights, open_clip=open_clip) or _download(
+        name, weights=weights, open_clip=open_clip
+    )
+    return open_checkpoint(snapshot, name=name, commit=snapshot.name, open_clip=open_clip)
 
 
-def _cached(name: str, *, weights: bool) -> Path | None:
+def _cached(name: str, *, weights: bool, open_clip: bool) -> Path | None:
     snapshot = _snapshot(name)
-    if snapshot is None or not (snapshot / "config.json").is_file():
+    if snapshot is None:
         return None
-    settings = any((snapshot / file).is_file() for file in PROCESSOR_FILES)
+    if reads_open_clip(snapshot, asked=open_clip):
+        return snapshot if weight_files(snapshot, names=OPEN_CLIP_WEIGHTS) or not weights else None
+    settings = (snapshot / "config.json").is_file() and any((snapshot / file).is_file() for file in PROCESSOR_FILES)
     return snapshot if settings and (weight_files(snapshot) or not weights) else None
 
 
@@ -45,7 +61,7 @@ def _snapshot(name: str) -> Path | None:
     return snapshots[0] if len(snapshots) == 1 else None    # of several without a reference none is the right one
 
 
-def _download(name: str, *, weights: bool) -> Path:
+def _download(name: str, *, weights: bool, open_clip: bool) -> Path:
     from huggingface_hub import HfApi, constants, snapshot_download
 
     if constants.HF_HUB_OFFLINE:
@@ -56,15 +72,17 @@ def _download(name: str, *, weights: bool) -> Path:
     try:
         found = HfApi().model_info(name, timeout=_SECONDS_TO_ANSWER)
         files = [sibling.rfilename for sibling in found.siblings or []]
-        return Path(snapshot_download(name, allow_patterns=_wanted(files, weights=weights)))
+        return Path(snapshot_download(name, allow_patterns=_wanted(files, weights=weights, open_clip=open_clip)))
     except Exception as error:      # whichever of the hub's, the HTTP library's or the system's errors it is
         raise _explained(name, error) from error
 
 
-def _wanted(files: list[str], *, weights: bool) -> list[str]:
+def _wanted(files: list[str], *, weights: bool, open_clip: bool) -> list[str]:
     small = ["*.json", "*.txt", "spiece.model", "tokenizer.model"]
     if not weights:
         return small
+    if open_clip or (OPEN_CLIP_CONFIG in files and not set(PROCESSOR_FILES) & set(files)):
+        return [*small, next((file for file in OPEN_CLIP_WEIGHTS if file in files), OPEN_CLIP_WEIGHTS[0])]
     safe = any(re.fullmatch(r"model.*\.safetensors", file) for file in files)
     return [*small, "model*.safetensors" if safe else "pytorch_model*.bin"]
 

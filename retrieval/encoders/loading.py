@@ -5,31 +5,45 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from retrieval.encoders.checkpoint import Checkpoint, require_files
-from retrieval.encoders.families import vector_dimension
+from retrieval.encoders.families import OPEN_CLIP, vector_dimension
 from retrieval.encoders.fingerprint import content_revision
 from retrieval.encoders.hub import find_checkpoint
 from retrieval.encoders.preprocessing import read_preprocessing
+from retrieval.errors import ModelError
 from retrieval.records import Generation
 
 if TYPE_CHECKING:
-    from retrieval.encoders.transformers_encoder import TransformersEncoder
+    from retrieval.encoders.protocols import ClipEncoder, VideoTextEncoder
 
 DEFAULT_MODEL = "OFA-Sys/chinese-clip-vit-base-patch16"
 
 
-def load_encoder(name: str, *, device: str = "auto", batch_size: int = 32) -> TransformersEncoder:
-    """The encoder in a directory or, by its name owner/model, on the hub.
+def load_encoder(name: str, *, device: str = "auto", batch_size: int = 32) -> VideoTextEncoder:
+    """The encoder of texts and clips in a directory or, by its name owner/model, on the hub.
 
     device: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", "mps". batch_size: texts or pictures that go
     through the model at once; it does not change the vectors. Raises ModelError when the model is not there, of a kind
-    that is not supported, incomplete or damaged.
+    that is not supported, incomplete or damaged, or when it sees videos but reads no text.
     """
     checkpoint = find_checkpoint(name)
+    if checkpoint.family.kind == "clips":
+        raise ModelError(
+            f"The model {checkpoint.name} sees videos but reads no text: it finds videos that look alike, and a search "
+            "by text needs a model with a text side."
+        )
     require_files(checkpoint)
-    generation = _generation(checkpoint)
-    from retrieval.encoders.transformers_encoder import TransformersEncoder
+    return _with_texts(checkpoint, device=device, batch_size=batch_size)
 
-    return TransformersEncoder(checkpoint, generation=generation, device=device, batch_size=batch_size)
+
+def load_clip_encoder(name: str, *, device: str = "auto", batch_size: int = 32) -> ClipEncoder:
+    """The encoder of clips in a directory or on the hub, whether it reads texts too or not; otherwise as `load_encoder`."""
+    checkpoint = find_checkpoint(name)
+    require_files(checkpoint)
+    if checkpoint.family.kind != "clips":
+        return _with_texts(checkpoint, device=device, batch_size=batch_size)
+    from retrieval.encoders.clip_backbones import VideoEncoder
+
+    return VideoEncoder(checkpoint, generation=_generation(checkpoint), device=device, batch_size=batch_size)
 
 
 def fetch_model(name: str) -> None:
@@ -45,10 +59,26 @@ def read_generation(name: str) -> Generation:
     return _generation(find_checkpoint(name, weights=False))
 
 
+def _with_texts(checkpoint: Checkpoint, *, device: str, batch_size: int) -> VideoTextEncoder:
+    generation = _generation(checkpoint)
+    if checkpoint.family is OPEN_CLIP:
+        from retrieval.encoders.open_clip_encoder import OpenClipEncoder
+
+        return OpenClipEncoder(checkpoint, generation=generation, device=device, batch_size=batch_size)
+    if checkpoint.family.kind == "clip_towers":
+        from retrieval.encoders.clip_backbones import XClipEncoder
+
+        return XClipEncoder(checkpoint, generation=generation, device=device, batch_size=batch_size)
+    from retrieval.encoders.transformers_encoder import TransformersEncoder
+
+    return TransformersEncoder(checkpoint, generation=generation, device=device, batch_size=batch_size)
+
+
 def _generation(checkpoint: Checkpoint) -> Generation:
+    revision = checkpoint.commit or content_revision(checkpoint.directory, open_clip=checkpoint.family is OPEN_CLIP)
     return Generation(
         encoder=checkpoint.name,
-        revision=checkpoint.commit or content_revision(checkpoint.directory),
+        revision=revision,
         preprocessing=read_preprocessing(checkpoint).fingerprint(),
         dimension=vector_dimension(checkpoint.config, family=checkpoint.family),
     )

@@ -9,6 +9,7 @@ from math import isqrt
 from typing import Any, Literal
 
 from retrieval.encoders.checkpoint import PROCESSOR_FILES, Checkpoint, read_json
+from retrieval.encoders.families import OPEN_CLIP
 from retrieval.encoders.protocols import FrameGeometry
 from retrieval.errors import ModelError
 
@@ -31,8 +32,10 @@ class Preprocessing:
 
 def read_preprocessing(checkpoint: Checkpoint) -> Preprocessing:
     """The preprocessing of a checkpoint. Raises ModelError when its files say nothing usable."""
-    settings = _settings(checkpoint)
     family = checkpoint.family
+    if family is OPEN_CLIP:
+        return _read_open_clip(checkpoint)
+    settings = _settings(checkpoint)
     patch_size = int(settings.get("patch_size", 16)) if family.patches else None
     mean, std = settings.get("image_mean") or family.mean, settings.get("image_std") or family.std
     if not settings.get("do_normalize", True):
@@ -60,6 +63,24 @@ def _settings(checkpoint: Checkpoint) -> dict[str, Any]:
     )
 
 
+def _read_open_clip(checkpoint: Checkpoint) -> Preprocessing:
+    settings = checkpoint.config.get("preprocess_cfg") or {}
+    shape = _rectangle(checkpoint.config["model_cfg"]["vision_cfg"].get("image_size", 224))
+    mode = settings.get("resize_mode", "shortest")
+    if shape is None or mode not in ("shortest", "squash") or (mode == "shortest" and shape[0] != shape[1]):
+        raise ModelError(
+            f"The model in {checkpoint.directory} makes pictures of {shape} by {mode!r}, which is not supported."
+        )
+    return Preprocessing(
+        geometry=FrameGeometry(height=shape[0], width=shape[1], fit="crop" if mode == "shortest" else "stretch"),
+        resample=2 if settings.get("interpolation") == "bilinear" else checkpoint.family.resample,
+        scale=1 / 255,
+        mean=tuple(map(float, settings.get("mean") or checkpoint.family.mean)),
+        std=tuple(map(float, settings.get("std") or checkpoint.family.std)),
+        patch_size=None,
+    )
+
+
 def _patch_geometry(settings: dict[str, Any], patch_size: int) -> FrameGeometry:
     # The family takes any shape of at most max_num_patches. Videos of all shapes share one here: the largest square.
     side = isqrt(int(settings.get("max_num_patches", 256))) * patch_size
@@ -67,7 +88,7 @@ def _patch_geometry(settings: dict[str, Any], patch_size: int) -> FrameGeometry:
 
 
 def _fixed_geometry(settings: dict[str, Any], checkpoint: Checkpoint) -> FrameGeometry:
-    side = int(checkpoint.config.get("vision_config", {}).get("image_size", 224))
+    side = int(checkpoint.config.get("vision_config", checkpoint.config).get("image_size", 224))
     size, crop = settings.get("size", side), settings.get("crop_size")
     shorter, resized = _resized(size)
     fit: Literal["stretch", "crop"] = "stretch"

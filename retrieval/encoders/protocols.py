@@ -88,3 +88,7 @@ class ClipEncoder(Protocol):
     def geometry(self) -> FrameGeometry: ...
 
     def encode_clips(self, pictures: NDArray[np.uint8], *, frame_mask: NDArray[np.bool_]) -> EncodedClips: ...
+
+
+class VideoTextEncoder(TextEncoder, ClipEncoder, Protocol):
+    """Turns texts and clips into vectors of one space."""

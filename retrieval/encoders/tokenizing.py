@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from retrieval.encoders.checkpoint import Checkpoint
@@ -32,7 +33,7 @@ class Tokenizer:
         self._lower_case = checkpoint.family.lower_case
         self._known = checkpoint.config.get("text_config", {}).get("vocab_size")
         self.context_length = _context_length(checkpoint, tokenizer=self._tokenizer)
-        self._prefix, self._suffix = self._special_tokens(checkpoint)
+        self._prefix, self._suffix = special_tokens(self._tokenizer, directory=checkpoint.directory)
         self.pads_left = checkpoint.family.pads_to_context and self._tokenizer.padding_side == "left"
         pad = self._tokenizer.pad_token_id
         self.pad_id = int(pad) if pad is not None else 0
@@ -55,11 +56,12 @@ class Tokenizer:
         Raises InputError when one is no string, is empty or holds nothing readable, and ModelError when the tokenizer
         gives a token that the model does not have: on a GPU that would end the whole process.
         """
-        clean = [self._clean(text, number=i, count=len(texts)) for i, text in enumerate(texts, 1)]
+        clean = [clean_text(text, number=i, count=len(texts)) for i, text in enumerate(texts, 1)]
+        clean = [text.lower() for text in clean] if self._lower_case else clean
         tokens = [self._tokens(text) for text in clean]
         for number, found in enumerate(tokens, 1):
             if not found.ids:
-                which = _which(number, len(texts))
+                which = numbered(number, len(texts))
                 raise InputError(f"{which} has nothing that the model can read: {clean[number - 1]!r}.")
             if self._known is not None and max(found.ids) >= self._known:
                 raise ModelError(
@@ -72,14 +74,6 @@ class Tokenizer:
         """`ids` between the model's special tokens."""
         return [*self._prefix, *ids, *self._suffix]
 
-    def _clean(self, text: str, *, number: int, count: int) -> str:
-        if not isinstance(text, str):
-            raise InputError(f"{_which(number, count)} is no string but {type(text).__name__}.")
-        clean = normalise(text)
-        if not clean:
-            raise InputError(f"{_which(number, count)} is empty: write what should be found.")
-        return clean.lower() if self._lower_case else clean
-
     def _tokens(self, text: str) -> Tokens:
         # The name of a special token that someone typed is text: read as a token it would end the text where it stands.
         options = {"add_special_tokens": False, "verbose": False, "split_special_tokens": True}
@@ -89,14 +83,6 @@ class Tokenizer:
         encoded = self._tokenizer(text, return_offsets_mapping=True, **options)
         pieces = [text[start:stop].strip() for start, stop in encoded["offset_mapping"]]
         return Tokens(ids=encoded["input_ids"], pieces=pieces)
-
-    def _special_tokens(self, checkpoint: Checkpoint) -> tuple[list[int], list[int]]:
-        bare = self._tokenizer("a", add_special_tokens=False)["input_ids"]
-        full = self._tokenizer("a")["input_ids"]
-        for start in range(len(full) - len(bare) + 1):
-            if bare and full[start : start + len(bare)] == bare:
-                return full[:start], full[start + len(bare) :]
-        raise ModelError(f"The tokenizer in {checkpoint.directory} cannot read the letter a: fetch its files again.")
 
     def _check_chinese(self, checkpoint: Checkpoint) -> None:
         ids = self._tokens(_COMMON_CHINESE).ids
@@ -130,5 +116,26 @@ def _context_length(checkpoint: Checkpoint, *, tokenizer: Any) -> int:
     return int(min(positions, family.trained_context or positions, tokenizer.model_max_length))
 
 
-def _which(number: int, count: int) -> str:
+def clean_text(text: str, *, number: int, count: int) -> str:
+    """Normalised. Raises InputError for no string and for an empty one, text `number` of `count`."""
+    if not isinstance(text, str):
+        raise InputError(f"{numbered(number, count)} is no string but {type(text).__name__}.")
+    clean = normalise(text)
+    if not clean:
+        raise InputError(f"{numbered(number, count)} is empty: write what should be found.")
+    return clean
+
+
+def numbered(number: int, count: int) -> str:
+    """How a message names text `number` of `count`."""
     return "The text" if count == 1 else f"Text {number} of {count}"
+
+
+def special_tokens(tokenizer: Any, *, directory: Path) -> tuple[list[int], list[int]]:
+    """What a tokenizer of transformers puts before and behind a text. Raises ModelError when it cannot be told."""
+    bare = tokenizer("a", add_special_tokens=False)["input_ids"]
+    full = tokenizer("a")["input_ids"]
+    for start in range(len(full) - len(bare) + 1):
+        if bare and full[start : start + len(bare)] == bare:
+            return full[:start], full[start + len(bare) :]
+    raise ModelError(f"The tokenizer in {directory} cannot read the letter a: fetch its files again.")

@@ -21,7 +21,7 @@ def load_towers(checkpoint: Checkpoint, *, device: torch.device, attention: str 
     """
     import transformers
 
-    model_class = getattr(transformers, checkpoint.family.model_class)
+    model_class = getattr(transformers, _class_name(checkpoint))
     try:
         with quiet_transformers():
             model, report = model_class.from_pretrained(
@@ -38,6 +38,12 @@ def load_towers(checkpoint: Checkpoint, *, device: torch.device, attention: str 
         return model.eval().requires_grad_(False).to(device)
     except RuntimeError as error:
         raise ModelError(f"The model in {checkpoint.directory} does not fit on {device}: use --device cpu.") from error
+
+
+def _class_name(checkpoint: Checkpoint) -> str:
+    # The norm that a fine-tuned VideoMAE puts behind its mean is part of the class with the head, not of the plain model.
+    with_head = "VideoMAEForVideoClassification"
+    return with_head if with_head in (checkpoint.config.get("architectures") or []) else checkpoint.family.model_class
 
 
 def text_features(model: Any, ids: Tensor, *, attended: Tensor | None, projected: bool) -> tuple[Tensor, Tensor]:

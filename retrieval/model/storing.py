@@ -44,6 +44,7 @@ def load_dual_encoder(
     of an unknown kind.
     """
     checkpoint = source if isinstance(source, Checkpoint) else find_checkpoint(str(source))
+    _require_two_towers(checkpoint)
     stored = TemporalSettings.read(checkpoint.config.get(TEMPORAL))
     model = DualEncoder(
         load_towers(checkpoint, device=torch.device("cpu"), attention=attention),
@@ -60,6 +61,17 @@ def load_dual_encoder(
         return model.requires_grad_(True).eval().to(device)
     except RuntimeError as error:
         raise ModelError(f"The model in {checkpoint.directory} does not fit on {device}: use --device cpu.") from error
+
+
+def _require_two_towers(checkpoint: Checkpoint) -> None:
+    kind, where = checkpoint.family.kind, checkpoint.directory
+    if kind == "open_clip":
+        raise ModelError(f"The model in {where} is one of open_clip, which is used as it is: start from one of transformers.")
+    if kind != "towers":
+        raise ModelError(
+            f"The model in {where} looks at the frames of a clip together and is used as it is: start from one with a "
+            "tower for texts and one for pictures, such as Chinese-CLIP."
+        )
 
 
 def save_dual_encoder(

@@ -13,7 +13,7 @@ from serving.ingest.files import plain_path
 from serving.models import MODEL_SETTING, NO_MODEL
 
 if TYPE_CHECKING:
-    from retrieval.encoders import TransformersEncoder
+    from retrieval.encoders import VideoTextEncoder
     from retrieval.library import Library
     from retrieval.library.rows import StoredVideo
 
@@ -41,7 +41,7 @@ def choose_video(target: str, library: Library | None) -> tuple[Path, FileIdenti
     raise InputError(f"There is no file {target}, {where} is named so: give a path, or a video id of a library.")
 
 
-def choose_encoder(asked: str | None, library: Library | None) -> TransformersEncoder:
+def choose_encoder(asked: str | None, library: Library | None) -> VideoTextEncoder:
     """The model that was asked for, else the one that made the library's vectors. Raises InputError and ModelError."""
     name = asked or (library.setting(MODEL_SETTING) if library is not None else None)
     generation = library.generation() if library is not None else None

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from retrieval.encoders import ClipEncoder, load_encoder
+from retrieval.encoders import ClipEncoder, load_clip_encoder
 from retrieval.errors import ModelError
 from serving.ingest.child import live_and_die_with_parent
 from serving.ingest.messages import (
@@ -28,7 +28,7 @@ def run_encoder(connection: Connection, model: str, device: str) -> None:
     """Load the model, say so, then answer `EncodeClip` messages until the parent hangs up."""
     live_and_die_with_parent()
     try:
-        encoder = load_encoder(model, device=device)
+        encoder = load_clip_encoder(model, device=device)
     except ModelError as error:
         connection.send(EncoderFailed(str(error)))
         return

@@ -96,7 +96,7 @@ def test_pieces_are_parts_of_the_text_that_a_person_can_read(encoders: dict[str,
 
 def test_chinese_text_has_no_unknown_token_when_only_a_vocab_txt_is_there(tiny_chinese_clip: Path) -> None:
     assert not (tiny_chinese_clip / "tokenizer.json").exists()
-    tokenizer = load_encoder(str(tiny_chinese_clip), device="cpu")._tokenizer
+    tokenizer = load_encoder(str(tiny_chinese_clip), device="cpu")._texts._tokenizer
 
     tokens = tokenizer.read(["一只小狗在雪地里奔跑,红色的气球飘向天空"])[0]
 
@@ -111,7 +111,7 @@ def test_a_text_longer_than_the_context_is_read_in_full(encoder: TransformersEnc
     assert vectors.windows[0] > 1
     assert vectors.windows[1] == 1
     assert vectors.unread == [0, 0]
-    tokens = encoder._tokenizer.read([_LONG])[0]
+    tokens = encoder._texts._tokenizer.read([_LONG])[0]
     assert vectors.pieces[0] == tokens.pieces
     assert vectors.mask[0].sum() == len(tokens.ids)
     np.testing.assert_allclose(np.linalg.norm(vectors.pooled, axis=1), 1, atol=1e-5)
@@ -158,9 +158,9 @@ def test_chinese_clip_reads_as_much_at_once_as_it_was_trained_on(encoders: dict[
 
 def test_the_name_of_a_special_token_in_a_text_is_text(encoder: TransformersEncoder) -> None:
     text = "狗 [SEP] <|endoftext|> <eos> 猫"
-    tokens = encoder._tokenizer.read([text])[0]
+    tokens = encoder._texts._tokenizer.read([text])[0]
 
-    special = set(encoder._tokenizer._tokenizer.all_special_ids)
+    special = set(encoder._texts._tokenizer._tokenizer.all_special_ids)
     assert not special & set(tokens.ids)
 
 

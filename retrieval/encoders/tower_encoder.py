@@ -1,0 +1,70 @@
+"""A tower for texts and one for frames as one encoder, whichever library the towers come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from retrieval.encoders.protocols import EncodedClips, TextVectors
+from retrieval.encoders.running import Runner, joined
+from retrieval.encoders.text_reading import TextReader, TextTokenizer
+from retrieval.model.dual_encoder import DualEncoder
+from retrieval.records import Generation
+
+
+class TowerEncoder:
+    """A TextEncoder, a FrameEncoder and a ClipEncoder: float32 on the CPU, bfloat16 or float16 inside the model on a GPU.
+
+    The same input gives the same vectors whatever the batch size, to 1e-5 in float32. Made by `load_encoder`.
+    """
+
+    def __init__(
+        self, model: DualEncoder, tokenizer: TextTokenizer, *, generation: Generation, runner: Runner,
+        pads_to_context: bool,
+    ) -> None:  # fmt: skip
+        self.generation = generation
+        self.dimension = generation.dimension
+        self.device = runner.device
+        self.geometry = model.preprocessing.geometry
+        self.interaction = model.interaction
+        self._runner = runner
+        self._model = model.requires_grad_(False)
+        self._texts = TextReader(
+            tokenizer, model, runner=runner, dimension=self.dimension, pads_to_context=pads_to_context
+        )
+        self.context_length = self._texts.context_length
+
+    def encode_texts(self, texts: Sequence[str], *, max_windows: int | None = None) -> TextVectors:
+        """Texts to vectors; see `TextReader.read`. Raises InputError for an empty text, ModelError when the model fails."""
+        return self._texts.read(texts, max_windows=max_windows)
+
+    def encode_frames(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Pictures to vectors, each by itself: uint8 RGB [N, H, W, 3] at `geometry` -> float32 [N, D], unit length.
+
+        Raises InputError for another shape or type, and ModelError when the model fails.
+        """
+        self._runner.check_pictures(pictures, self.geometry, leading="N")
+        batches = self._runner.in_batches(len(pictures), lambda part: self._frame_batch(pictures[part]))
+        return joined(batches, dimension=self.dimension)
+
+    def encode_clips(self, pictures: NDArray[np.uint8], *, frame_mask: NDArray[np.bool_]) -> EncodedClips:
+        """Clips to vectors, their frames mixed in time as the model was trained to: uint8 RGB [N, F, H, W, 3].
+
+        frame_mask: bool [N, F], True = a frame of the clip; frames stand in the order of time, evenly spread. Raises
+        InputError for another shape or type or a clip without a frame, and ModelError when the model fails.
+        """
+        self._runner.check_clips(pictures, self.geometry, frame_mask=frame_mask)
+        frames = np.zeros((*frame_mask.shape, self.dimension), dtype=np.float32)
+        frames[frame_mask] = self.encode_frames(pictures[frame_mask])
+        with torch.inference_mode():
+            mask = torch.tensor(frame_mask, device=self.device)
+            clips = self._model.mix(torch.tensor(frames, device=self.device), mask=mask)
+        self._runner.checked(clips.frames[mask])
+        return EncodedClips(pooled=self._runner.checked(clips.pooled), frames=clips.frames.cpu().numpy())
+
+    def _frame_batch(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with torch.inference_mode(), self._runner.precision():
+            return self._runner.checked(self._model.encode_frames(torch.tensor(pictures, device=self.device)))
