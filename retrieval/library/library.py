@@ -18,7 +18,7 @@ from retrieval.library.filters import Selections, VideoFilter
 from retrieval.library.frames import FrameWriter, read_frames
 from retrieval.library.lock import WriterLock
 from retrieval.library.opening import prepare, sync_log
-from retrieval.library.postings_merging import merge_some
+from retrieval.library.postings_merging import merge_step
 from retrieval.library.rows import (
     ClipHit,
     Failure,
@@ -127,7 +127,7 @@ class Library:
                 writing.put_vectors(db, self._frames, generation, list(zip(numbers, clips, strict=True)))
             generations.drop_unused(db)
         assert self._merger is not None
-        self._merger.added(len(clips))
+        self._merger.added(len(clips) + len(evidence) + len(location_evidence))
 
     def put_location(self, video_id: str, location: Location, *, location_evidence: Sequence[Evidence]) -> bool:
         """Say that a path holds a known video, replacing the evidence of this path; False when nothing changed."""
@@ -283,7 +283,7 @@ class Library:
         if self._merger is None:
             raise InputError(f"the library {self.directory} is open for reading only: open it with write=True")
         built = self._merger.compact()
-        while self._merged_words():
+        while merge_step(self._database, most_small=1):
             pass
         return built
 
@@ -328,14 +328,6 @@ class Library:
         return checks.check(self._database)
 
     # --- inside
-
-    def _merged_words(self) -> bool:
-        """One step, so that other writing calls get their turn between two."""
-        with self._database.writing() as db:
-            if not merge_some(db, most_small=1):
-                raise Unchanged
-            return True
-        return False
 
     def _nearest_clips(
         self, vector: NDArray[np.float32], limit: int, recall: float | None, where: VideoFilter | None,

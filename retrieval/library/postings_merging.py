@@ -10,13 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.library import postings
+from retrieval.library.database import Database, Unchanged
 from retrieval.library.postings import ROWS_OF_SEGMENT
 from retrieval.records import EVIDENCE_KINDS, EvidenceKind
 
 MOST_SMALL = 8      # neighbours of a kind that fit into one segment are left apart until there are so many
 
 
-def merge_some(db: sqlite3.Connection, *, most_small: int = MOST_SMALL) -> bool:
+def merge_step(database: Database, *, most_small: int | None = None) -> bool:
+    """`merge_some` as a transaction of its own, so that other writing calls get their turn between two."""
+    with database.writing() as db:
+        if not merge_some(db, most_small=MOST_SMALL if most_small is None else most_small):
+            raise Unchanged
+        return True
+    return False
+
+
+def due(db: sqlite3.Connection) -> bool:
+    """Whether `merge_some` would find something."""
+    return any(len(group) > MOST_SMALL for kind in EVIDENCE_KINDS for group in _groups(postings.sizes(db, kind)))
+
+
+def merge_some(db: sqlite3.Connection, *, most_small: int) -> bool:
     """Make one segment of neighbours that fit into one, in the caller's transaction; False when there are none to merge.
 
     most_small: so many neighbours are left as they are. Rows keep their numbers and stay findable: nothing is read anew.

@@ -1,4 +1,7 @@
-"""When segments are built: on request for every generation, and by a thread of the writer when many rows are fresh."""
+"""When segments are built: on request for every generation, and by a thread of the writer when many rows are fresh.
+
+The same thread merges small segments of the word index.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.errors import LibraryError
+from retrieval.library import postings_merging
 from retrieval.library.database import Database
 from retrieval.library.rows import Problem
 from retrieval.library.segments import tables
@@ -59,7 +63,7 @@ class Merger:
             return
         self._unnoticed = 0
         with self._database.reading() as db:
-            due = list(_due(db))
+            due = bool(list(_due(db))) or postings_merging.due(db)
         if due:
             self._thread = threading.Thread(target=self._merge, name="segments", daemon=True)
             self._thread.start()
@@ -76,6 +80,8 @@ class Merger:
                     due = list(_due(db))
                 for generation in due:
                     self._build(*generation)
+                while postings_merging.merge_step(self._database):
+                    pass
         except (LibraryError, OSError) as error:        # the disk is full, say: search goes on with the fresh rows
             _LOG.warning("the index of the clips could not be made again: %s", error)
 

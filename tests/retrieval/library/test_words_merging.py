@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from retrieval.library import Library, postings, postings_merging, words
+from retrieval.library.segments import merging
 from retrieval.records import Evidence, Location, Video
 
 TEXTS = [f"{'狗猫书山水火'[i % 6]}在{'草地街道海边'[i % 3 * 2 : i % 3 * 2 + 2]}上{i} {'的' * (i % 4)}" for i in range(240)]
@@ -88,3 +89,16 @@ def test_a_merge_that_is_interrupted_changes_nothing(library, monkeypatch):
         library.compact()
     assert segments(library) == before
     assert {query: found(library, query) for query in QUERIES} == listed
+
+
+def test_a_writer_merges_by_itself_when_there_are_many(library, monkeypatch):
+    monkeypatch.setattr(postings_merging, "MOST_SMALL", 3)
+    monkeypatch.setattr(merging, "MOST_FRESH", 10)
+    before = len(segments(library))
+    for video in range(24, 30):
+        put(library, video, [text.replace("狗", "猪") for text in TEXTS[:10]])
+    library.close()
+    with Library.open(library.directory) as again:
+        assert len(segments(again)) < before
+        assert found(again, "狗") == {text for text in TEXTS if "狗" in text}
+        assert again.check() == []
