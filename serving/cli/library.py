@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
 from serving.cli.terminal import print_json, printable
-
-if TYPE_CHECKING:
-    from retrieval.library import Library
 
 app = typer.Typer(help="Look after a library.", no_args_is_help=True)
 
@@ -78,8 +75,19 @@ def rebuild(library: LibraryOption = DEFAULT_LIBRARY) -> None:
     from retrieval.library import Library
 
     with Library.open(library, write=True) as opened:
-        _rebuild(opened)
+        opened.rebuild()
     typer.echo(f"{library}: everything derived was made again.")
+
+
+@app.command()
+def compact(library: LibraryOption = DEFAULT_LIBRARY) -> None:
+    """Fold what was added or removed since into the index of vectors and the word index, so that searches stay fast."""
+    from retrieval.library import Library
+
+    with Library.open(library, write=True) as opened:
+        built = opened.compact()
+    rows = sum(segment.rows for segment in built)
+    typer.echo(f"{library}: {rows} vectors indexed anew." if built else f"{library}: nothing to fold in.")
 
 
 @app.command()
@@ -115,7 +123,7 @@ def restore(
         snapshots.restore(taken, library)
     mended = mending.mend(taken, library) if damaged else None
     with Library.open(library, write=True) as opened:
-        _rebuild(opened)
+        opened.rebuild()
     if mended is None:
         typer.echo(f"{library}: restored as it was on {taken.made_at}.")
         return
@@ -127,7 +135,3 @@ def restore(
         raise typer.Exit(1)
     if not mended.rows and not mended.frames:
         typer.echo(f"{library}: no row and no frame vector is damaged.")
-
-
-def _rebuild(opened: Library) -> None:
-    opened.rebuild_words()
