@@ -4,6 +4,7 @@ from training.objectives.curriculum import curriculum_share, draws_hard_negative
 from training.objectives.hard_negatives import hard_negative_indices, with_own_on_the_diagonal
 from training.objectives.important_tokens import select_important_tokens
 from training.objectives.info_nce import info_nce, info_nce_by_rows
+from training.objectives.local_word_matching import draw_words, local_vision_word_matching, word_clip_similarity
 from training.objectives.masked_language import (
     UNLABELLED,
     HiddenTokens,
@@ -17,17 +18,22 @@ from training.objectives.masked_language import (
 from training.objectives.mil_nce import mil_nce, mil_nce_of_rows
 from training.objectives.neg_nce import neg_nce, neg_nce_sums
 from training.objectives.partial_margin import partial_margin
+from training.objectives.partial_order import matched_similarity, partial_order_terms
 from training.objectives.positive_weights import positive_pair_weights
 from training.objectives.positives_nce import positives_nce
 from training.objectives.retrieval import RetrievalObjective, WordQueries
+from training.objectives.token_importance import TokenImportance
+from training.objectives.video_text_matching import random_mismatches, video_text_matching_loss
 
 __all__ = [
     "UNLABELLED",
     "HiddenTokens",
     "MaskedTexts",
     "RetrievalObjective",
+    "TokenImportance",
     "WordQueries",
     "curriculum_share",
+    "draw_words",
     "draws_hard_negatives",
     "hard_negative_indices",
     "hidden_count",
@@ -35,15 +41,21 @@ __all__ = [
     "hide_uniformly",
     "info_nce",
     "info_nce_by_rows",
+    "local_vision_word_matching",
     "mask_tokens",
     "masked_language_loss",
+    "matched_similarity",
     "mil_nce",
     "mil_nce_of_rows",
     "neg_nce",
     "neg_nce_sums",
     "partial_margin",
+    "partial_order_terms",
     "positive_pair_weights",
     "positives_nce",
+    "random_mismatches",
     "select_important_tokens",
+    "video_text_matching_loss",
     "with_own_on_the_diagonal",
+    "word_clip_similarity",
 ]
