@@ -1,21 +1,30 @@
 # make demo: a small world of videos is rendered, added and searched.   make test: the tests.
+# make test-open-clip: the tests of what open_clip and sentence-transformers read, in an environment of their own.
 # Each makes its own virtual environment first; nothing else is needed but Python 3.10 or newer.
 
 PYTHON ?= python3
 VENV ?= .venv
+OPEN_CLIP_VENV ?= .venv-open-clip
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 export OMP_WAIT_POLICY = PASSIVE
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo test lint kill bench clean
+.PHONY: demo test test-open-clip lint kill bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/wenshi demo
 
 test: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+# open_clip brings torchvision, beside which transformers cannot be imported where torch has no CUDA and torchvision has.
+# The import is tried first: a test of a package that is not there would only be left out.
+test-open-clip: export PYTHONPATH = tests/open_clip/with_cpu_torch
+test-open-clip: $(OPEN_CLIP_VENV)/.installed
+	$(OPEN_CLIP_VENV)/bin/python -c "import open_clip, sentence_transformers"
+	HF_HUB_OFFLINE=1 $(OPEN_CLIP_VENV)/bin/python -m pytest tests/open_clip tests/retrieval/encoders/test_encoder_sentences.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -39,5 +48,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) -e '.[all,dev]'
 	touch $@
 
+$(OPEN_CLIP_VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(OPEN_CLIP_VENV)
+	$(OPEN_CLIP_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		-e '.[open-clip,sentence]' pytest
+	touch $@
+
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) $(OPEN_CLIP_VENV) build *.egg-info

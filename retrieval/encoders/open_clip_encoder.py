@@ -81,7 +81,7 @@ def _load(checkpoint: Checkpoint, *, device: torch.device) -> tuple[nn.Module, T
         import open_clip
     except ImportError as error:
         raise ModelError(
-            f"The model in {checkpoint.directory} is one of open_clip, which is an extra: install wenshi[open_clip]."
+            f"The model in {checkpoint.directory} is one of open_clip, which is an extra: install wenshi[open-clip]."
         ) from error
     except RuntimeError as error:       # torchvision's compiled part is for another torch
         raise ModelError(
