@@ -71,11 +71,11 @@ def test_by_rows_the_gradients_are_those_of_the_whole():
 
 @pytest.mark.parametrize("chunk", [None, 2])
 def test_the_mean_over_processes_is_the_loss_of_the_joined_batch_however_hard_negatives_are_spread(chunk):
-    """Process 0 has all hard negatives, process 1 none: only a count over both gives each its right weight."""
+    """Process 0 has many hard negatives, process 1 few: only a count over both gives each its right weight."""
     texts, videos = features(8)
     pooled = torch.nn.functional.one_hot(torch.arange(8), 8).float()
     confused = pooled.clone()
-    confused[0], confused[1], confused[2] = pooled[1], pooled[0], unit(8)
+    confused[0], confused[1], confused[2], confused[6] = pooled[1], pooled[0], unit(8), unit(8)
     texts = TextFeatures(confused.requires_grad_(), texts.words, texts.mask)
     videos = VideoFeatures(pooled, videos.frames, videos.mask)
     both = Losses(neg_nce=1.0, mil_nce=1.0)

@@ -128,6 +128,10 @@ def test_words_are_found_by_their_place_not_by_their_letters():
     assert words_of_tokens(text, spans, words={"cat"}) == [-1] * 6 + [0, -1]
 
 
+def test_a_word_that_comes_again_has_a_place_of_its_own():
+    assert words_of_tokens("dog sees dog", [(0, 3), (4, 8), (9, 12)], words={"dog"}) == [0, -1, 1]
+
+
 def test_content_words_weigh_double():
     text = "狗在草地上"
     characters = [(i, i + 1) for i in range(len(text))]
