@@ -34,6 +34,15 @@ def appended(pieces: Sequence[Piece], new: Piece) -> tuple[Piece, ...]:
     return (*kept, new)
 
 
+def of_videos(videos: NDArray[np.int64], selected: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """Which rows of these videos are selected [videos.number]; a number beyond its end is not, None = all are."""
+    if selected is None:
+        return None
+    if len(videos) and (highest := int(videos.max())) >= len(selected):
+        selected = np.concatenate([selected, np.zeros(highest + 1 - len(selected), np.bool_)])
+    return selected[videos]
+
+
 def search_piece(
     rows: Piece, query: NDArray[np.float32], *, limit: int, allowed: NDArray[np.bool_] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

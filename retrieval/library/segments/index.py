@@ -73,10 +73,10 @@ class State:
         self, query: NDArray[np.float32], limit: int, recall: float | None, selected: NDArray[np.bool_] | None
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         if self.segment is not None:
-            allowed = _both(self.alive, _of_videos(self.segment.videos, selected))
+            allowed = _both(self.alive, self.segment.of_videos(selected))
             yield self.segment.search(query, limit=limit, recall=recall, allowed=allowed)
         for piece in self.pieces:
-            allowed = _both(_without(piece.numbers, self.dead), _of_videos(piece.videos, selected))
+            allowed = _both(_without(piece.numbers, self.dead), fresh.of_videos(piece.videos, selected))
             yield fresh.search_piece(piece, query, limit=limit, allowed=allowed)
 
 
@@ -153,14 +153,6 @@ def _buried(state: State, dead: NDArray[np.int64]) -> State:
         alive[places] = False
     covered = state.segment.stored.last if state.segment is not None else 0
     return replace(state, alive=alive, dead=state.dead | frozenset(dead[dead > covered].tolist()))
-
-
-def _of_videos(videos: NDArray[np.int64], selected: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
-    if selected is None:
-        return None
-    if len(videos) and (highest := int(videos.max())) >= len(selected):
-        selected = np.concatenate([selected, np.zeros(highest + 1 - len(selected), np.bool_)])
-    return selected[videos]
 
 
 def _without(numbers: NDArray[np.int64], dead: frozenset[int]) -> NDArray[np.bool_] | None:

@@ -8,6 +8,7 @@ Everything but those codes is verified when the file is opened; of the codes eac
 from __future__ import annotations
 
 import threading
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.library.segments import fresh
 from retrieval.library.segments.calibration import choose
 from retrieval.library.segments.files import SegmentDamage, SegmentFile, segment_path
 from retrieval.library.segments.fresh import search_exact, untyped_faiss
 from retrieval.library.segments.tables import StoredSegment
 
 EXACT, INVERTED = "exact", "ivf"
-GATHERED_ROWS = 8192                # so many rows are compared by their codes in about the time of an unfiltered search
+_SELECTIONS = 8
+GATHERED_ROWS = 16_384              # so many rows are compared by their codes in the time of a few unfiltered searches
 DEEPEST = 100                       # the limit that a calibration was measured at
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 
@@ -31,6 +34,7 @@ class Segment:
 
     def __init__(self, directory: Path, stored: StoredSegment, *, path: Path | None = None) -> None:
         self.stored = stored
+        self._selections: deque[tuple[NDArray[np.bool_], NDArray[np.bool_]]] = deque(maxlen=_SELECTIONS)
         self._file = SegmentFile(path or segment_path(directory, stored.name), stored.layout, name=stored.name)
         try:
             self.numbers = self._file.section("numbers", "<i8").astype(np.int64, copy=False)
@@ -48,6 +52,18 @@ class Segment:
         if order is not None:
             places = order[places].astype(np.int64)
         return places[np.isin(self.numbers[places], numbers)]
+
+    def of_videos(self, selected: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+        """Which rows belong to the selected videos [videos.number]; None = all. The last few answers are kept."""
+        if selected is None:
+            return None
+        for known, rows in tuple(self._selections):
+            if known is selected:
+                return rows
+        chosen = fresh.of_videos(self.videos, selected)
+        assert chosen is not None
+        self._selections.append((selected, chosen))
+        return chosen
 
     def search(
         self,
