@@ -205,7 +205,7 @@ def report_unfiltered(
                 f"{'':10} cheapest grid point of that recall: nprobe {best['nprobe']}, k_factor {best['k_factor']}, "
                 f"{best['ms']:.2f} ms: {np.median(alone) / best['ms']:.2f}x (target 1.3x)"
             )
-        else:
+        elif grid:
             print(f"{'':10} no grid point reaches that recall")
     return medians
 
@@ -283,6 +283,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=1_000_000)
     parser.add_argument("--library", type=Path, help="keep the library here, or use the one that is here")
     parser.add_argument("--queries", type=int, default=200, help="of each kind")
+    parser.add_argument("--no-peer", action="store_true", help="without bare FAISS")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         directory = options.library or Path(temporary) / "library"
@@ -292,10 +293,10 @@ def main() -> None:
                 write_library(library, clips=options.clips, frames=1)
                 library.compact()
             print(f"written and folded in {time.perf_counter() - began:.0f} s")
-        measure(directory, options.queries)
+        measure(directory, options.queries, peer=not options.no_peer)
 
 
-def measure(directory: Path, count: int) -> None:
+def measure(directory: Path, count: int, *, peer: bool) -> None:
     """Print everything that is measured."""
     with Library.open(directory) as library:
         sample = np.concatenate([vectors[::8] for _, _, vectors in stored_vectors(library)])[:131_072]
@@ -306,22 +307,31 @@ def measure(directory: Path, count: int) -> None:
         if state.segment is None or state.segment.stored.kind != "ivf":
             print("this library is too small for inverted lists: only its exact index is there")
             return
-        faiss.omp_set_num_threads(2)
-        factory = f"IVF{state.segment._index.nlist},PQ{DIMENSION // 8}x4fs"
-        (index, *parts), numbers = bare_index(library, factory, sample)
+        grid = grid_of_peer(library, state, sample, queries, wanted[1.0]) if peer else []
         faiss.omp_set_num_threads(1)
-        stored = state.segment.stored
-        print(f"{stored.rows:,} rows in a segment of {stored.bytes / 1e6:.0f} MB; the peer is {factory}")
-        grid = bare_grid(index, numbers, queries, wanted[1.0])
-        for point in grid:
-            print(
-                f"  bare {point['kind']:10} nprobe {point['nprobe']:3} k_factor {point['k_factor']:2}: "
-                f"recall@10 {point['at10']:.3f} recall@100 {point['at100']:.3f} {point['ms']:.2f} ms"
-            )
-        del index, parts
         medians = report_unfiltered(library, queries, wanted[1.0], grid)
         report_filtered(library, queries, wanted, medians)
     report_freshness(directory)
+
+
+def grid_of_peer(
+    library: Library, state: Any, sample: Vectors, queries: dict[str, Vectors], wanted: Nearest
+) -> list[dict[str, Any]]:
+    """Build bare FAISS over the same vectors, print and return its grid."""
+    faiss.omp_set_num_threads(2)
+    factory = f"IVF{state.segment._index.nlist},PQ{DIMENSION // 8}x4fs"
+    (index, *parts), numbers = bare_index(library, factory, sample)
+    faiss.omp_set_num_threads(1)
+    stored = state.segment.stored
+    print(f"{stored.rows:,} rows in a segment of {stored.bytes / 1e6:.0f} MB; the peer is {factory}")
+    grid = bare_grid(index, numbers, queries, wanted)
+    for point in grid:
+        print(
+            f"  bare {point['kind']:10} nprobe {point['nprobe']:3} k_factor {point['k_factor']:2}: "
+            f"recall@10 {point['at10']:.3f} recall@100 {point['at100']:.3f} {point['ms']:.2f} ms"
+        )
+    del parts
+    return grid
 
 
 if __name__ == "__main__":

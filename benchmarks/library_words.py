@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import jieba
@@ -33,6 +34,7 @@ MOST_P99_MS = 25.0
 _BATCH = 50_000
 
 
+@lru_cache(maxsize=1)
 def dictionary() -> tuple[list[str], NDArray[np.float64]]:
     """jieba's words and how probable each is."""
     lines = (Path(jieba.__file__).parent / "dict.txt").read_text(encoding="utf-8").splitlines()

@@ -22,6 +22,7 @@ from retrieval.library.rows import (
     ClipHit,
     Failure,
     GenerationStatus,
+    IndexStatus,
     LibraryStatus,
     StoredClip,
     StoredEvidence,
@@ -29,6 +30,10 @@ from retrieval.library.rows import (
     StoredVideo,
 )
 from retrieval.library.schema import CALLER, revision
+from retrieval.library.segments import stored_segments
+from retrieval.library.segments.calibration import choose
+from retrieval.library.segments.files import FOLDER as SEGMENTS
+from retrieval.library.segments.tables import have_tables
 from retrieval.library.vectors import unpack
 from retrieval.library.words import is_current
 from retrieval.library.writing import path_key
@@ -244,12 +249,31 @@ def status(db: sqlite3.Connection, directory: Path) -> LibraryStatus:
         clips=clip_count,
         evidence={kind: per_kind.get(kind, 0) for kind in EVIDENCE_KINDS},
         generations=tuple(_generation_status(db, clip_count)),
+        indexes=tuple(_index_status(db)),
         failures=_count(db, "failures"),
         damaged=dict(db.execute("SELECT id, damage FROM videos WHERE damage IS NOT NULL ORDER BY number").fetchall()),
-        bytes_on_disk=_size(directory.glob(f"{DATABASE_NAME}*")) + frame_bytes,
+        bytes_on_disk=_size(directory.glob(f"{DATABASE_NAME}*")) + frame_bytes + _size((directory / SEGMENTS).glob("*")),
         reclaimable_bytes=max(0, frame_bytes - _live_frame_bytes(db)),
         stale_words=not is_current(db),
     )
+
+
+def _index_status(db: sqlite3.Connection) -> Iterable[IndexStatus]:
+    if not have_tables(db):
+        return
+    for segment in stored_segments(db):
+        sql = (
+            "SELECT encoder, revision, (SELECT count(*) FROM clip_vectors WHERE generation = g.number) "
+            "FROM generations g WHERE number = ?"
+        )
+        row = db.execute(sql, [segment.generation]).fetchone()
+        if row is not None:
+            measured = choose(segment.calibration, None).measured if segment.calibration else {}
+            depths = sorted({name[name.index("@") :] for name in measured}, key=len)
+            recall = {depth: min(v for name, v in measured.items() if name.endswith(depth)) for depth in depths}
+            yield IndexStatus(
+                encoder=row[0], revision=row[1], of_rows=row[2], rows=segment.rows, bytes=segment.bytes, recall=recall
+            )
 
 
 def _live_frame_bytes(db: sqlite3.Connection) -> int:

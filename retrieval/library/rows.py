@@ -104,6 +104,22 @@ class GenerationStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
+class IndexStatus:
+    """The file that answers for the clips of a generation: its rows of `of_rows`, and what its calibration found.
+
+    `recall`: the least share (0 to 1) of the ten and the hundred nearest that was found over both kinds of held-out
+    queries at the setting that a search uses, by "@10" and "@100"; empty where every row is compared.
+    """
+
+    encoder: str
+    revision: str
+    rows: int
+    of_rows: int
+    bytes: int
+    recall: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
 class LibraryStatus:
     """What a library holds. `damaged` says, per video id, what could not be read of it.
 
@@ -118,6 +134,7 @@ class LibraryStatus:
     clips: int
     evidence: dict[EvidenceKind, int]
     generations: tuple[GenerationStatus, ...]
+    indexes: tuple[IndexStatus, ...]
     failures: int
     damaged: dict[str, str]
     bytes_on_disk: int

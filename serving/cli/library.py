@@ -39,6 +39,9 @@ def status(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = False
             f"model {generation.generation.encoder} ({generation.generation.revision}): "
             f"{generation.share:.0%} of clips{', active' if generation.active else ''}"
         )
+    for index in state.indexes:
+        found = ", ".join(f"recall{depth} {share:.3f}" for depth, share in index.recall.items()) or "exact"
+        typer.echo(f"index of {index.encoder}: {index.rows} of {index.of_rows} clips, {index.bytes / 1e6:.1f} MB, {found}")
     if state.reclaimable_bytes:
         typer.echo(f"frame vectors no longer used: {state.reclaimable_bytes / 1e6:.1f} MB")
     if state.stale_words:

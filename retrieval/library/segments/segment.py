@@ -25,6 +25,7 @@ from retrieval.library.segments.tables import StoredSegment
 EXACT, INVERTED = "exact", "ivf"
 _SELECTIONS = 8
 GATHERED_ROWS = 16_384              # so many rows are compared by their codes in the time of a few unfiltered searches
+REACHED_ROWS = 4096                 # of those allowed, at least, in the lists that are looked at
 DEEPEST = 100                       # the limit that a calibration was measured at
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 
@@ -111,6 +112,16 @@ class _Reach:
     candidates: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Chosen:
+    """Allowed rows: how many, how many in each list, as bits, and where they lie when they are few."""
+
+    total: int
+    within: NDArray[np.int64]
+    bits: NDArray[np.uint8]
+    places: NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class _Scratch:
     """A flat 8-bit index of one thread, filled with the rows to be compared and emptied again."""
@@ -131,6 +142,7 @@ class _Lists:
         self._centroids = _centroids(index)
         self._local = threading.local()
         self._filled = np.flatnonzero(np.diff(self._starts))
+        self._known: deque[tuple[NDArray[np.bool_], _Chosen]] = deque(maxlen=_SELECTIONS)
 
     def candidates(
         self, query: NDArray[np.float32], allowed: NDArray[np.bool_] | None, *, reach: _Reach, limit: int
@@ -138,25 +150,38 @@ class _Lists:
         """Positions that may hold the best rows.
 
         With few allowed rows in reach these are all of them, else the best by the product quantizer. What is in reach
-        grows with the inverse root of the share that is allowed, and until GATHERED_ROWS allowed rows are in it.
+        grows with the inverse root of the share that is allowed, and until REACHED_ROWS allowed rows are in it.
         """
         deeper = max(1.0, limit / DEEPEST)
         probes = min(len(self._centroids), int(np.ceil(reach.nprobe * deeper**0.5)))
         if allowed is None:
             return self._nearest(query, reach.candidates, probes, None)
-        total = int(np.count_nonzero(allowed))
-        if total <= GATHERED_ROWS:
-            return np.flatnonzero(allowed)
-        probes = min(len(self._centroids), int(np.ceil(probes * (len(allowed) / total) ** 0.5)))
+        chosen = self._chosen(allowed)
+        if chosen.total <= GATHERED_ROWS:
+            return chosen.places
+        probes = min(len(self._centroids), int(np.ceil(probes * (len(allowed) / chosen.total) ** 0.5)))
         order = np.argsort(-(self._centroids @ query), kind="stable")
-        within = np.zeros(len(self._centroids), np.int64)
-        within[self._filled] = np.add.reduceat(allowed.view(np.uint8), self._starts[self._filled], dtype=np.int64)
-        counted = np.cumsum(within[order])
-        probes = max(probes, int(np.searchsorted(counted, GATHERED_ROWS)) + 1)
+        counted = np.cumsum(chosen.within[order])
+        probes = min(max(probes, int(np.searchsorted(counted, REACHED_ROWS)) + 1), len(counted))
         if counted[probes - 1] > 2 * GATHERED_ROWS:
-            return self._nearest(query, reach.candidates, probes, allowed)
+            return self._nearest(query, reach.candidates, probes, chosen.bits)
         rows = _ranges(self._starts, order[:probes])
         return rows[allowed[rows]]
+
+    def _chosen(self, allowed: NDArray[np.bool_]) -> _Chosen:
+        """What a search wants to know of allowed rows; of the last few arrays it is kept."""
+        for known, chosen in tuple(self._known):
+            if known is allowed:
+                return chosen
+        total = int(np.count_nonzero(allowed))
+        within = np.zeros(len(self._centroids), np.int64)
+        within[self._filled] = np.add.reduceat(allowed.view(np.uint8), self._starts[self._filled], dtype=np.int64)
+        chosen = _Chosen(
+            total=total, within=within, bits=np.packbits(allowed, bitorder="little"),
+            places=np.flatnonzero(allowed) if total <= GATHERED_ROWS else np.zeros(0, np.int64),
+        )  # fmt: skip
+        self._known.append((allowed, chosen))
+        return chosen
 
     def refined(self, query: NDArray[np.float32], places: NDArray[np.int64], *, limit: int) -> Found:
         """The best of these positions by their 8-bit codes, and their scores."""
@@ -172,12 +197,11 @@ class _Lists:
         return places[rows[0]], scores[0]
 
     def _nearest(
-        self, query: NDArray[np.float32], count: int, probes: int, allowed: NDArray[np.bool_] | None
+        self, query: NDArray[np.float32], count: int, probes: int, bits: NDArray[np.uint8] | None
     ) -> NDArray[np.int64]:
         faiss = untyped_faiss()
         parameters = faiss.IVFSearchParameters(nprobe=probes)
-        if allowed is not None:
-            bits = np.packbits(allowed, bitorder="little")
+        if bits is not None:
             selector = faiss.IDSelectorBitmap(bits)
             parameters = faiss.IVFSearchParameters(nprobe=probes, sel=selector)
         _, places = self._index.search(query[None], count, params=parameters)
