@@ -21,10 +21,10 @@ test: $(VENV)/.installed-dev
 
 # open_clip brings torchvision, beside which transformers cannot be imported where torch has no CUDA and torchvision has.
 # The import is tried first: a test of a package that is not there would only be left out.
-test-open-clip: export PYTHONPATH = tests/open_clip/with_cpu_torch
+test-open-clip: export PYTHONPATH = tests/open_clip_models/with_cpu_torch
 test-open-clip: $(OPEN_CLIP_VENV)/.installed
 	$(OPEN_CLIP_VENV)/bin/python -c "import open_clip, sentence_transformers"
-	HF_HUB_OFFLINE=1 $(OPEN_CLIP_VENV)/bin/python -m pytest tests/open_clip tests/retrieval/encoders/test_encoder_sentences.py
+	HF_HUB_OFFLINE=1 $(OPEN_CLIP_VENV)/bin/python -m pytest tests/open_clip_models tests/retrieval/encoders/test_encoder_sentences.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
