@@ -217,7 +217,7 @@ def test_the_default_model_that_cannot_be_had_costs_only_the_visual_channel(fold
 
 
 def test_ctrl_c_leaves_a_clean_library_and_the_next_add_goes_on(tmp_path):
-    videos = [write_video(tmp_path / f"v{i}.mp4", seconds=2, seed=10 + i) for i in range(60)]
+    videos = [write_video(tmp_path / f"v{i}.mp4", seconds=2, seed=10 + i) for i in range(100)]
     library = tmp_path / "library"
     command = [
         sys.executable,
