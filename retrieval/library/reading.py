@@ -194,9 +194,11 @@ def glimpses(
 def titles(db: sqlite3.Connection, ids: Collection[str]) -> dict[str, list[tuple[str, str]]]:
     """(source, text) of every title of each of these videos, in the order they were put."""
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    # without its name SQLite walks all titles of the library
+    # Without a name SQLite walks all titles of the library. One of format 1 has no index of titles until it is written.
+    own = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'titles_of_video'").fetchone()
+    index = "titles_of_video" if own else "evidence_of_video"
     sql = (
-        "SELECT v.id, e.source, e.text FROM videos v JOIN evidence e INDEXED BY titles_of_video ON e.video = v.number "
+        f"SELECT v.id, e.source, e.text FROM videos v JOIN evidence e INDEXED BY {index} ON e.video = v.number "
         "WHERE e.kind = 'title' AND v.id IN {in} ORDER BY e.start_ms, e.id"
     )
     for video_id, source, text in select_in(db, sql, ids):

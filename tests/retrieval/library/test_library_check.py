@@ -74,6 +74,11 @@ def test_a_library_of_format_1_is_read_as_it_is_and_brought_up_to_date_by_a_writ
     with Library.open(tmp_path) as reader:
         assert {problem.what for problem in reader.check()} <= {"the word index was made by another version of Wenshi"}
         ids = reader.video_ids()
+        titles = reader.titles(ids)
+        assert titles
+        assert titles == {
+            v: [(row.source, row.text) for row in reader.evidence(v) if row.kind == "title"] for v in titles
+        }
         before = [(reader.videos(ids), [(reader.clips(v), reader.evidence(v)) for v in ids], reader.failures())]
     with Library.open(tmp_path, write=True) as library:
         after = [(library.videos(ids), [(library.clips(v), library.evidence(v)) for v in ids], library.failures())]
