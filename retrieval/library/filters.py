@@ -33,7 +33,8 @@ Selection = NDArray[np.bool_]       # by videos.number
 class VideoFilter:
     """What a video must be to be found; what is left out says nothing, everything else must hold together.
 
-    paths: any of them: a file, a folder with all that lies below, or a pattern with * ? [ ] over the whole path.
+    paths: any of them: a file, a folder with all that lies below, or a pattern with * ? [ ] over the whole path; a name
+    that holds these signs itself is found too.
     tags: every one of them, whatever its case or script. shortest_ms, longest_ms: of its duration, inclusive.
     since, until: days, inclusive, of the manifest's date or else of the file's last change, at any one of its paths.
     videos: ids. Raises InputError when a span is empty or a path is not absolute.
@@ -135,17 +136,16 @@ def _by_duration(db: sqlite3.Connection, size: int, wanted: VideoFilter) -> Sele
 
 def _in_paths(db: sqlite3.Connection, paths: Iterable[str]) -> Iterable[int]:
     for path in paths:
-        if _IS_PATTERN.search(path):
+        exact = os.fsencode(path.rstrip("/") or "/")
+        folder = exact.rstrip(b"/") + b"/"
+        sql = "SELECT video FROM locations WHERE path = ? OR (path > ? AND path < ?)"
+        # "0" follows "/": between the two lies everything below the folder
+        yield from (n for (n,) in db.execute(sql, [exact, folder, folder[:-1] + b"0"]))
+        if _IS_PATTERN.search(path):        # beside that: names may hold the signs of a pattern, such as [720p]
             pattern = re.compile(translate(path))
             for number, stored in db.execute("SELECT video, path FROM locations"):
                 if pattern.match(os.fsdecode(stored)):
                     yield number
-        else:
-            exact = os.fsencode(path.rstrip("/") or "/")
-            folder = exact.rstrip(b"/") + b"/"
-            sql = "SELECT video FROM locations WHERE path = ? OR (path > ? AND path < ?)"
-            # "0" follows "/": between the two lies everything below the folder
-            yield from (n for (n,) in db.execute(sql, [exact, folder, folder[:-1] + b"0"]))
 
 
 def _with_tag(db: sqlite3.Connection, tag: str) -> Iterable[int]:

@@ -71,8 +71,9 @@ def test_a_filter_selects_the_videos_of_which_everything_holds(library, wanted, 
     assert selected(library, **wanted) == found
 
 
-def test_a_folder_with_signs_of_a_pattern_can_be_written_as_one(library):
-    assert selected(library, paths=("/videos/旅行[[]1]/*",)) == {4}
+@pytest.mark.parametrize("path", ["/videos/旅行[1]", "/videos/旅行[1]/d.MP4", "/videos/旅行[[]1]/*"])
+def test_a_name_with_signs_of_a_pattern_is_found_as_it_is_and_by_a_pattern(library, path):
+    assert selected(library, paths=(path,)) == {4}
 
 
 @pytest.mark.parametrize(
