@@ -261,18 +261,17 @@ class Library:
         limit: int,
         recall: float | None = None,
         where: VideoFilter | None = None,
-        selected: NDArray[np.bool_] | None = None,
     ) -> list[ClipHit]:
         """The clips of the active generation nearest to `vector` [D], ranked by exact cosine, best first.
 
         In a large library `recall` (0.97 when None) says what share of the nearest must be found. where: which
-        videos may be found; selected: the same by number of the video, a number beyond its end is not. [] while no
-        generation is active; ValueError when `vector` is not D finite numbers or is zero.
+        videos may be found, None = all. [] while no generation is active; ValueError when `vector` is not D finite
+        numbers or is zero.
         """
         vector = np.asarray(vector, dtype=np.float32)
         while True:
             try:
-                return self._nearest_clips(vector, limit, recall, where, selected)
+                return self._nearest_clips(vector, limit, recall, where)
             except SegmentDamage as damage:
                 self._clip_index.give_up(damage)        # at most once a file; its rows are in the database too
 
@@ -330,8 +329,7 @@ class Library:
     # --- inside
 
     def _nearest_clips(
-        self, vector: NDArray[np.float32], limit: int, recall: float | None, where: VideoFilter | None,
-        selected: NDArray[np.bool_] | None,
+        self, vector: NDArray[np.float32], limit: int, recall: float | None, where: VideoFilter | None
     ) -> list[ClipHit]:
         with ExitStack() as stack:
             with self._clip_index.lock:
@@ -347,8 +345,7 @@ class Library:
                 state = self._clip_index.state(
                     db, generation=number, dimension=generation.dimension, revision=revision(db)
                 )
-            if where is not None:
-                selected = self._selections.of(db, where)
+            selected = self._selections.of(db, where)
             found = state.search(db, vector, limit=limit, recall=recall, selected=selected)
             return reading.clip_hits(db, found)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from retrieval.library import Library
+from retrieval.library import Library, VideoFilter
 from retrieval.library.segments import Merger, building, merging, problems, tables
 from retrieval.library.segments.building import Sizes
 from retrieval.records import Clip
@@ -49,12 +49,12 @@ def stored(library: Library) -> tuple[NDArray[np.str_], NDArray[np.int64], Rows]
 def assert_like_brute_force(library: Library, *, least: float, limit: int = 10, selected: set[str] | None = None) -> None:
     ids, starts, rows = stored(library)
     allowed = np.ones(len(ids), bool) if selected is None else np.isin(ids, sorted(selected))
-    mask = None if selected is None else numbers_of(library, selected)
+    where = None if selected is None else VideoFilter(videos=frozenset(selected))
     shares = []
     for query in clustered(30, seed=77):
         scores = np.where(allowed, rows @ query, -np.inf)
         best = np.argsort(-scores, kind="stable")[: min(limit, int(allowed.sum()))]
-        hits = library.search_clips(query, limit=limit, selected=mask)
+        hits = library.search_clips(query, limit=limit, where=where)
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
         known = {(str(i), int(s)): float(score) for i, s, score in zip(ids, starts, scores, strict=True)}
         for hit in hits:
@@ -62,14 +62,6 @@ def assert_like_brute_force(library: Library, *, least: float, limit: int = 10, 
         found = {(hit.video_id, hit.start_ms) for hit in hits}
         shares.append(len(found & {(str(ids[i]), int(starts[i])) for i in best}) / max(1, len(best)))
     assert np.mean(shares) >= least
-
-
-def numbers_of(library: Library, ids: set[str]) -> NDArray[np.bool_]:
-    with library._database.reading() as db:
-        numbers = [n for n, i in db.execute("SELECT number, id FROM videos") if i in ids]
-        mask = np.zeros(max(numbers, default=0) + 1, np.bool_)
-    mask[numbers] = True
-    return mask
 
 
 def segment_files(library: Library) -> list[Path]:
