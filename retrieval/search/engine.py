@@ -91,6 +91,8 @@ class SearchEngine:
     def _reranked(self, recall: Recall, read: TextVectors, frames: StoredFrames) -> Recall:
         """The first clips in the order of words and frames."""
         assert self._encoder is not None
+        if self._encoder.interaction.share == 0:        # words × frames would change nothing
+            return recall
         clips = {match.clip_id for match in recall.matches[: self._settings.rerank] if match.clip_id is not None}
         matches = rerank(recall.matches, read, frames.of(clips), interaction=self._encoder.interaction)
         return replace(recall, matches=matches)
