@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from retrieval.search.background import character_probabilities
 from retrieval.search.query import Query, WordScorer
+from retrieval.text import count_of_ngrams, fold, is_unspaced, ngrams, normalise
 
 
 def scorer(text: str, **frequency: int) -> WordScorer:
@@ -69,3 +75,29 @@ def test_phrases_end_at_spaces_and_punctuation_but_not_inside_a_number():
 
 def test_the_beginning_of_a_number_is_another_number():
     assert scorer("15").read("1500 米").held == frozenset()
+
+
+SOME_TEXT = st.text(alphabet="的狗狗追球草地上ab1 2🐶，々のプール漢", max_size=30)
+
+
+@given(SOME_TEXT)
+def test_ngrams_are_counted_as_they_are_made(text):
+    assert count_of_ngrams(fold(text)) == len(ngrams(text))
+
+
+@given(SOME_TEXT, SOME_TEXT)
+def test_counting_in_a_text_finds_the_tokens_that_cutting_it_gives(query, text):
+    words = scorer(query)
+    counts = Counter(ngrams(text))
+    held = {token: float(counts[token]) for token in words.information if counts[token]}
+    if all(map(is_unspaced, words.information)):
+        assert words._counted(fold(text)) == held
+    assert words.read(text).held >= held.keys()
+
+
+@given(st.text(max_size=30))
+def test_folding_takes_its_short_ways_only_where_nothing_is_lost(text):
+    plain = unicodedata.normalize("NFKC", text)
+    plain = "".join(c for c in plain if c in "\t\n\r" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
+    plain = " ".join(plain.split())
+    assert normalise(text) == plain
