@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,15 @@ def put(library: Library, name: object, path: str | None = None, **changes: Any)
     }  # fmt: skip
     library.put(video(name), location(path or f"/videos/{name}.mp4"), **{**arguments, **changes})
     return video_id(name)
+
+
+def put_lines(library: Library, number: int, texts: Sequence[str]) -> None:
+    """A video of which so many lines were spoken, and nothing else is known."""
+    lines = [Evidence(kind="asr", text=text, start_ms=0, end_ms=9, source="t") for text in texts]
+    library.put(
+        video(number, id=f"{number:064x}"), location(f"/v/{number}.mp4"), evidence=lines, location_evidence=[], clips=[],
+        generation=None, examined={},
+    )  # fmt: skip
 
 
 def frame_file(directory: Path) -> Path:

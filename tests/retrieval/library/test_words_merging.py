@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from library_samples import put_lines as put
 
 from retrieval.library import Library, postings, postings_merging, words
 from retrieval.library.segments import merging
-from retrieval.records import Evidence, Location, Video
 
 TEXTS = [f"{'狗猫书山水火'[i % 6]}在{'草地街道海边'[i % 3 * 2 : i % 3 * 2 + 2]}上{i} {'的' * (i % 4)}" for i in range(240)]
 
@@ -21,18 +21,6 @@ def library(tmp_path, monkeypatch):
         for video in range(24):
             put(library, video, TEXTS[10 * video : 10 * video + 10])
         yield library
-
-
-def put(library, video, texts):
-    library.put(
-        Video(
-            id=f"{video:064x}", size_bytes=1, duration_ms=99, width=2, height=2, frames_per_second=25.0,
-            container="mp4", codec="h264", has_audio=False,
-        ),
-        Location(path=f"/v/{video}.mp4", size_bytes=1, modified_ns=1),
-        evidence=[Evidence(kind="asr", text=text, start_ms=0, end_ms=9, source="t") for text in texts],
-        location_evidence=[], clips=[], generation=None, examined={},
-    )  # fmt: skip
 
 
 def segments(library):

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from library_samples import put_lines as put
 
 from retrieval.errors import LibraryError
 from retrieval.library import Library, postings, word_checks, words
-from retrieval.records import Evidence, Location, Video
 from retrieval.text import is_pair, ngrams
 
 ALPHABET = "的的的的一一一是是我们在有人这中国狗猫书山水火"
@@ -25,18 +25,6 @@ def library(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
     monkeypatch.setattr(postings, "_cache", {})
     with Library.open(tmp_path / "library", write=True, create=True) as library:
         yield library
-
-
-def put(library: Library, video: int, texts: list[str]) -> None:
-    library.put(
-        Video(
-            id=f"{video:064x}", size_bytes=1, duration_ms=99, width=2, height=2, frames_per_second=25.0,
-            container="mp4", codec="h264", has_audio=False,
-        ),
-        Location(path=f"/v/{video}.mp4", size_bytes=1, modified_ns=1),
-        evidence=[Evidence(kind="asr", text=text, start_ms=0, end_ms=9, source="t") for text in texts],
-        location_evidence=[], clips=[], generation=None, examined={},
-    )  # fmt: skip
 
 
 def made(seed: int, count: int) -> list[str]:
