@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,6 @@ from retrieval.search import SearchEngine
 DIMENSION, CLIPS_OF_A_VIDEO, CLIP_MS = 512, 20, 5000
 TARGET_P50_MS = 12.0
 _TOPICS = 5000
-_VIDEOS_AT_ONCE = 250
 _STAGES = (
     "search_clips", "search_words", "document_frequency", "frame_vectors", "glimpses", "clip_vectors", "videos", "titles",
     "generation",
@@ -83,10 +81,8 @@ def write_library(library: Library, *, clips: int, frames: int, seed: int = 1) -
     lines = {kind: texts(kind, rows=clips, seed=seed) for seed, kind in enumerate(kinds)}
     titles = texts("title", rows=clips // CLIPS_OF_A_VIDEO, seed=99)
     videos = clips // CLIPS_OF_A_VIDEO
-    for start in range(0, videos, _VIDEOS_AT_ONCE):
-        with library.batch() if hasattr(library, "batch") else nullcontext():
-            for number in range(start, min(start + _VIDEOS_AT_ONCE, videos)):
-                _put(library, f"{seed}-{number}", random, centres, frames=frames, title=next(titles), lines=lines)
+    for number in range(videos):
+        _put(library, f"{seed}-{number}", random, centres, frames=frames, title=next(titles), lines=lines)
 
 
 def _put(
@@ -176,8 +172,7 @@ def main() -> None:
             with Library.open(directory, write=True, create=True) as library:
                 write_library(library, clips=options.clips, frames=options.frames)
                 written = time.perf_counter()
-                if hasattr(library, "compact"):
-                    library.compact()
+                library.compact()
             print(
                 f"written in {written - began:.0f} s ({options.clips / (written - began):.0f} clips/s), "
                 f"folded in {time.perf_counter() - written:.0f} s"
