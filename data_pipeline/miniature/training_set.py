@@ -17,10 +17,10 @@ from data_pipeline.corpus.shards import write_shards
 from data_pipeline.miniature.captions import Caption, captions
 from data_pipeline.miniature.language.vocabulary import vocabulary
 from data_pipeline.miniature.render import draw_frame, drawing_code
-from data_pipeline.miniature.world import WorldClip, generate
+from data_pipeline.miniature.world import Dirt, WorldClip, generate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from data_pipeline.corpus.shard_list import ShardList
     from data_pipeline.miniature.captions import Detail, Language
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 DECODER = "drawn"
 VOCABULARY = "vocabulary.txt"       # what a new model's tokenizer should know, one word or character a line
 _DRAWN_WIDTH, _DRAWN_HEIGHT = 224, 126      # before it is squeezed to the model's square: what rendered clips have
+_OWN_TEXTS: frozenset[Dirt] = frozenset({"weak", "lyrics", "mismatched"})     # dirt that lies in the texts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,10 @@ class TextShares:
 
 @dataclass(frozen=True, kw_only=True)
 class WorldSample:
-    """A clip of the world as a SampleSource: `frames` pictures at the midpoints of equal parts of the clip."""
+    """A clip of the world as a SampleSource: `frames` pictures at the midpoints of equal parts of the clip.
+
+    Its texts are fresh true captions, of a clip with wrong or poor texts those.
+    """
 
     clip: WorldClip
     frames: int = 8
@@ -70,6 +74,8 @@ class WorldSample:
         )  # fmt: skip
 
     def _texts(self) -> Sequence[SampleText]:
+        if self.clip.dirt in _OWN_TEXTS:
+            return _as_texts(self.clip.captions)
         random = Random(f"texts of {self.id}")
         shares: tuple[tuple[Language, Detail, int], ...] = (
             ("zh", "full", self.texts.full), ("zh", "medium", self.texts.medium), ("zh", "short", self.texts.short),
@@ -78,25 +84,34 @@ class WorldSample:
         found: list[Caption] = []
         for language, detail, count in shares:
             found += captions(self.clip.spec, random, count=count, language=language, detail=detail)
-        return [
-            SampleText(text=caption.text, language=caption.language, detail=caption.detail, kind="caption")
-            for caption in found
-        ]
+        return _as_texts(found)
+
+
+def _as_texts(found: Sequence[Caption]) -> Sequence[SampleText]:
+    return [
+        SampleText(text=caption.text, language=caption.language, detail=caption.detail, kind="caption")
+        for caption in found
+    ]
 
 
 def write_training_set(
     directory: Path, *, clips: Mapping[Split, int], seed: int, side: int, frames: int = 8, workers: int = 2,
     progress: Callable[[int], None] | None = None,
 ) -> ShardList:
-    """Draw so many clips of each split into shards of square pictures of `side` pixels, and the vocabulary beside them.
+    """Draw so many clean clips of each split, see `write_clips`."""
+    drawn = (clip for split, count in clips.items() for clip in generate(count, seed=seed, split=split))
+    return write_clips(directory, drawn, side=side, frames=frames, workers=workers, progress=progress)
+
+
+def write_clips(
+    directory: Path, clips: Iterable[WorldClip], *, side: int, frames: int = 8, workers: int = 2,
+    progress: Callable[[int], None] | None = None,
+) -> ShardList:
+    """Draw clips into shards of square pictures of `side` pixels, and write the vocabulary beside them.
 
     The same arguments give the same files, and go on where an earlier call was ended. Raises as `write_shards`.
     """
-    sources = (
-        WorldSample(clip=clip, frames=frames)
-        for split, count in clips.items()
-        for clip in generate(count, seed=seed, split=split)
-    )
+    sources = (WorldSample(clip=clip, frames=frames) for clip in clips)
     form = PictureFormat(height=side, width=side)
     written = write_shards(sources, directory, form=form, workers=workers, progress=progress)
     with whole_file(directory / VOCABULARY) as file:

@@ -116,15 +116,20 @@ def _changed_shot(shot: ShotCondition, random: Random) -> ShotCondition:
     if shot.scene is not None and (not shot.actors or random.random() < 0.2):
         return dataclasses.replace(shot, scene=random.choice([scene for scene in SCENES_ZH if scene != shot.scene]))
     k = random.randrange(len(shot.actors))
-    actor = _changed_actor(shot.actors[k], shot, random)
+    actor = with_other_value(shot.actors[k], random.choice(changeable(shot.actors[k], shot)), shot, random)
     return dataclasses.replace(shot, actors=(*shot.actors[:k], actor, *shot.actors[k + 1:]))
 
 
-def _changed_actor(actor: ActorCondition, shot: ShotCondition, random: Random) -> ActorCondition:
+def changeable(actor: ActorCondition, shot: ShotCondition) -> list[str]:
+    """What is said of an actor and could be otherwise without anything else being so."""
     said = [name for name in _VALUES if getattr(actor, name) is not None]
     if shot.relation in ("chases", "follows") and "motion" in said:
         said.remove("motion")       # both would have to go the other way
-    name = random.choice(said)
+    return said
+
+
+def with_other_value(actor: ActorCondition, name: str, shot: ShotCondition, random: Random) -> ActorCondition:
+    """The actor with another value of one of its facts, one that no actor of the shot has."""
     taken = {getattr(one, name) for one in shot.actors} | ({actor.then} if name == "motion" else set())
     changed: dict[str, Any] = {name: random.choice([value for value in _VALUES[name] if value not in taken])}
     return dataclasses.replace(actor, **changed)

@@ -1,0 +1,46 @@
+"""What each training method is worth: a table over paired seeds on the miniature world with dirt.
+
+    python -m benchmarks.methods [--seeds 5] [--rows NAME,…] [--world DIR] [--results FILE] [--processes 2] [--table-only]
+
+The world is drawn once; every run is a line of the results file, and a run whose line is there is not done again. Each row
+is trained with the same seeds: the same first weights, clips and order. Gains are paired by seed; an interval is a 95 %
+interval of the mean by Student's t.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks.methods.job import of_rows, read_finished, run_all
+from benchmarks.methods.rows import ROWS, row
+from benchmarks.methods.table import table_of
+from benchmarks.methods.world import write_world
+
+_RESULTS = Path(__file__).parent / "results.jsonl"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--rows", help="only these, separated by commas")
+    parser.add_argument("--world", type=Path, default=Path("methods-world"))
+    parser.add_argument("--results", type=Path, default=_RESULTS)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--table-only", action="store_true", help="print what is there")
+    options = parser.parse_args()
+    rows = ROWS if options.rows is None else tuple(row(name.strip()) for name in options.rows.split(","))
+    if not options.table_only:
+        write_world(options.world)
+        runs = run_all(
+            rows, seeds=options.seeds, world=options.world, path=options.results, processes=options.processes
+        )
+        for done in runs:
+            print(f"{done.row}, seed {done.seed}: R@sum {done.figures['test.r_sum']:.1f}", file=sys.stderr, flush=True)
+    print(table_of(ROWS, of_rows(read_finished(options.results), ROWS)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""The comparison of methods: runs are done once, and gains are paired by seed."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from benchmarks.methods import job
+from benchmarks.methods.job import Finished, of_rows, read_finished, run_all, settings_of
+from benchmarks.methods.rows import ROWS, Row, recipe
+from benchmarks.methods.statistics import mean_of
+from benchmarks.methods.table import paired_gain, table_of
+
+PLAIN, OTHER = Row(name="plain"), Row(name="other", changes=("objective.pooled.mil_nce=0.5",), against="plain")
+FIGURES = {
+    "test.r_sum": 100.0, "test.text_to_video.r1": 10.0, "composition.r_sum": 90.0, "test.swap.attribute": 60.0,
+    "test.swap.verb": 50.0, "test.swap.relation": 50.0, "cpu_seconds": 9.0,
+}  # fmt: skip
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """The runs that were asked for, each done at once."""
+    asked = []
+
+    def one(row, seed, world):
+        asked.append((row.name, seed))
+        if len(asked) == 3:
+            raise RuntimeError("ended")
+        gain = 10.0 * seed + (5.0 if row.name == "other" else 0.0)
+        return Finished(
+            row=row.name, seed=seed, settings=settings_of(row), figures={**FIGURES, "test.r_sum": 100.0 + gain}
+        )
+
+    monkeypatch.setattr(job, "_one", one)
+    return asked
+
+
+def test_what_was_done_before_an_end_is_not_done_again(tmp_path, runs):
+    path = tmp_path / "results.jsonl"
+    with pytest.raises(RuntimeError, match="ended"):
+        list(run_all([PLAIN, OTHER], seeds=2, world=tmp_path, path=path, processes=1))
+    with path.open("a") as file:
+        file.write('{"row": "plain", "se')      # as a kill leaves it
+    before = list(runs)
+    list(run_all([PLAIN, OTHER], seeds=2, world=tmp_path, path=path, processes=1))
+    again = runs[len(before) :]
+    assert ("plain", 1) in again
+    assert ("plain", 0) not in again
+    assert ("other", 0) not in again
+    assert [len(of_rows(read_finished(path), [PLAIN, OTHER])[name]) for name in ("plain", "other")] == [2, 2]
+
+
+def test_a_gain_is_paired_by_seed(tmp_path, runs):
+    runs += [None] * 3
+    path = tmp_path / "results.jsonl"
+    list(run_all([PLAIN, OTHER], seeds=3, world=tmp_path, path=path, processes=1))
+    found = of_rows(read_finished(path), [PLAIN, OTHER])
+    gain = paired_gain(OTHER, found, "test.r_sum")
+    assert (gain.value, gain.half_width, gain.n) == (pytest.approx(5), pytest.approx(0, abs=1e-9), 3)
+    assert "| other | 3 | 115.0 ± 24.8 |" in table_of([PLAIN, OTHER], found)
+
+
+def test_runs_of_other_settings_do_not_count(tmp_path):
+    path = tmp_path / "results.jsonl"
+    line = {"row": "plain", "seed": 0, "settings": settings_of(PLAIN), "figures": FIGURES}
+    path.write_text("".join(json.dumps(one) + "\n" for one in (line, {**line, "seed": 1, "settings": "another"})))
+    assert list(of_rows(read_finished(path), [PLAIN])["plain"]) == [0]
+
+
+def test_the_mean_of_few_values_has_the_interval_of_students_t():
+    found = mean_of([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert found.value == 3
+    assert found.half_width == pytest.approx(2.776 * math.sqrt(2.5 / 5), rel=1e-4)
+    assert mean_of([2.0, 2.1, 2.2]).excludes_zero
+    assert not mean_of([-1.0, 3.0, 1.0]).excludes_zero
+
+
+def test_every_row_is_a_recipe_and_is_against_another_row(tmp_path):
+    names = [row.name for row in ROWS]
+    assert len(set(names)) == len(names)
+    for row in ROWS:
+        assert recipe(row, seed=1, world=tmp_path).seed == 1
+        assert row.against is None or row.against in names
