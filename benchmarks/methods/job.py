@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -33,7 +33,7 @@ class Finished:
 def settings_of(row: Row) -> str:
     """12 hex digits over all that decides the row's runs but the seed: its recipe, the world, how it is evaluated."""
     facts = [
-        plain(recipe(row, seed=0, world=_FREE)), row.frames, row.shuffled, sorted(world_module.KINDS), world_module.CLIPS,
+        plain(recipe(row, seed=0, world=_FREE)), row.frames, row.shuffled, asdict(world_module.PALETTE), world_module.CLIPS,
         world_module.DIRT, world_module.SEED, world_module.SIDE, world_module.FRAMES,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:12]

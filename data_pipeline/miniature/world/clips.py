@@ -11,7 +11,7 @@ from data_pipeline.miniature.captions import Caption, Detail, Language, captions
 from data_pipeline.miniature.language import chatter
 from data_pipeline.miniature.spec import Container, SceneSpec, Shot
 from data_pipeline.miniature.world.held_out import Split, split_of
-from data_pipeline.miniature.world.shots import Plan, random_plan
+from data_pipeline.miniature.world.shots import Palette, Plan, painted, random_plan
 
 Dirt = Literal["weak", "lyrics", "mismatched", "near_duplicate", "static"]
 
@@ -44,10 +44,12 @@ def clip_name(seed: int, split: Split, index: int) -> str:
     return f"{split}-{seed}-{index:06}"
 
 
-def clean_clip(seed: int, split: Split, index: int, *, plan: Plan | None = None) -> WorldClip:
+def clean_clip(
+    seed: int, split: Split, index: int, *, plan: Plan | None = None, palette: Palette | None = None
+) -> WorldClip:
     """The clip with true captions. `plan` draws what is seen, by default a random one, until it belongs to the split."""
     random = Random(f"clip|{seed}|{split}|{index}")
-    plan = plan or random_plan(random)
+    plan = painted(plan or random_plan(random), palette)
     drawn = plan(random)
     while split_of(drawn) != split:
         drawn = plan(random)

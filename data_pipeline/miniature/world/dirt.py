@@ -12,28 +12,30 @@ from data_pipeline.miniature.spec import SceneSpec
 from data_pipeline.miniature.truth.condition import ActorCondition, Condition, ShotCondition, satisfies
 from data_pipeline.miniature.world.clips import Dirt, WorldClip, clean_clip, clip_name, with_captions
 from data_pipeline.miniature.world.held_out import Split
-from data_pipeline.miniature.world.shots import nudged, still_shots
+from data_pipeline.miniature.world.shots import Palette, nudged, still_shots
 
 KINDS: tuple[Dirt, ...] = ("weak", "lyrics", "mismatched", "near_duplicate", "static")
 _TRIES = 100
 _TEXTS = 4
 
 
-def dirty_or_clean(seed: int, split: Split, index: int, *, share: float) -> WorldClip:
+def dirty_or_clean(
+    seed: int, split: Split, index: int, *, share: float, palette: Palette | None = None
+) -> WorldClip:
     """The clip of this number when a share of all clips is dirty; the kinds of dirt are equally frequent."""
     kind = _kind(seed, split, index, share)
     if kind is None:
-        return clean_clip(seed, split, index)
+        return clean_clip(seed, split, index, palette=palette)
     random = Random(f"dirt|{seed}|{split}|{index}")
     if kind == "static":
-        return dataclasses.replace(clean_clip(seed, split, index, plan=still_shots), dirt=kind)
+        return dataclasses.replace(clean_clip(seed, split, index, plan=still_shots, palette=palette), dirt=kind)
     if kind in ("weak", "lyrics"):
-        clip = clean_clip(seed, split, index)
+        clip = clean_clip(seed, split, index, palette=palette)
         return _weak(clip, random) if kind == "weak" else _lyrics(clip, random)
-    origin = clean_clip(seed, split, _earlier_clean(seed, split, index, share, random))
+    origin = clean_clip(seed, split, _earlier_clean(seed, split, index, share, random), palette=palette)
     if kind == "near_duplicate":
         return _near_duplicate(origin, clip_name(seed, split, index), random)
-    return _mismatched(clean_clip(seed, split, index), origin)
+    return _mismatched(clean_clip(seed, split, index, palette=palette), origin)
 
 
 def _kind(seed: int, split: Split, index: int, share: float) -> Dirt | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 
@@ -14,7 +15,9 @@ from data_pipeline.miniature.relations import CROSSINGS
 from data_pipeline.miniature.spec import Actor, Relation, Shot
 from data_pipeline.miniature.things import THINGS
 from data_pipeline.miniature.truth.condition import STAYING
+from retrieval.errors import InputError
 
+MOST_ACTORS = 2                 # of different things in a clip
 _SHIFT = 0.04                   # eight things stand 0.125 apart, so no shift changes their order
 _COUNT_WEIGHTS = (40, 20, 15, 13, 12)
 _PURSUIT_COUNT_WEIGHTS = (85, 15)
@@ -22,6 +25,42 @@ _LONE_WEIGHT = 2.0              # motions that only lone actors have: over all c
 _TWO_SHOTS, _TWO_ACTORS, _RELATION, _THEN = 0.05, 0.45, 1 / 3, 0.24     # the last two of those they can apply to
 
 Plan = Callable[[Random], tuple[Shot, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Palette:
+    """The things, colours and backgrounds that a smaller world has: the fewer there are, the more it matters what happens."""
+
+    things: tuple[str, ...]
+    colours: tuple[str, ...]
+    backgrounds: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        parts = ((self.things, set(THINGS)), (self.colours, set(PAINTS)), (self.backgrounds, set(BACKGROUNDS)))
+        for names, known in parts:
+            if not names or not known.issuperset(names):
+                unknown = ", ".join(sorted(set(names) - known)) or "nothing"
+                raise InputError(f"A palette cannot have {unknown}: choose from {', '.join(sorted(known))}.")
+        if len(self.things) < MOST_ACTORS:
+            raise InputError(f"A palette needs at least {MOST_ACTORS} things, one for each actor of a clip.")
+
+    def repaint(self, shots: tuple[Shot, ...]) -> tuple[Shot, ...]:
+        """The shots with things, colours and backgrounds of the palette; different things stay different."""
+        drawn = [actor.thing for shot in shots for actor in shot.actors]
+        things: dict[str, str] = {}
+        for name in drawn:
+            left = [thing for thing in self.things if thing not in things.values()]
+            things.setdefault(name, left[_place(THINGS, name) % len(left)])
+        return tuple(
+            dataclasses.replace(
+                shot, background=_of(self.backgrounds, BACKGROUNDS, shot.background),
+                actors=tuple(
+                    dataclasses.replace(one, thing=things[one.thing], colour=_of(self.colours, PAINTS, one.colour))
+                    for one in shot.actors
+                ),
+            )
+            for shot in shots
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +82,11 @@ def random_plan(random: Random) -> Plan:
     return random.choices(kinds, weights=weights)[0]
 
 
+def painted(plan: Plan, palette: Palette | None) -> Plan:
+    """The plan with what it draws repainted; None = as it is."""
+    return plan if palette is None else lambda random: palette.repaint(plan(random))
+
+
 def still_shots(random: Random) -> tuple[Shot, ...]:
     """One shot in which nothing changes: things that beat no wings, standing still."""
     calm = sorted(name for name, thing in THINGS.items() if not thing.restless)
@@ -56,6 +100,14 @@ def nudged(shot: Shot, random: Random) -> Shot:
         background=shot.background, actors=tuple(_nudged(one, random) for one in shot.actors), seconds=shot.seconds,
         relation=shot.relation, variant=shot.variant,
     )
+
+
+def _of(some: tuple[str, ...], all_names: Iterable[str], name: str) -> str:
+    return some[_place(all_names, name) % len(some)]
+
+
+def _place(names: Iterable[str], name: str) -> int:
+    return sorted(names).index(name)
 
 
 def _two_shots(random: Random) -> tuple[Shot, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from itertools import combinations
 
@@ -14,8 +15,8 @@ from data_pipeline.miniature.picture import SIZES, check_scene
 from data_pipeline.miniature.spec import Actor, SceneSpec
 from data_pipeline.miniature.things import THINGS
 from data_pipeline.miniature.truth import Condition, condition_of, satisfies
-from data_pipeline.miniature.world import generate
-from data_pipeline.miniature.world.held_out import held_out_colours, held_out_motions
+from data_pipeline.miniature.world import Palette, generate
+from data_pipeline.miniature.world.held_out import held_out_colours, held_out_motions, split_of
 from retrieval.errors import InputError
 
 SPLITS = ("train", "validation", "test", "composition")
@@ -162,3 +163,29 @@ def test_titles_and_lines_are_no_captions() -> None:
     for clip in CLIPS["train"]:
         texts = {clip.spec.title, *(line[2] for line in clip.spec.spoken), *(line[2] for line in clip.spec.on_screen)}
         assert not texts & {caption.text for caption in clip.captions}
+
+
+PALETTE = Palette(things=("apple", "bird", "car"), colours=("red", "blue"), backgrounds=("room", "snow"))
+
+
+def test_a_smaller_world_has_what_its_palette_has_and_keeps_actors_apart():
+    clips = generate(150, seed=3, split="train", dirt=0.5, palette=PALETTE)
+    for clip in clips:
+        actors = [actor for shot in clip.spec.shots for actor in shot.actors]
+        assert {actor.thing for actor in actors} <= set(PALETTE.things)
+        assert {actor.colour for actor in actors} <= set(PALETTE.colours)
+        assert {shot.background for shot in clip.spec.shots} <= set(PALETTE.backgrounds)
+        assert all(len({one.thing for one in shot.actors}) == len(shot.actors) for shot in clip.spec.shots)
+    assert {clip.dirt for clip in clips} == {None, "weak", "lyrics", "mismatched", "near_duplicate", "static"}
+
+
+def test_the_splits_of_a_smaller_world_stay_apart():
+    seen = {split: {split_of(clip.spec.shots) for clip in generate(40, seed=3, split=split, palette=PALETTE)}
+            for split in ("train", "composition")}  # fmt: skip
+    assert seen == {"train": {"train"}, "composition": {"composition"}}
+
+
+@pytest.mark.parametrize("wrong", [{"things": ("dragon", "apple")}, {"colours": ()}, {"things": ("apple",)}])
+def test_a_palette_of_what_the_world_does_not_have_is_refused(wrong):
+    with pytest.raises(InputError):
+        dataclasses.replace(PALETTE, **wrong)
