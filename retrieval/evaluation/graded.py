@@ -15,6 +15,7 @@ from retrieval.evaluation.judgements import Judgements, Relevant
 from retrieval.evaluation.scores import ScoreMatrix
 
 Gain = Literal["linear", "exponential"]
+Among = Literal["all", "judged"]
 Floats = NDArray[np.float64]
 
 
@@ -46,11 +47,13 @@ class GradedMetrics:
     """nDCG and precision within `cutoff` places, average precision, and the order of judged pairs.
 
     ndcg, precision, average_precision: [Q], each in 0..1, expectations over all orders of tied items.
-    pairs: pairs of *judged* items; an item that a query does not list is unknown, not wrong.
+    pairs: pairs of *judged* items; an item that a query does not list is unknown, not wrong. among: the items that take
+    places, all of them or those that the query judges.
     """
 
     cutoff: int
     gain: Gain
+    among: Among
     ndcg: Floats = field(repr=False)
     precision: Floats = field(repr=False)
     average_precision: Floats = field(repr=False)
@@ -79,12 +82,14 @@ class GradedMetrics:
 
 
 def graded_metrics(
-    similarity: Any, relevant: Sequence[Relevant] | Judgements, *, cutoff: int = 10, gain: Gain = "linear"
+    similarity: Any, relevant: Sequence[Relevant] | Judgements, *, cutoff: int = 10, gain: Gain = "linear",
+    among: Among = "all",
 ) -> GradedMetrics:
     """nDCG@cutoff, P@cutoff, average precision and the positive-negative ratio of every query.
 
     similarity: [Q, N] as for `retrieval_metrics`. relevant: sets of column ids or mappings id -> grade; grade 0 = judged
     and irrelevant, which only the ratio uses. gain: the grade itself, or 2^grade - 1; discount 1 / log2(1 + place).
+    among "judged": each query ranks the items it judges and no others, as when only those were shown.
     precision divides by `cutoff` also when fewer items are relevant. Raises ValueError as `retrieval_metrics` does.
     Source for ties: means over a tied block, McSherry and Najork, ECIR 2008; worked out here.
     """
@@ -100,7 +105,7 @@ def graded_metrics(
             entries = slice(judgements.offsets[query], judgements.offsets[query + 1])
             judged, grades = row[judgements.items[entries]], judgements.grades[entries]
             positive = grades > 0
-            ahead, tied = _places(row, judged[positive])
+            ahead, tied = _places(row if among == "all" else judged, judged[positive])
             values[query] = (
                 _ndcg(ahead, tied, _gains(grades[positive], gain), discounts),
                 _precision(ahead, tied, cutoff),
@@ -109,7 +114,7 @@ def graded_metrics(
             pairs += _pairs(judged, grades)
     concordant, discordant, ties = map(int, pairs)
     return GradedMetrics(
-        cutoff=cutoff, gain=gain, ndcg=values[:, 0], precision=values[:, 1], average_precision=values[:, 2],
+        cutoff=cutoff, gain=gain, among=among, ndcg=values[:, 0], precision=values[:, 1], average_precision=values[:, 2],
         pairs=PairCounts(concordant=concordant, discordant=discordant, tied=ties),
     )  # fmt: skip
 

@@ -125,7 +125,7 @@ def run_evaluation(
         notice = suspicious_gap(metrics, judgements)
         if notice:
             notices.append(f"{score}: {notice}")
-        graded = None if judgements.single else graded_metrics(matrix, judgements)
+        graded = None if judgements.single else graded_metrics(matrix, judgements, **vars(benchmark.grading))
         rows.append(ResultRow(score=score, direction="text_to_video", metrics=metrics.text_to_video, graded=graded))
         rows.append(ResultRow(score=score, direction="video_to_text", metrics=metrics.video_to_text))
         rows.extend(_grouped(score, matrix, judgements))

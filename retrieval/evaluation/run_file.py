@@ -157,6 +157,7 @@ def _graded(key: str, stated: dict[str, Any], arrays: dict[str, NDArray[Any]]) -
     return GradedMetrics(
         cutoff=stated["cutoff"],
         gain=stated["gain"],
+        among=stated.get("among", "all"),     # runs of before had no other
         pairs=PairCounts(**stated["pairs"]),
         **{name: arrays[f"{key}/{name}"] for name in ("ndcg", "precision", "average_precision")},
     )
@@ -174,7 +175,8 @@ def _row_as_json(row: ResultRow, *, intervals: bool = True) -> dict[str, Any]:
     if row.graded is not None:
         graded = {name: None if value == math.inf else value for name, value in row.graded.figures().items()}
         figures["graded"] = {
-            "cutoff": row.graded.cutoff, "gain": row.graded.gain, "metrics": graded, "pairs": asdict(row.graded.pairs)
+            "cutoff": row.graded.cutoff, "gain": row.graded.gain, "among": row.graded.among, "metrics": graded,
+            "pairs": asdict(row.graded.pairs),
         }  # fmt: skip
     if intervals:
         figures["intervals"] = row.metrics.intervals

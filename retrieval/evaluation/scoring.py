@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,12 @@ from PIL import Image
 
 from retrieval.encoders.protocols import ClipEncoder, FrameGeometry, TextEncoder
 from retrieval.errors import VideoError
-from retrieval.evaluation.benchmarks.benchmark import Benchmark
+from retrieval.evaluation.benchmarks.benchmark import Benchmark, BenchmarkVideo
+from retrieval.evaluation.benchmarks.files import PICTURE_SUFFIXES
 from retrieval.model.scores import combined_score, token_wise_scores
+
+if TYPE_CHECKING:
+    from retrieval.video import DecodedFrame
 
 _TEXTS_AT_ONCE = 256
 
@@ -40,7 +45,7 @@ def encode_videos(
     read: dict[str, tuple[NDArray[np.float32], NDArray[np.float32], bytes]] = {}
     mask = np.ones((1, frames), dtype=np.bool_)
     for done, video in enumerate(benchmark.videos, start=1):
-        pictures = None if video.path is None else _pictures(video.path, encoder.geometry, count=frames)
+        pictures = _pictures(video, encoder.geometry, count=frames)
         if pictures is not None:
             clip = encoder.encode_clips(pictures[None], frame_mask=mask)
             read[video.id] = clip.pooled[0], clip.frames[0], _jpeg(pictures[frames // 2])
@@ -54,20 +59,32 @@ def encode_videos(
     )
 
 
-def _pictures(path: Path, geometry: FrameGeometry, *, count: int) -> NDArray[np.uint8] | None:
-    """[count, H, W, 3] of a video as the model wants them; None when it cannot be read."""
+def _pictures(video: BenchmarkVideo, geometry: FrameGeometry, *, count: int) -> NDArray[np.uint8] | None:
+    """[count, H, W, 3] of a video as the model wants them, a still picture again and again; None when it cannot be read."""
     from retrieval.video import VideoReader, uniform
 
-    try:
-        with VideoReader(path) as reader:
-            return np.stack(
-                [
-                    frame.rgb(height=geometry.height, width=geometry.width, fit=geometry.fit)
-                    for frame in uniform(reader, count)
-                ]
-            )
-    except VideoError:
+    if video.path is None:
         return None
+    try:
+        if video.path.suffix.lower() in PICTURE_SUFFIXES:
+            frames = [_still(video.path)] * count
+        else:
+            with VideoReader(video.path) as reader:
+                frames = uniform(reader, count, until_ms=video.end_ms)
+        return np.stack(
+            [frame.rgb(height=geometry.height, width=geometry.width, fit=geometry.fit) for frame in frames]
+        )
+    except (VideoError, OSError, Image.DecompressionBombError):
+        return None
+
+
+def _still(path: Path) -> DecodedFrame:
+    from av import VideoFrame
+
+    from retrieval.video import DecodedFrame
+
+    with Image.open(path) as picture:
+        return DecodedFrame(VideoFrame.from_image(picture.convert("RGB")), time_ms=0, duration_ms=0)
 
 
 def _jpeg(picture: NDArray[np.uint8]) -> bytes:

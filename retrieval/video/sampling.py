@@ -28,8 +28,8 @@ def every(reader: VideoReader, interval_ms: int) -> Iterator[DecodedFrame]:
             yield shown
 
 
-def uniform(reader: VideoReader, count: int) -> list[DecodedFrame]:
-    """`count` frames: those on screen at the midpoints of `count` equal spans of what can be decoded.
+def uniform(reader: VideoReader, count: int, *, until_ms: int | None = None) -> list[DecodedFrame]:
+    """`count` frames: those on screen at the midpoints of `count` equal spans of what can be decoded, until `until_ms`.
 
     Always `count` entries: a video with fewer frames repeats some. Decodes from the start and holds every frame that
     it gives, decoded: for many large ones take `every`. Raises ValueError when `count` is below 1, and
@@ -38,6 +38,8 @@ def uniform(reader: VideoReader, count: int) -> list[DecodedFrame]:
     if count < 1:
         raise ValueError(f"count is {count}, but must be at least 1.")
     start_ms, end_ms = reader.span()
+    if until_ms is not None and until_ms > start_ms:
+        end_ms = min(end_ms, until_ms)
     return at_times(reader, [start_ms + (end_ms - start_ms) * (2 * i + 1) // (2 * count) for i in range(count)])
 
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serving.cli.evaluate_model import model
+from serving.cli.evaluate_model import (
+    BENCHMARK_HELP,
+    DataOption,
+    DualSoftmaxOption,
+    FramesOption,
+    OutputOption,
+    VideosOption,
+    model,
+)
 from serving.cli.options import JsonOption
 from serving.cli.terminal import print_json, printable, say
 
@@ -40,20 +48,32 @@ def evaluate(
             help="A JSON list of lists of item numbers, JSON lines {query, relevant}, or `diagonal`: query i wants item i.",
         ),
     ] = None,
-    dual_softmax: Annotated[
-        float | None,
-        typer.Option(metavar="TEMPERATURE", help="Also report, apart, the dual softmax of the scores."),
+    benchmark: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE.jsonl", help=f"With --model: {BENCHMARK_HELP}")
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Keep the result, each query's rank and a page here."),
+    name: Annotated[
+        str | None, typer.Option("--model", metavar="MODEL", help="With --benchmark: a model folder or a hub name.")
     ] = None,
+    data: DataOption = None,
+    videos: VideosOption = None,
+    frames: FramesOption = 12,
+    dual_softmax: DualSoftmaxOption = None,
+    output: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a ranking from its scores, or compare two runs."""
+    """Measure a ranking from its scores, a model on a benchmark (as `model` does), or compare two runs."""
     if context.invoked_subcommand is not None:
-        if similarity is not None or relevance is not None or output is not None:
+        if any(given is not None for given in (similarity, relevance, output, benchmark, name, data, videos)):
             raise typer.BadParameter(f"options of `evaluate` itself have no use before `{context.invoked_subcommand}`")
+        return
+    if benchmark is not None or name is not None:
+        if benchmark is None or name is None:
+            raise typer.BadParameter("--benchmark and --model are needed together")
+        if similarity is not None or relevance is not None:
+            raise typer.BadParameter("give either --similarity and --relevance, or --benchmark and --model")
+        model(
+            name, benchmark, data=data, videos=videos, frames=frames, dual_softmax=dual_softmax, output=output, as_json=as_json
+        )
         return
     if similarity is None and relevance is None:
         typer.echo(context.get_help())

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from retrieval.encoders import load_encoder
+from retrieval.evaluation.benchmarks import read_msvd
 from retrieval.video import VideoReader, uniform
+from tests.retrieval.evaluation.published_layouts import write_msvd
 from tests.videos import write_video
 
 
@@ -61,11 +63,32 @@ def test_scores_are_the_models_own_and_an_unreadable_video_is_named(benchmark, t
     assert "data:image/jpeg" in page
 
 
+def test_a_published_benchmark_is_measured_from_its_lists_beside_the_videos(tiny_chinese_clip, tmp_path):
+    write_msvd(tmp_path)
+    for number, name in enumerate(("-4wsuPCjDBc_5_15", "klteYv1Uv9A_27_33")):
+        write_video(tmp_path / f"{name}.avi", seconds=1, seed=number)
+    command = [sys.executable, "-m", "serving.cli.main", "evaluate", "--benchmark", "MSVD", "--videos", str(tmp_path)]
+    command += ["--model", str(tiny_chinese_clip), "--frames", "3", "-o", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "MSVD test, all captions: 3 queries, 2 videos" in done.stdout
+    assert "pooled/video_to_grouped_text" in done.stdout
+    kept = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert kept["protocol"] == "MSVD test, all captions"
+    assert kept["split_hash"] == read_msvd(tmp_path).split_hash
+    assert kept["facts"]["frames"] == 3
+    assert kept["facts"]["decoder"].startswith("PyAV")
+    assert kept["facts"]["model_revision"]
+    assert any("670 and 27,763 were published" in notice for notice in kept["notices"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
         (["--benchmark", "msrvtt-9k"], "msrvtt-1k-A"),
         (["--benchmark", "vatex-zh"], "--data"),
+        (["--benchmark", "didemo"], "train_, val_, test_data.json"),
+        (["--benchmark", "didemo", "--videos", "tests"], "holds no test_data.json"),
         (["--benchmark", "nowhere.jsonl"], "nowhere.jsonl"),
     ],
 )

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from retrieval.errors import InputError
+from retrieval.evaluation.graded import Among, Gain
 from retrieval.evaluation.judgements import Judgements
+
+Split = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkVideo:
-    """A video of the gallery; `path` is None when its file is missing."""
+    """A video of the gallery; `path` is None when its file is missing. end_ms: what comes later is not looked at."""
 
     id: str
     path: Path | None = None
+    end_ms: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,14 @@ class BenchmarkQuery:
     id: str
     text: str
     relevant: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grading:
+    """How graded figures are counted, see `retrieval.evaluation.graded_metrics`."""
+
+    gain: Gain = "linear"
+    among: Among = "all"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +54,7 @@ class Benchmark:
     videos: tuple[BenchmarkVideo, ...]
     queries: tuple[BenchmarkQuery, ...]
     notices: tuple[str, ...] = ()
+    grading: Grading = Grading()
 
     def __post_init__(self) -> None:
         for kind, ids in (("video", self.video_ids), ("query", tuple(query.id for query in self.queries))):
@@ -108,9 +121,10 @@ class Benchmark:
         queries = tuple(query for query in kept if any(grade > 0 for grade in query.relevant.values()))
         notice = (
             f"{share}, {len(queries):,} of {len(self.queries):,} queries asked: these figures are not comparable with "
-            f"those of {self.protocol}. Missing: {_some(self.missing)}."
+            f"those of {self.protocol}. Missing: {some(self.missing)}."
         )
-        return Benchmark(
+        return replace(
+            self,
             protocol=f"{self.protocol} [{share}]",
             videos=tuple(video for video in self.videos if video.id not in gone),
             queries=queries,
@@ -122,7 +136,8 @@ class Benchmark:
         return {video: column for column, video in enumerate(self.video_ids)}
 
 
-def _some(names: tuple[str, ...], count: int = 5) -> str:
+def some(names: Sequence[str], count: int = 5) -> str:
+    """The first names, and how many more there are."""
     rest = len(names) - count
     return ", ".join(names[:count]) + (f" and {rest:,} more" if rest > 0 else "")
 

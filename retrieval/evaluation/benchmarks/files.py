@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 from retrieval.errors import InputError
 from retrieval.evaluation.benchmarks.benchmark import BenchmarkVideo
 
-VIDEO_SUFFIXES = frozenset((".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".flv", ".mpg", ".mpeg", ".ts", ".wmv"))
+VIDEO_SUFFIXES = frozenset((
+    ".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".flv", ".mpg", ".mpeg", ".ts", ".wmv", ".3gp", ".mts", ".m2ts",
+))  # fmt: skip
+PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp"))
 
 
 def find_file(directory: Path, names: Sequence[str]) -> Path | None:
@@ -66,27 +69,51 @@ def read_json_lines(path: Path) -> list[tuple[int, Any]]:
     return rows
 
 
-def locate_videos(ids: Iterable[str], folder: Path | None) -> tuple[BenchmarkVideo, ...]:
+def read_lines(path: Path) -> list[tuple[int, str]]:
+    """(line number, text) of every line that is not blank, without the blanks at its ends; InputError as `read_text`."""
+    lines = enumerate(read_text(path).splitlines(), start=1)
+    return [(number, line.strip()) for number, line in lines if line.strip()]
+
+
+def read_ids(path: Path) -> list[str]:
+    """The ids of a list, one a line; InputError if there is none or one is there twice."""
+    ids = [line for _, line in read_lines(path)]
+    if not ids:
+        raise InputError(f"{path} lists no video: it is not the published file.")
+    if len(set(ids)) < len(ids):
+        twice = next(one for number, one in enumerate(ids) if one in ids[:number])
+        raise InputError(f"{path} lists {twice} twice: it is not the published file.")
+    return ids
+
+
+def locate_videos(
+    ids: Iterable[str],
+    folder: Path | None,
+    *,
+    aliases: Mapping[str, str] | None = None,
+    suffixes: Set[str] = VIDEO_SUFFIXES,
+) -> tuple[BenchmarkVideo, ...]:
     """Each id with the video file of that name anywhere below the folder, or with None.
 
-    InputError when two files could be meant: which of them was measured would be left to chance.
+    aliases: other names of files, without suffix, and the ids that they stand for. InputError when two files could be
+    meant: which of them was measured would be left to chance.
     """
     wanted = tuple(ids)
     if folder is None:
         return tuple(BenchmarkVideo(id=one) for one in wanted)
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder: give the one that holds the videos.")
-    names = frozenset(wanted)
+    names = {**(aliases or {}), **{one: one for one in wanted}}
     found: dict[str, Path] = {}
     for parent, _, files in sorted(os.walk(folder)):
         for name in sorted(files):
-            stem, suffix = Path(name).stem, Path(name).suffix
-            if stem not in names or suffix.lower() not in VIDEO_SUFFIXES:
+            one = names.get(Path(name).stem)
+            if one is None or Path(name).suffix.lower() not in suffixes:
                 continue
             path = Path(parent, name)
-            if stem in found:
+            if one in found:
                 raise InputError(
-                    f"{found[stem]} and {path} could both be {stem}: give the folder that holds one of them."
+                    f"{found[one]} and {path} could both be {one}: give the folder that holds one of them."
                 )
-            found[stem] = path
+            found[one] = path
     return tuple(BenchmarkVideo(id=one, path=found.get(one)) for one in wanted)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from retrieval.errors import InputError
-from retrieval.evaluation.benchmarks.benchmark import Benchmark, BenchmarkQuery
-from retrieval.evaluation.benchmarks.files import find_file, locate_videos, need_file, read_json, read_text
+from retrieval.evaluation.benchmarks.benchmark import Benchmark, Split
+from retrieval.evaluation.benchmarks.captions import caption_benchmark, captions_of
+from retrieval.evaluation.benchmarks.files import find_file, need_file, read_json, read_text
 
 Protocol = Literal["1k-A", "7k", "full"]
 TEST_CSV = "MSRVTT_JSFUSION_test.csv"
@@ -26,32 +28,34 @@ _TRAIN_INFO = ("train_val_videodatainfo.json", "train_videodatainfo.json", "MSRV
 _TRAIN_CSV = {"1k-A": "MSRVTT_train.9k.csv", "7k": "MSRVTT_train.7k.csv"}
 
 
-def read_msrvtt(directory: Path, *, protocol: Protocol = "1k-A", videos: Path | None = None) -> Benchmark:
-    """The test side of a protocol, from the files as published.
+def read_msrvtt(
+    directory: Path, *, protocol: Protocol = "1k-A", split: Split = "test", videos: Path | None = None
+) -> Benchmark:
+    """A side of a protocol, from the files as published.
 
     "1k-A" and "7k" test on the same 1,000 captions and differ in the training videos; "full" is the official test set.
-    videos: the folder of video files, by default `directory`. Raises InputError if a file is missing or of another layout.
+    train: every caption of the videos of `msrvtt_training_videos`. validation: the official one, which "full" alone has;
+    the others train on it. videos: the folder of video files, by default `directory`. Raises InputError if a file is
+    missing or of another layout.
     """
-    if protocol == "full":
+    captions: Mapping[str, Sequence[str]]
+    if split == "train":
+        ids = msrvtt_training_videos(directory, protocol=protocol)
+        captions = captions_of(ids, _every_official_caption(directory), directory)
+    elif split == "validation":
+        if protocol != "full":
+            raise InputError(f"MSR-VTT {protocol} has no validation split: hold some training videos out.")
+        info = need_file(directory, _TRAIN_INFO, purpose="the validation split of MSR-VTT full")
+        captions = _official_captions(info, ("validate",))
+    elif protocol == "full":
         captions = _official_captions(need_file(directory, _TEST_INFO, purpose="MSR-VTT full"), ("test",))
     else:
         captions = _single_captions(need_file(directory, (TEST_CSV,), purpose=f"MSR-VTT {protocol}"))
-    queries = tuple(
-        BenchmarkQuery(id=f"{video}#{number}", text=text, relevant={video: 1.0})
-        for video, texts in captions.items()
-        for number, text in enumerate(texts)
-    )
-    published = _PUBLISHED[protocol]
-    differs = (len(captions), len(queries)) != published
-    notice = (
-        f"{len(captions):,} videos and {len(queries):,} captions, where {published[0]:,} and {published[1]:,} were published: "
-        "not comparable with published figures."
-    )
-    return Benchmark(
-        protocol=_NAMES[protocol],
-        videos=locate_videos(captions, videos or directory),
-        queries=queries,
-        notices=(notice,) if differs else (),
+    return caption_benchmark(
+        _NAMES[protocol] + ("" if split == "test" else f", {split}"),
+        captions,
+        folder=videos or directory,
+        published=_PUBLISHED[protocol] if split == "test" else None,
     )
 
 
@@ -99,6 +103,15 @@ def _csv_rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     if incomplete is not None:
         raise InputError(f"{path}, row {incomplete}, is incomplete: it needs {' and '.join(columns)}.")
     return rows
+
+
+def _every_official_caption(directory: Path) -> dict[str, list[str]]:
+    """Of both files where training and test are apart: the 9k list holds videos of the official test set."""
+    files = (find_file(directory, _TRAIN_INFO), find_file(directory, _TEST_INFO))
+    captions: dict[str, list[str]] = {}
+    for file in dict.fromkeys(file for file in files if file is not None):
+        captions.update(_official_captions(file, ("train", "validate", "test")))
+    return captions
 
 
 def _official_captions(path: Path, splits: tuple[str, ...]) -> dict[str, list[str]]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from retrieval.errors import InputError
-from retrieval.evaluation.benchmarks.benchmark import Benchmark, BenchmarkQuery
-from retrieval.evaluation.benchmarks.files import locate_videos, read_json
+from retrieval.evaluation.benchmarks.benchmark import Benchmark
+from retrieval.evaluation.benchmarks.captions import caption_benchmark
+from retrieval.evaluation.benchmarks.files import read_json
 
 Language = Literal["zh", "en"]
 _CAPTIONS = {"zh": "chCap", "en": "enCap"}
@@ -45,9 +46,4 @@ def read_vatex(
     silent = next((video for video, texts in captions.items() if not any(text.strip() for text in texts)), None)
     if silent is not None:
         raise InputError(f"{file} has no {column} for {silent}: it may be the file of the other language.")
-    queries = tuple(
-        BenchmarkQuery(id=f"{video}#{number}", text=text, relevant={video: 1.0})
-        for video, texts in captions.items()
-        for number, text in enumerate(texts)
-    )
-    return Benchmark(protocol=protocol, videos=locate_videos(captions, videos or file.parent), queries=queries)
+    return caption_benchmark(protocol, captions, folder=videos or file.parent)
