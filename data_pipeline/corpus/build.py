@@ -16,7 +16,7 @@ from data_pipeline.corpus.samples import PictureFormat
 from data_pipeline.corpus.shard_list import RowFailure, ShardList
 from data_pipeline.corpus.shards import write_shards
 from data_pipeline.corpus.tables import CLIPS, PAIRS, VIDEOS, require_pyarrow, write_table
-from data_pipeline.corpus.video_clips import VideoClip
+from data_pipeline.corpus.video_clips import ClipFit, VideoClip
 
 SHARDS, REPORT = "shards", "report.json"
 _FORM = PictureFormat()
@@ -43,9 +43,12 @@ class CorpusReport:
 
 def build_corpus(
     rows: Iterable[VideoSource], directory: str | Path, *, form: PictureFormat = _FORM, frames: int = 8,
-    rows_per_shard: int = 1000, workers: int = 1, progress: Callable[[str, int, int], None] | None = None,
+    fit: ClipFit = "stretch", rows_per_shard: int = 1000, workers: int = 1,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> CorpusReport:
     """Read every file, write `frames` pictures of each clip into shards, then the three tables and `report.json`.
+
+    fit: whether pictures of another shape than that of `form` are stretched, or cropped to their middle.
 
     Run again with the same rows it goes on where it was ended and gives the same corpus; files that could be read are
     read again only when they have changed. A file that cannot be read is a row of the report and nothing else.
@@ -57,7 +60,7 @@ def build_corpus(
     sources = [replace(row, path=str(Path(row.path).absolute())) for row in rows]
     with only_writer(directory):
         plan = _plan(sources, directory, workers, tell)
-        clips = [_video_clip(clip, frames=frames, threads=0 if workers == 1 else 1) for clip in plan.clips]
+        clips = [_video_clip(clip, frames=frames, threads=0 if workers == 1 else 1, fit=fit) for clip in plan.clips]
         shards = write_shards(
             clips, directory / SHARDS, form=form, rows_per_shard=rows_per_shard, workers=workers,
             progress=lambda done: tell("frames", done, len(clips)),
@@ -80,10 +83,10 @@ def _plan(
     return plan_clips(sources, examined)
 
 
-def _video_clip(clip: PlannedClip, *, frames: int, threads: int) -> VideoClip:
+def _video_clip(clip: PlannedClip, *, frames: int, threads: int, fit: ClipFit) -> VideoClip:
     return VideoClip(
         id=clip.row.clip_id, path=clip.path, video=clip.row.video_id, texts=tuple(text for text, _ in clip.texts),
-        split=clip.row.split, count=frames, start_ms=clip.row.start_ms, end_ms=clip.row.end_ms, threads=threads,
+        split=clip.row.split, count=frames, start_ms=clip.row.start_ms, end_ms=clip.row.end_ms, threads=threads, fit=fit,
     )
 
 

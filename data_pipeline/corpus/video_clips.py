@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -14,6 +15,7 @@ from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.samples import Sample, SampleText
 from retrieval.video import VideoReader, at_times
 
+ClipFit = Literal["stretch", "crop"]
 DECODER = f"PyAV {av.__version__}"
 
 
@@ -29,9 +31,9 @@ class VideoFrames:
 
 def frames_of_video(
     path: str | Path, *, count: int, height: int, width: int, start_ms: int | None = None, end_ms: int | None = None,
-    threads: int = 0,
+    threads: int = 0, fit: ClipFit = "stretch",
 ) -> VideoFrames:
-    """The frames on screen at the midpoints of `count` equal parts of a span, stretched to height x width.
+    """The frames on screen at the midpoints of `count` equal parts of a span, stretched or cropped to height x width.
 
     The span is the whole video where no start or end is given, and ends with the video at the latest. Frames are found
     by decoding from the start and reading their times; a span with fewer frames repeats some.
@@ -52,7 +54,7 @@ def frames_of_video(
         frames = at_times(reader, midpoints)
         return VideoFrames(
             start_ms=start_ms, end_ms=end_ms, times_ms=tuple(frame.time_ms for frame in frames),
-            pictures=np.stack([frame.rgb(height=height, width=width) for frame in frames]),
+            pictures=np.stack([frame.rgb(height=height, width=width, fit=fit) for frame in frames]),
         )
 
 
@@ -61,7 +63,7 @@ class VideoClip:
     """A span of a video file with its texts, from which `count` frames are taken; a SampleSource.
 
     video: the content's id; start_ms, end_ms: None for where the pictures start or end; threads: of the decoder, 0 for
-    FFmpeg's choice.
+    FFmpeg's choice; fit: how pictures of another shape become that of the shards, see `DecodedFrame.rgb`.
     """
 
     id: str
@@ -73,17 +75,20 @@ class VideoClip:
     start_ms: int | None = None
     end_ms: int | None = None
     threads: int = 1
+    fit: ClipFit = "stretch"
 
     def fingerprint(self) -> str:
         """All that the sample follows from; the path is not among it, for the content has its own id."""
-        facts = {name: value for name, value in asdict(self).items() if name not in ("path", "threads")}
+        facts = {name: value for name, value in asdict(self).items() if name not in ("path", "threads", "fit")}
+        if self.fit != "stretch":       # what shards of before were made by is not said, so that they stay as they are
+            facts["fit"] = self.fit
         return json.dumps(facts, sort_keys=True)
 
     def sample(self, *, height: int, width: int) -> Sample:
         """Decode the frames. Raises as `frames_of_video`."""
         frames = frames_of_video(
             self.path, count=self.count, height=height, width=width, start_ms=self.start_ms, end_ms=self.end_ms,
-            threads=self.threads,
+            threads=self.threads, fit=self.fit,
         )
         return Sample(
             id=self.id, video=self.video, start_ms=frames.start_ms, end_ms=frames.end_ms, times_ms=frames.times_ms,
