@@ -46,10 +46,12 @@ def build_optimiser(model: DualEncoder, settings: Optimiser) -> torch.optim.Adam
 
 
 def learning_rate_share(step: int, *, steps: int, settings: Schedule) -> float:
-    """The share of the learning rate at a step, counted from 0: a line up to 1, then a cosine down to the floor."""
+    """The share of the learning rate at a step, counted from 0: a line up to 1, then down to the floor."""
     warm = round(settings.warm_up * steps)
     if step < warm:
         return (step + 1) / warm
+    if settings.decay == "step":
+        return 1.0 if step < round(settings.step_at * steps) else settings.floor
     done = (step - warm) / max(steps - warm, 1)
     return settings.floor + (1 - settings.floor) * (1 + math.cos(math.pi * done)) / 2
 

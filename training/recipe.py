@@ -259,12 +259,17 @@ class Optimiser(Section):
 
 
 class Schedule(Section):
-    """How long: `steps` or `epochs`, one of the two. warm_up: share of all steps; floor: share of the learning rate."""
+    """How long: `steps` or `epochs`, one of the two. warm_up: share of all steps; floor: share of the learning rate.
+
+    decay: along a cosine from the warm-up to the floor, or in one step to the floor after a share of all steps, `step_at`.
+    """
 
     steps: int | None = Field(default=None, ge=1)
     epochs: float | None = Field(default=None, gt=0)
     warm_up: float = Field(default=0.05, ge=0, lt=1)
     floor: float = Field(default=0.01, ge=0, le=1)
+    decay: Literal["cosine", "step"] = "cosine"
+    step_at: float = Field(default=0.6, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _one_length(self) -> Schedule:

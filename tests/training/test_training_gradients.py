@@ -114,7 +114,7 @@ def test_learning_rates_fall_from_the_end_of_a_tower_to_its_embeddings(checkpoin
         assert rates[name] == pytest.approx((rate, decay)), name
 
 
-def test_the_schedule_warms_up_then_falls_as_a_cosine_to_its_floor(checkpoint):
+def test_the_schedule_warms_up_then_falls_as_a_cosine_or_in_one_step_to_its_floor(checkpoint):
     settings = Schedule(steps=100, warm_up=0.1, floor=0.2)
     shares = [learning_rate_share(step, steps=100, settings=settings) for step in range(100)]
     assert shares[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
@@ -123,6 +123,9 @@ def test_the_schedule_warms_up_then_falls_as_a_cosine_to_its_floor(checkpoint):
     assert shares[99] == pytest.approx(0.2, abs=0.001)
     assert shares[10:] == sorted(shares[10:], reverse=True)
     assert learning_rate_share(0, steps=3, settings=Schedule(steps=3, warm_up=0.0)) == 1.0
+    settings = Schedule(steps=100, warm_up=0.1, decay="step", step_at=0.6, floor=0.1)
+    shares = [learning_rate_share(step, steps=100, settings=settings) for step in range(9, 100)]
+    assert shares == [1.0] * 51 + [0.1] * 40
     optimiser = build_optimiser(load_dual_encoder(checkpoint), Optimiser(learning_rate=1.0, tower_learning_rate=0.5))
     for share in (0.3, 0.6):        # a share is of the full rate, not of the last one
         set_learning_rate(optimiser, share)
