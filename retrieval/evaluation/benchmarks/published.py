@@ -114,7 +114,7 @@ PUBLISHED: Mapping[str, PublishedBenchmark] = {
         splits=_ALL,
     ),
     "activitynet-val1": PublishedBenchmark(language="en", files=_ANET, read=_activitynet("val1"), splits=_TRAINED),
-    "activitynet-val2": PublishedBenchmark(language="en", files=_ANET, read=_activitynet("val2")),
+    "activitynet-val2": PublishedBenchmark(language="en", files=_ANET, read=_activitynet("val2"), splits=_TRAINED),
     "lsmdc": PublishedBenchmark(
         language="en",
         files="LSMDC16_challenge_1000_publictect.csv; to train LSMDC16_annos_training.csv, LSMDC16_annos_val.csv",

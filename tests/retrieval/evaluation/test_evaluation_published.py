@@ -374,6 +374,18 @@ def test_names_are_found_without_case_and_dashes_and_a_wrong_one_is_told_the_nea
         read_published("cbvs-20k", data=Path(), split="train")
 
 
+def test_the_page_of_benchmarks_says_which_splits_each_of_them_has():
+    page = (Path(__file__).parents[3] / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    rows = {}
+    for line in page.splitlines():
+        if line.startswith("| `"):
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            rows |= {name.strip("` "): cells for name in cells[0].split(",")}
+    for name, known in PUBLISHED.items():
+        splits = {"all": ("train", "validation", "test")}.get(rows[name][4], tuple(rows[name][4].split(", ")))
+        assert splits == known.splits, name
+
+
 def test_every_name_reads_every_split_that_it_says_it_has(tmp_path):
     """Without files, each must ask for a file of its own, which its entry names."""
     for name, known in PUBLISHED.items():
