@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from retrieval.model import DualEncoder, TextFeatures, VideoFeatures
 from training.batches.batch import Batch
+from training.batches.tokens import TokenRows
 from training.batches.words import WordRows
 from training.objectives.retrieval import WordQueries, detached
 
@@ -19,12 +21,16 @@ Objective = Callable[[Features, Tensor], dict[str, Tensor]]
 
 
 def encode(model: DualEncoder, batch: Batch, *, bf16: bool) -> Features:
-    """Texts and clips of a batch, brought to the model's device, the towers in bfloat16 where asked; vectors are float32."""
+    """Texts and clips of a batch, brought to the model's device, the towers in bfloat16 where asked; vectors are float32.
+
+    Texts have the weights of their words where the batch has them.
+    """
     device = model.logit_scale.device
     batch = batch.to(device)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
         texts = model.encode_texts(batch.texts.ids, attended=batch.texts.attended, words=batch.texts.words)
-        return texts, model.encode_videos(batch.pictures, mask=batch.frame_mask)
+        videos = model.encode_videos(batch.pictures, mask=batch.frame_mask)
+    return replace(texts, weights=batch.texts.weights), videos
 
 
 def encode_words(model: DualEncoder, words: WordRows, *, bf16: bool) -> WordQueries:
@@ -33,7 +39,7 @@ def encode_words(model: DualEncoder, words: WordRows, *, bf16: bool) -> WordQuer
     rows = words.texts.to(device)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
         texts = model.encode_texts(rows.ids, attended=rows.attended, words=rows.words)
-    return WordQueries(texts=texts, held=words.held.to(device))
+    return WordQueries(texts=replace(texts, weights=rows.weights), held=words.held.to(device))
 
 
 def backward(
@@ -67,7 +73,7 @@ def _cached_backward(
         with torch.no_grad():
             encoded.append(encode(model, part, bf16=bf16))
     leaves = [tensor.detach().requires_grad_() for tensor in _joined(encoded)]
-    terms = objective(_features(leaves, batch.texts.words.to(device), batch.frame_mask.to(device)), model.logit_scale)
+    terms = objective(_features(leaves, batch.texts.to(device), batch.frame_mask.to(device)), model.logit_scale)
     terms["loss"].backward()
     # A feature that no term looks at has no gradient.
     gradients = [leaf.grad for leaf in leaves]
@@ -90,9 +96,9 @@ def _joined(encoded: list[Features]) -> list[Tensor]:
     return [torch.cat(parts) for parts in zip(*map(_tensors, encoded), strict=True)]
 
 
-def _features(tensors: list[Tensor], word_mask: Tensor, frame_mask: Tensor) -> Features:
+def _features(tensors: list[Tensor], rows: TokenRows, frame_mask: Tensor) -> Features:
     text, words, video, frames = tensors
-    return TextFeatures(text, words, word_mask), VideoFeatures(video, frames, frame_mask)
+    return TextFeatures(text, words, rows.words, rows.weights), VideoFeatures(video, frames, frame_mask)
 
 
 def _random_state(device: torch.device) -> tuple[Tensor, Tensor | None]:

@@ -61,6 +61,8 @@ class Interaction(Section):
 
     neighbour_weight: float = 0.0
     neighbours: int = Field(default=1, ge=1)
+    text_weights: Literal["uniform", "significant"] = "uniform"
+    sentence_weight: float = Field(default=0.0, ge=0, le=1)
 
 
 class Frames(Section):
@@ -221,6 +223,18 @@ class Words(Section):
         return self.pooled > 0 or self.token_wise > 0
 
 
+class LocalWords(Section):
+    """Significant words of each text, each for itself, against the frames of all clips: local vision-word matching.
+
+    weight: 0 = not used. count: so many words of a text. positive_frames: which frames of a clip its own words are asked
+    of, the middle one as published or all of them.
+    """
+
+    weight: float = Field(default=0.0, ge=0)
+    count: int = Field(default=3, ge=1)
+    positive_frames: Literal["middle", "all"] = "middle"
+
+
 class Objective(Section):
     """What is minimised: the sum of weight x loss over both scores, each loss the mean of both directions.
 
@@ -231,6 +245,7 @@ class Objective(Section):
     pooled: Losses = Losses(info_nce=1.0)
     token_wise: Losses = Losses()
     words: Words = Words()
+    local_words: LocalWords = LocalWords()
     neg_nce: NegNce = NegNce()
     identical_texts: Literal["ignored", "negative"] = "ignored"
     chunk: int | None = Field(default=None, ge=1)
@@ -240,6 +255,11 @@ class Objective(Section):
         if not any(weight > 0 for losses in (self.pooled, self.token_wise) for _, weight in losses):
             raise ValueError("at least one loss needs a weight above 0")
         return self
+
+    @property
+    def needs_significance(self) -> bool:
+        """Whether a loss asks which tokens are significant."""
+        return self.local_words.weight > 0
 
 
 class Optimiser(Section):

@@ -29,9 +29,10 @@ from retrieval.model import (
 from retrieval.model.storing import replace_directory
 from retrieval.model.tiny import build_tiny, settings_of
 from retrieval.model.whitening import whiten_patches
+from retrieval.model.word_table import WORDS_NAME, WordTable, load_words, mine_words
 from training.batches.batch import Batch, BatchMaker, Visit
 from training.batches.order import PlannedBatch, steps_of
-from training.batches.samples import Samples, fingerprint, open_samples, video_codes
+from training.batches.samples import Samples, fingerprint, open_samples, training_texts, video_codes
 from training.batches.tokens import TextReader
 from training.batches.words import WordList
 from training.objectives import RetrievalObjective
@@ -95,7 +96,8 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
     processes.wait()
     checkpoint = find_checkpoint(recipe.model.start) if recipe.model.start else open_checkpoint(start)
     model = _starting_model(recipe.model, checkpoint, seed=recipe.seed).to(processes.device)
-    reader = TextReader(checkpoint, max_tokens=recipe.data.max_tokens)
+    model.significant_words = words = _significant_words(recipe, model, samples, start, processes)
+    reader = TextReader(checkpoint, max_tokens=recipe.data.max_tokens, words=words)
     videos = video_codes(samples)
     clips = min(len(validation), recipe.evaluation.clips or len(validation))
     validator = Validator(
@@ -146,6 +148,22 @@ def write_new_model(recipe: Recipe, directory: Path) -> None:
         whiten_patches(model, shown, seed=recipe.seed)
         save_dual_encoder(model, partial, files_from=partial)
     replace_directory(partial, directory)
+
+
+def _significant_words(
+    recipe: Recipe, model: DualEncoder, samples: Samples, start: Path, processes: Processes
+) -> WordTable | None:
+    """The significant words of the training texts, mined once and kept in the start folder; None when nothing uses them."""
+    if model.interaction.text_weights == "uniform" and not recipe.objective.needs_significance:
+        return None
+    path = start / WORDS_NAME
+    if processes.first and not path.is_file():
+        start.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.part")
+        mine_words(training_texts(samples)).save(unfinished)
+        unfinished.replace(path)
+    processes.wait()
+    return load_words(path)
 
 
 def _sample_pictures(samples: Samples, count: int, *, side: int) -> NDArray[np.uint8]:

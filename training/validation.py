@@ -74,7 +74,7 @@ class Validator:
         if self._token_wise:
             all_texts, all_videos = _padded_texts(texts), _padded_videos(videos)
             scores = [
-                model.token_wise(_some(all_texts, slice(start, start + _TEXTS_AT_ONCE)), all_videos)
+                model.token_wise(all_texts.rows(slice(start, start + _TEXTS_AT_ONCE)), all_videos)
                 for start in range(0, len(ids), _TEXTS_AT_ONCE)
             ]
             token_wise = torch.cat(scores)
@@ -108,22 +108,23 @@ def _same_text(ids: list[int]) -> list[set[int]]:
     return [clips[number] for number in ids]
 
 
-def _some(texts: TextFeatures, rows: slice) -> TextFeatures:
-    return TextFeatures(texts.pooled[rows], texts.words[rows], texts.mask[rows])
-
-
 def _padded_texts(texts: list[TextFeatures]) -> TextFeatures:
-    words, mask = _padded([t.words for t in texts], [t.mask for t in texts])
-    return TextFeatures(torch.cat([t.pooled for t in texts]), words, mask)
+    weights = [t.weights for t in texts if t.weights is not None]
+    return TextFeatures(
+        torch.cat([t.pooled for t in texts]), _padded([t.words for t in texts]), _padded([t.mask for t in texts]),
+        _padded(weights) if weights else None,
+    )  # fmt: skip
 
 
 def _padded_videos(videos: list[VideoFeatures]) -> VideoFeatures:
-    frames, mask = _padded([v.frames for v in videos], [v.mask for v in videos])
-    return VideoFeatures(torch.cat([v.pooled for v in videos]), frames, mask)
+    return VideoFeatures(
+        torch.cat([v.pooled for v in videos]), _padded([v.frames for v in videos]), _padded([v.mask for v in videos])
+    )
 
 
-def _padded(vectors: list[Tensor], masks: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Batches of several lengths as one, filled up with masked zeros."""
-    width = max(mask.shape[1] for mask in masks)
-    wider = [torch.nn.functional.pad(v, (0, 0, 0, width - v.shape[1])) for v in vectors]
-    return torch.cat(wider), torch.cat([torch.nn.functional.pad(m, (0, width - m.shape[1])) for m in masks])
+def _padded(batches: list[Tensor]) -> Tensor:
+    """Batches of several lengths as one, [rows, length, ...], filled up with zeros."""
+    width = max(batch.shape[1] for batch in batches)
+    return torch.cat([
+        torch.cat([batch, batch.new_zeros(len(batch), width - batch.shape[1], *batch.shape[2:])], dim=1) for batch in batches
+    ])

@@ -18,6 +18,7 @@ from retrieval.encoders.tokenizing import Tokens
 from retrieval.encoders.windows import Window, split_windows
 from retrieval.errors import InputError
 from retrieval.model.dual_encoder import TextFeatures
+from retrieval.model.word_table import WordTable
 
 
 class TextTokenizer(Protocol):
@@ -51,17 +52,22 @@ class _Reading:
 
 
 class TextReader:
-    """Texts to vectors. pads_to_context: short texts are padded to the context, and the padding is read."""
+    """Texts to vectors. pads_to_context: short texts are padded to the context, and the padding is read.
+
+    significant_words: what weighs the words of a text, None = all weigh alike.
+    """
 
     def __init__(
-        self, tokenizer: TextTokenizer, tower: TextTower, *, runner: Runner, dimension: int, pads_to_context: bool
-    ) -> None:
+        self, tokenizer: TextTokenizer, tower: TextTower, *, runner: Runner, dimension: int, pads_to_context: bool,
+        significant_words: WordTable | None = None,
+    ) -> None:  # fmt: skip
         self.context_length = tokenizer.context_length
         self._tokenizer = tokenizer
         self._tower = tower
         self._runner = runner
         self._dimension = dimension
         self._pads_to_context = pads_to_context
+        self._significant_words = significant_words
 
     def read(self, texts: Sequence[str], *, max_windows: int | None = None) -> TextVectors:
         """Texts to vectors; one longer than the context is read in overlapping windows, each token counted once.
@@ -86,7 +92,17 @@ class TextReader:
             pieces=[text.pieces[:count] for text, count in zip(tokens, read, strict=True)],
             unread=[len(text.ids) - count for text, count in zip(tokens, read, strict=True)],
             windows=[len(own) for own in windows],
+            weights=self._weights(tokens, mask) if self._significant_words is not None else None,
         )
+
+    def _weights(self, tokens: Sequence[Tokens], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """[B, L] what each word that was read weighs; mask: bool [B, L], True = read."""
+        assert self._significant_words is not None
+        weights = np.zeros(mask.shape, dtype=np.float32)
+        for row, text in enumerate(tokens):
+            found = self._significant_words.significance(text.text, text.known_spans()).weights
+            weights[row, mask[row]] = found[: mask[row].sum()]
+        return weights
 
     def _read_windows(self, tokens: list[Tokens], windows: list[list[Window]]) -> list[list[_Reading]]:
         """The readings of every text's windows, in order; windows of like length go through the model together."""

@@ -18,10 +18,25 @@ _COMMON_CHINESE = "的一是在不了有和人这中大为上个国我以要他"
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """A text without special tokens: their numbers, and the piece of text that each stands for."""
+    """A text without special tokens: their numbers, and the piece of text that each stands for.
+
+    text: as it was cut into tokens; spans: where each stands in it, [start, stop) in characters, several tokens of one
+    character share its span; None where the tokenizer does not tell.
+    """
 
     ids: list[int]
     pieces: list[str]
+    text: str = ""
+    spans: list[tuple[int, int]] | None = None
+
+    def known_spans(self) -> list[tuple[int, int]]:
+        """The spans. Raises ModelError where the tokenizer does not tell."""
+        if self.spans is None:
+            raise ModelError(
+                "This model's tokenizer does not tell where its tokens stand in a text, so that significant words cannot be "
+                "found: fetch the model with its tokenizer.json."
+            )
+        return self.spans
 
 
 class Tokenizer:
@@ -81,8 +96,9 @@ class Tokenizer:
             ids = self._tokenizer(text, **options)["input_ids"]
             return Tokens(ids=ids, pieces=[piece.strip("▁") for piece in self._tokenizer.convert_ids_to_tokens(ids)])
         encoded = self._tokenizer(text, return_offsets_mapping=True, **options)
-        pieces = [text[start:stop].strip() for start, stop in encoded["offset_mapping"]]
-        return Tokens(ids=encoded["input_ids"], pieces=pieces)
+        spans = [(start, stop) for start, stop in encoded["offset_mapping"]]
+        pieces = [text[start:stop].strip() for start, stop in spans]
+        return Tokens(ids=encoded["input_ids"], pieces=pieces, text=text, spans=spans)
 
     def _check_chinese(self, checkpoint: Checkpoint) -> None:
         ids = self._tokens(_COMMON_CHINESE).ids

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from retrieval.encoders.protocols import EncodedClips, TextVectors
 from retrieval.encoders.running import Runner, joined
 from retrieval.encoders.text_reading import TextReader, TextTokenizer
+from retrieval.errors import ModelError
 from retrieval.model.dual_encoder import DualEncoder
+from retrieval.model.word_table import WORDS_NAME, WordTable
 from retrieval.records import Generation
 
 
@@ -33,7 +35,8 @@ class TowerEncoder:
         self._runner = runner
         self._model = model.requires_grad_(False)
         self._texts = TextReader(
-            tokenizer, model, runner=runner, dimension=self.dimension, pads_to_context=pads_to_context
+            tokenizer, model, runner=runner, dimension=self.dimension, pads_to_context=pads_to_context,
+            significant_words=_needed_words(model, generation.encoder),
         )
         self.context_length = self._texts.context_length
 
@@ -68,3 +71,12 @@ class TowerEncoder:
     def _frame_batch(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode(), self._runner.precision():
             return self._runner.checked(self._model.encode_frames(torch.tensor(pictures, device=self.device)))
+
+
+def _needed_words(model: DualEncoder, name: str) -> WordTable | None:
+    """The table that weighs words, None when the interaction weighs all alike. Raises ModelError when it is not there."""
+    if model.interaction.text_weights == "uniform":
+        return None
+    if model.significant_words is None:
+        raise ModelError(f"The model {name} weighs words, but its {WORDS_NAME} is missing: fetch the model again.")
+    return model.significant_words

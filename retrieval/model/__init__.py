@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from retrieval.model.dual_encoder import DualEncoder, TextFeatures, VideoFeatures
+    from retrieval.model.dual_encoder import DualEncoder, TextFeatures, VideoFeatures, token_wise_score
     from retrieval.model.interaction import pooled_similarity, token_wise_similarity
     from retrieval.model.settings import AGGREGATIONS, FrameSettings, InteractionSettings, TemporalSettings
     from retrieval.model.storing import load_dual_encoder, save_dual_encoder
@@ -20,6 +20,7 @@ _HOME = {
     "DualEncoder": "dual_encoder",
     "TextFeatures": "dual_encoder",
     "VideoFeatures": "dual_encoder",
+    "token_wise_score": "dual_encoder",
     "pooled_similarity": "interaction",
     "token_wise_similarity": "interaction",
     "load_dual_encoder": "storing",
@@ -37,6 +38,7 @@ __all__ = [
     "load_dual_encoder",
     "pooled_similarity",
     "save_dual_encoder",
+    "token_wise_score",
     "token_wise_similarity",
 ]
 

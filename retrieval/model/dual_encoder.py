@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from retrieval.encoders.towers import frame_features, text_features
 from retrieval.model.aggregation import Aggregation, build_aggregation, unit
 from retrieval.model.interaction import token_wise_similarity
 from retrieval.model.settings import FrameSettings, InteractionSettings, TemporalSettings
+from retrieval.model.word_table import WordTable
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,12 @@ class TextFeatures:
     pooled: Tensor      # [A, D]
     words: Tensor       # [A, L, D]
     mask: Tensor        # bool [A, L], True = a token of the text; special tokens and padding are False
+    weights: Tensor | None = None       # float32 [A, L] >= 0, of the words by their significance, None = nobody asks
+
+    def rows(self, rows: slice) -> TextFeatures:
+        """Some of the texts."""
+        weights = None if self.weights is None else self.weights[rows]
+        return TextFeatures(self.pooled[rows], self.words[rows], self.mask[rows], weights)
 
 
 @dataclass(frozen=True)
@@ -32,11 +40,38 @@ class VideoFeatures:
     frames: Tensor      # [B, F, D], mixed in time
     mask: Tensor        # bool [B, F], True = a frame of the clip
 
+    def rows(self, rows: slice) -> VideoFeatures:
+        """Some of the clips."""
+        return VideoFeatures(self.pooled[rows], self.frames[rows], self.mask[rows])
+
+
+def token_wise_score(texts: TextFeatures, videos: VideoFeatures, *, interaction: InteractionSettings) -> Tensor:
+    """The token-wise score of every text with every clip, [A, B]: words × frames, and by `sentence_weight` the pooled text,
+    as if it were a text of one word, × frames.
+
+    Raises ValueError when words are to be weighed and the texts come without weights.
+    Source: DMAE (ACM MM 2023), whose score is half the one and half the other.
+    """
+    weights = None
+    if interaction.text_weights == "significant":
+        if texts.weights is None:
+            raise ValueError("the texts come without the weights of their words")
+        weights = texts.weights
+    compare = partial(
+        token_wise_similarity, frame_tokens=videos.frames, frame_mask=videos.mask,
+        neighbour_weight=interaction.neighbour_weight, neighbours=interaction.neighbours,
+    )  # fmt: skip
+    by_words = compare(texts.words, text_mask=texts.mask, text_weights=weights)
+    if not interaction.sentence_weight:
+        return by_words
+    return torch.lerp(by_words, compare(texts.pooled[:, None]), interaction.sentence_weight)
+
 
 class DualEncoder(nn.Module):
     """A transformers model of two towers with a temporal aggregation over its frames; made by `load_dual_encoder`.
 
-    towers: ChineseCLIPModel, CLIPModel, SiglipModel or Siglip2Model; projected: as in the model family.
+    towers: ChineseCLIPModel, CLIPModel, SiglipModel or Siglip2Model; projected: as in the model family. significant_words:
+    what an interaction with text weights weighs words by.
     """
 
     def __init__(
@@ -49,6 +84,7 @@ class DualEncoder(nn.Module):
         projected: bool,
         interaction: InteractionSettings | None = None,
         frames: FrameSettings | None = None,
+        significant_words: WordTable | None = None,
     ) -> None:
         super().__init__()
         self.towers = towers
@@ -56,6 +92,7 @@ class DualEncoder(nn.Module):
         self.temporal_settings = temporal
         self.interaction = interaction or InteractionSettings()
         self.frame_settings = frames or FrameSettings()
+        self.significant_words = significant_words
         self.preprocessing = preprocessing
         self.dimension = dimension
         self._projected = projected
@@ -91,7 +128,4 @@ class DualEncoder(nn.Module):
 
     def token_wise(self, texts: TextFeatures, videos: VideoFeatures) -> Tensor:
         """The token-wise score of every text with every clip, [A, B], as this model was trained to compute it."""
-        return token_wise_similarity(
-            texts.words, videos.frames, text_mask=texts.mask, frame_mask=videos.mask,
-            neighbour_weight=self.interaction.neighbour_weight, neighbours=self.interaction.neighbours,
-        )  # fmt: skip
+        return token_wise_score(texts, videos, interaction=self.interaction)

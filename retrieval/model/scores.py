@@ -24,19 +24,20 @@ def token_wise_scores(
     """
     import torch
 
-    from retrieval.model.interaction import token_wise_similarity
+    from retrieval.model.dual_encoder import TextFeatures, VideoFeatures, token_wise_score
 
-    words, word_mask = torch.from_numpy(texts.words), torch.from_numpy(texts.mask)
-    frame_tokens, mask = torch.from_numpy(frames), torch.from_numpy(frame_mask)
-    step = max(1, _PAIRS_AT_ONCE // (words.shape[1] * mask.numel()))
+    read = TextFeatures(
+        torch.from_numpy(texts.pooled), torch.from_numpy(texts.words), torch.from_numpy(texts.mask),
+        None if texts.weights is None else torch.from_numpy(texts.weights),
+    )  # fmt: skip
+    # No score looks at the pooled vectors of clips.
+    clips = VideoFeatures(torch.empty(len(frames), 0), torch.from_numpy(frames), torch.from_numpy(frame_mask))
+    step = max(1, _PAIRS_AT_ONCE // (read.mask.shape[1] * clips.mask.numel()))
     with torch.inference_mode():
         blocks = [
-            token_wise_similarity(
-                words[start : start + step], frame_tokens, text_mask=word_mask[start : start + step], frame_mask=mask,
-                neighbour_weight=interaction.neighbour_weight, neighbours=interaction.neighbours,
-            )
-            for start in range(0, len(words), step)
-        ]  # fmt: skip
+            token_wise_score(read.rows(slice(start, start + step)), clips, interaction=interaction)
+            for start in range(0, len(read.mask), step)
+        ]
     return torch.cat(blocks).numpy()
 
 

@@ -9,6 +9,7 @@ from retrieval.errors import ModelError
 
 AGGREGATIONS = ("mean", "max", "attention", "transformer")
 FRAME_POOLINGS = ("class", "max_mean")
+TEXT_WEIGHTS = ("uniform", "significant")
 
 _T = TypeVar("_T")
 
@@ -39,6 +40,9 @@ class TemporalSettings:
 class InteractionSettings:
     """How `token_wise_similarity` compares: its nearest-frame term, 0.0 = none, over so many neighbours.
 
+    text_weights: one of TEXT_WEIGHTS, whether all words weigh alike or as the model's table of significant words says.
+    sentence_weight: what the whole text against the frames is of the score, 0..1, the rest is words against frames; the
+    published DMAE is neighbour_weight 0.5, text_weights significant, sentence_weight 0.5.
     share: what the token-wise score is of the score that re-ranks, 0..1, the rest is the pooled score; a trained model
     carries the share that its validation split liked best.
     """
@@ -46,6 +50,8 @@ class InteractionSettings:
     neighbour_weight: float = 0.0
     neighbours: int = 1
     share: float = 0.5
+    text_weights: str = "uniform"
+    sentence_weight: float = 0.0
 
     @classmethod
     def read(cls, entry: dict[str, Any] | None) -> InteractionSettings:
@@ -53,6 +59,10 @@ class InteractionSettings:
         found = _read(cls, entry, "interaction")
         if not 0.0 <= found.share <= 1.0:
             raise ModelError(f"The share of the token-wise score is {found.share}: it lies between 0 and 1.")
+        if found.text_weights not in TEXT_WEIGHTS:
+            raise ModelError(f"The text weights {found.text_weights!r} are not known: use one of {', '.join(TEXT_WEIGHTS)}.")
+        if not 0.0 <= found.sentence_weight <= 1.0:
+            raise ModelError(f"The weight of the sentence is {found.sentence_weight}: it lies between 0 and 1.")
         return found
 
     def to_json(self) -> dict[str, Any]:

@@ -70,38 +70,21 @@ def significant_words(
     return found
 
 
-def words_of_tokens(
-    text: str, spans: Sequence[Span], *, words: Iterable[str] | None = None, tagger: Tagger | None = None
-) -> list[int]:
-    """For each token the number of the content word that it is part of, counted from 0 in reading order, else -1.
-
-    text: as the tokenizer read it; spans: of its tokens in that text, an empty span is no part of anything. words: only
-    these count, such as the significant ones, None = every noun, verb and attribute. A token that reaches over a border
-    belongs to the first of its words.
-    """
-    wanted = None if words is None else frozenset(words)
-    found = [
-        span for word, part, span in _placed(text, tagger or content_words)
-        if part is not None and (wanted is None or word in wanted)
-    ]  # fmt: skip
-    numbers = []
-    for start, stop in spans:
-        meeting = (n for n, (first, last) in enumerate(found) if max(start, first) < min(stop, last))
-        numbers.append(next(meeting, -1))
-    return numbers
+def place_words(text: str, tagger: Tagger) -> list[tuple[str, Part | None, Span]]:
+    """Each word with its place in the text; a word that the tagger wrote in another way has none and is left out."""
+    folded, cursor, found = _folded(text), 0, []
+    for word, part in tagger(text):
+        start = folded.find(_folded(word), cursor)
+        if start >= 0:
+            cursor = start + len(word)
+            found.append((word, part, (start, cursor)))
+    return found
 
 
-def token_weights(
-    text: str, spans: Sequence[Span], *, words: Iterable[str] | None = None, tagger: Tagger | None = None,
-    content: float = 2.0, other: float = 1.0,
-) -> list[float]:
-    """What each token of a text weighs in the token-wise score: tokens of content words more than the rest.
-
-    text, spans, words, tagger: as for `words_of_tokens`. They are the `text_weights` of `token_wise_similarity`, which
-    divides them by their sum; special tokens and padding, which are not among the spans, weigh 0 there.
-    Source: text attention of DMAE (ACM MM 2023), with the text tagged as it is and words found by their place in it.
-    """
-    return [other if number < 0 else content for number in words_of_tokens(text, spans, words=words, tagger=tagger)]
+def word_at(span: Span, places: Sequence[Span]) -> int:
+    """The number of the first of these places that a token reaches into, -1 = none, as for an empty span."""
+    start, stop = span
+    return next((n for n, (first, last) in enumerate(places) if max(start, first) < min(stop, last)), -1)
 
 
 def _counted(texts: Iterable[str], tagger: Tagger, stop_words: frozenset[str]) -> tuple[dict[str, Counter[Part]], Counter[str]]:
@@ -128,17 +111,6 @@ def _shares(parts: Counter[Part], min_share: float) -> dict[Part, float]:
 
 def _is_numeral(word: str) -> bool:
     return not word.endswith("色") and _NUMERAL.fullmatch(word) is not None
-
-
-def _placed(text: str, tagger: Tagger) -> list[tuple[str, Part | None, Span]]:
-    """Each word with its place in the text; a word that the tagger wrote in another way has none and is left out."""
-    folded, cursor, found = _folded(text), 0, []
-    for word, part in tagger(text):
-        start = folded.find(_folded(word), cursor)
-        if start >= 0:
-            cursor = start + len(word)
-            found.append((word, part, (start, cursor)))
-    return found
 
 
 def _folded(text: str) -> str:

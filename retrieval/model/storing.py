@@ -27,6 +27,7 @@ from retrieval.library.frames import sync_folder
 from retrieval.model.aggregation import Aggregation
 from retrieval.model.dual_encoder import DualEncoder
 from retrieval.model.settings import FrameSettings, InteractionSettings, TemporalSettings
+from retrieval.model.word_table import WORDS_NAME, load_words
 
 TEMPORAL = "temporal"           # the entry of config.json, and the first word of the weights' names
 INTERACTION, FRAMES = "interaction", "frames"       # entries of config.json
@@ -39,9 +40,9 @@ def load_dual_encoder(
     """A model from a directory, a hub name or an opened checkpoint, in float32, in evaluation mode, with gradients.
 
     temporal: None = as config.json says, mean where it says nothing; another aggregation than the stored one begins
-    untrained. attention: "sdpa" or "eager" (on a CPU, short sequences train faster with it), None = transformers'
-    choice; it does not change what is computed. Raises ModelError when the model is not there, incomplete, damaged or
-    of an unknown kind.
+    untrained. A table of significant words is read where the interaction needs it, and may be missing. attention: "sdpa"
+    or "eager" (on a CPU, short sequences train faster with it), None = transformers' choice; it does not change what is
+    computed. Raises ModelError when the model is not there, incomplete, damaged or of an unknown kind.
     """
     checkpoint = source if isinstance(source, Checkpoint) else find_checkpoint(str(source))
     _require_two_towers(checkpoint)
@@ -55,6 +56,8 @@ def load_dual_encoder(
         interaction=InteractionSettings.read(checkpoint.config.get(INTERACTION)),
         frames=FrameSettings.read(checkpoint.config.get(FRAMES)),
     )
+    if model.interaction.text_weights == "significant" and (checkpoint.directory / WORDS_NAME).is_file():
+        model.significant_words = load_words(checkpoint.directory / WORDS_NAME)
     if temporal is None or temporal == stored:
         _load_temporal(model.temporal, checkpoint.directory)
     try:
@@ -77,7 +80,8 @@ def _require_two_towers(checkpoint: Checkpoint) -> None:
 def save_dual_encoder(
     model: DualEncoder, directory: Path, *, files_from: Path, dtype: torch.dtype = torch.float32
 ) -> None:
-    """Write config.json, model.safetensors, and the tokenizer and picture settings that stand in `files_from`.
+    """Write config.json, model.safetensors, the table of significant words if the interaction needs it, and the tokenizer
+    and picture settings that stand in `files_from`.
 
     dtype: of the weights on disk. The directory appears complete or not at all; one that is there is replaced.
     Raises ModelError when it cannot be written.
@@ -94,6 +98,8 @@ def save_dual_encoder(
         for name in (*TOKENIZER_FILES, *PROCESSOR_FILES):
             if (files_from / name).is_file():
                 shutil.copyfile(files_from / name, partial / name)
+        if model.significant_words is not None and model.interaction.text_weights == "significant":
+            model.significant_words.save(partial / WORDS_NAME)
         replace_directory(partial, directory)
     except OSError as error:
         raise ModelError(f"The model cannot be written to {directory}: {error.strerror or error}.") from error

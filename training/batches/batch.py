@@ -20,7 +20,7 @@ from retrieval.encoders.preprocessing import Preprocessing
 from retrieval.errors import InputError, WenshiError
 from training.batches.choosing import Box, choose_frames, draw_crop, draw_text, heaviest_text
 from training.batches.samples import Samples
-from training.batches.tokens import TextReader, TokenRows, moved
+from training.batches.tokens import ReadText, TextReader, TokenRows, moved
 from training.batches.words import WordList, WordRows
 from training.recipe import TextWeights
 
@@ -62,14 +62,9 @@ class Batch:
 
     def part(self, rows: slice) -> Batch:
         """Some of its rows, without words."""
-        attended = self.texts.attended
         return Batch(
-            keys=self.keys[rows],
-            texts=TokenRows(
-                ids=self.texts.ids[rows], attended=None if attended is None else attended[rows],
-                words=self.texts.words[rows],
-            ),
-            text_ids=self.text_ids[rows], pictures=self.pictures[rows], frame_mask=self.frame_mask[rows],
+            keys=self.keys[rows], texts=self.texts.rows(rows), text_ids=self.text_ids[rows],
+            pictures=self.pictures[rows], frame_mask=self.frame_mask[rows],
         )  # fmt: skip
 
 
@@ -92,7 +87,7 @@ class VisitOf(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class _Prepared:
     key: str
-    ids: list[int]
+    text: ReadText
     pictures: NDArray[np.uint8]
     words: frozenset[str]
 
@@ -169,11 +164,11 @@ class BatchMaker:
             text = draw_text(sample.texts, visit.texts, visit.random)
         if text is None:
             raise InputError("it has no text that the recipe gives a weight.")
-        ids = self._reader.read(sample.texts[text]["text"])
+        read = self._reader.read(sample.texts[text]["text"])
         numbers = choose_frames(len(sample.jpegs), visit.frames, visit.random)
         box = draw_crop(visit.crop, visit.random) if visit.random is not None else None
         return _Prepared(
-            key=sample.key, ids=ids, pictures=self._fitted(decode(sample, numbers), box),
+            key=sample.key, text=read, pictures=self._fitted(decode(sample, numbers), box),
             words=self._words.held(sample.texts) if self._words is not None else frozenset(),
         )  # fmt: skip
 
@@ -215,8 +210,8 @@ class BatchMaker:
             mask[row, : len(sample.pictures)] = True
         return Batch(
             keys=tuple(sample.key for sample in prepared),
-            texts=self._reader.padded([sample.ids for sample in prepared]),
-            text_ids=torch.tensor([_number_of(sample.ids) for sample in prepared]),
+            texts=self._reader.padded([sample.text for sample in prepared]),
+            text_ids=torch.tensor([_number_of(sample.text.ids) for sample in prepared]),
             pictures=torch.from_numpy(pictures), frame_mask=torch.from_numpy(mask), bad=tuple(bad),
         )  # fmt: skip
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.shard_reader import ShardDataset, ShardSample
+from retrieval.text import normalise
 from training.recipe import Split
 
 
@@ -59,6 +62,13 @@ class JoinedSamples:
 def open_samples(split: Split) -> JoinedSamples:
     """The samples of a recipe's split. Raises InputError (no shards, none of this split), CorpusError (unreadable)."""
     return JoinedSamples([ShardDataset(directory, split=split.split) for directory in split.shards])
+
+
+def training_texts(samples: Samples) -> Iterator[str]:
+    """Every text of every sample, as a model reads it; those of a sample that cannot be read are left out."""
+    for number in range(len(samples)):
+        with suppress(CorpusError):
+            yield from (normalise(text["text"]) for text in samples[number].texts)
 
 
 def fingerprint(samples: Samples) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from retrieval.model import InteractionSettings, TextFeatures, VideoFeatures, pooled_similarity, token_wise_similarity
+from retrieval.model import InteractionSettings, TextFeatures, VideoFeatures, pooled_similarity, token_wise_score
 from training.objectives.info_nce import info_nce, info_nce_by_rows
 from training.objectives.mil_nce import mil_nce_of_rows
 from training.objectives.neg_nce import neg_nce_sums
@@ -53,9 +53,7 @@ class RetrievalObjective:
     def __init__(self, settings: Objective, *, interaction: InteractionSettings) -> None:
         self._settings = settings
         self._scores: dict[str, Losses] = {"pooled": settings.pooled, "token_wise": settings.token_wise}
-        self._token_wise = partial(
-            token_wise_similarity, neighbour_weight=interaction.neighbour_weight, neighbours=interaction.neighbours
-        )
+        self._token_wise = partial(token_wise_score, interaction=interaction)
 
     def __call__(
         self, texts: TextFeatures, videos: VideoFeatures, *, logit_scale: Tensor, text_ids: Tensor,
@@ -98,9 +96,7 @@ class RetrievalObjective:
                 if score == "pooled":
                     found = pooled_similarity(words.texts.pooled, videos.pooled)
                 else:
-                    found = self._token_wise(
-                        words.texts.words, videos.frames, text_mask=words.texts.mask, frame_mask=videos.mask
-                    )
+                    found = self._token_wise(words.texts, videos)
                 there = positives_nce(found, logit_scale=logit_scale, positive=held)
                 back = positives_nce(found.T, logit_scale=logit_scale, positive=held.T)
                 terms[f"{score}.words"] = (there + back) / 2
@@ -164,21 +160,25 @@ class RetrievalObjective:
                 lambda rows: pooled_similarity(all_texts, videos.pooled[rows]).T,
             )
         else:
-            words, word_mask = gather(texts.words), gather(texts.mask)
-            frames, frame_mask = gather(videos.frames), gather(videos.mask)
+            texts_of_all, videos_of_all = _gathered_texts(texts, gather), _gathered_videos(videos, gather)
             ways = (
-                lambda rows: self._token_wise(
-                    texts.words[rows], frames, text_mask=texts.mask[rows], frame_mask=frame_mask
-                ),
-                lambda rows: self._token_wise(
-                    words, videos.frames[rows], text_mask=word_mask, frame_mask=videos.mask[rows]
-                ).T,
+                lambda rows: self._token_wise(texts.rows(rows), videos_of_all),
+                lambda rows: self._token_wise(texts_of_all, videos.rows(rows)).T,
             )
         if self._settings.chunk is not None:
             return ways
         there = ways[0](slice(None))                    # several losses look at it: compute it once
         back = there.T if alone else ways[1](slice(None))
         return there.__getitem__, back.__getitem__
+
+
+def _gathered_texts(texts: TextFeatures, gather: Gather) -> TextFeatures:
+    weights = None if texts.weights is None else gather(texts.weights)
+    return TextFeatures(gather(texts.pooled), gather(texts.words), gather(texts.mask), weights)
+
+
+def _gathered_videos(videos: VideoFeatures, gather: Gather) -> VideoFeatures:
+    return VideoFeatures(gather(videos.pooled), gather(videos.frames), gather(videos.mask))
 
 
 def detached(terms: Mapping[str, Tensor]) -> dict[str, float]:

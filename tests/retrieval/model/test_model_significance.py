@@ -1,4 +1,4 @@
-"""Significant words against plain counting, and the way from words to tokens."""
+"""Significant words against plain counting."""
 
 from __future__ import annotations
 
@@ -7,13 +7,7 @@ from collections import Counter
 
 import pytest
 
-from retrieval.model.significance import (
-    STOP_WORDS,
-    content_words,
-    significant_words,
-    token_weights,
-    words_of_tokens,
-)
+from retrieval.model.significance import STOP_WORDS, content_words, significant_words
 
 TAGS = {"n": "noun", "v": "verb", "a": "attribute", "x": None}
 
@@ -99,44 +93,3 @@ def test_bad_settings_are_refused():
     for bad in ({"top": -1}, {"min_share": 1.5}):
         with pytest.raises(ValueError, match="min_share"):
             significant_words([], **bad)
-
-
-def spans_of(text, *pieces):
-    spans, cursor = [], 0
-    for piece in pieces:
-        start = text.index(piece, cursor)
-        cursor = start + len(piece)
-        spans.append((start, cursor))
-    return spans
-
-
-def test_every_token_of_a_word_has_its_number():
-    text = "一只红色的狗在草地上奔跑"
-    characters = [(i, i + 1) for i in range(len(text))]
-    assert words_of_tokens(text, characters) == [-1, -1, 0, 0, -1, 1, -1, 2, 2, -1, 3, 3]
-    assert words_of_tokens(text, characters, words={"狗", "奔跑"}) == [-1] * 5 + [0] + [-1] * 4 + [1, 1]
-    assert words_of_tokens(text, [(2, 6), (9, 10), (7, 7)]) == [0, -1, -1]
-
-
-def test_words_are_found_by_their_place_not_by_their_letters():
-    text = "A Dog and the dogged cat eats"
-    spans = spans_of(text, "A", "Dog", "and", "the", "dog", "ged", "cat", "eats")
-    numbers = words_of_tokens(text, spans)
-    assert numbers[1] == 0
-    assert numbers[4] == numbers[5] == 1            # pieces of one word
-    assert [number for number in numbers if number >= 0] == [0, 1, 1, 2, 3]
-    assert words_of_tokens(text, spans, words={"cat"}) == [-1] * 6 + [0, -1]
-
-
-def test_a_word_that_comes_again_has_a_place_of_its_own():
-    assert words_of_tokens("dog sees dog", [(0, 3), (4, 8), (9, 12)], words={"dog"}) == [0, -1, 1]
-
-
-def test_content_words_weigh_double():
-    text = "狗在草地上"
-    characters = [(i, i + 1) for i in range(len(text))]
-    assert token_weights(text, characters) == [2, 1, 2, 2, 1]
-    assert token_weights(text, characters, words={"草地"}, content=5.0, other=0.5) == [0.5, 0.5, 5, 5, 0.5]
-    assert token_weights("", []) == []
-    unknown = token_weights(text, characters, tagger=lambda _: [("猫", "noun"), ("狗", "noun")])
-    assert unknown == [2, 1, 1, 1, 1]
