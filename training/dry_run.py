@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from training.batches.order import PlannedBatch, Position, planned_batches
-from training.gradients import Features, backward, encode_words
+from training.gradients import backward
 from training.optimising import build_optimiser
 from training.processes import Processes, join_processes
 from training.recipe import Recipe
 from training.setup import Setup, prepare
+from training.step_objective import objective_of
 
 _CLIPS = 16
 _TIMES = 2      # the first step of a process is slower than all others
@@ -64,21 +64,16 @@ def _tried(setup: Setup, processes: Processes) -> DryRun:
     batch = setup.data.batch(
         PlannedBatch(step=last, epoch=0, numbers=plan.numbers, after=plan.after), recipe, Processes()
     )
-    model, text_ids = setup.model.train(), batch.text_ids.to(processes.device)
-    bf16 = recipe.precision == "bf16"
-
-    def objective(features: Features, logit_scale: Tensor) -> dict[str, Tensor]:
-        words = None if batch.words is None else encode_words(model, batch.words, bf16=bf16)
-        return setup.objective(*features, logit_scale=logit_scale, text_ids=text_ids, words=words)
-
-    optimiser = build_optimiser(model, recipe.optimiser)
+    model, heads = setup.model.train(), setup.heads.train()
+    objective = objective_of(setup, batch, step=last, processes=Processes(device=processes.device))
+    optimiser = build_optimiser(model, recipe.optimiser, heads=heads)
     for _ in range(_TIMES):
         began = time.perf_counter()
         optimiser.zero_grad(set_to_none=True)
         terms = backward(
-            model, batch, objective, bf16=bf16, micro_batch=recipe.batch.micro_batch
+            model, batch, objective, bf16=recipe.precision == "bf16", micro_batch=recipe.batch.micro_batch
         )
-        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.optimiser.gradient_clip or torch.inf)
+        torch.nn.utils.clip_grad_norm_([*model.parameters(), *heads.parameters()], recipe.optimiser.gradient_clip or torch.inf)
         optimiser.step()
         seconds = (time.perf_counter() - began) / len(batch)
     return DryRun(

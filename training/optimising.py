@@ -20,14 +20,18 @@ _TOWER = re.compile(r"^towers\.(text_model|vision_model)\.(.*)")
 _SCALE = "towers.logit_scale"
 
 
-def parameter_groups(model: DualEncoder, settings: Optimiser) -> list[dict[str, Any]]:
+def parameter_groups(model: DualEncoder, settings: Optimiser, *, heads: nn.Module | None = None) -> list[dict[str, Any]]:
     """AdamW's groups: `lr`, `weight_decay`, `names`, `params`.
 
     A tower of n blocks has its own learning rate at its end (what follows the blocks, projections and the logit scale),
     times `layer_decay` for each block below, times once more for the embeddings. What is not in a tower is new and has
-    `learning_rate`. Vectors and scalars (biases, norms, the class embedding, the scale) are not decayed.
+    `learning_rate`, and so have `heads`, weights that are trained along and are no part of the model. Vectors and scalars
+    (biases, norms, the class embedding, the scale) are not decayed.
     """
-    trainable = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    named = dict(model.named_parameters())
+    if heads is not None:
+        named |= heads.named_parameters(prefix="heads")
+    trainable = {name: weight for name, weight in named.items() if weight.requires_grad}
     groups: dict[tuple[float, float], dict[str, Any]] = {}
     blocks = _block_counts(trainable)
     for name, weight in trainable.items():
@@ -39,9 +43,9 @@ def parameter_groups(model: DualEncoder, settings: Optimiser) -> list[dict[str, 
     return list(groups.values())
 
 
-def build_optimiser(model: DualEncoder, settings: Optimiser) -> torch.optim.AdamW:
+def build_optimiser(model: DualEncoder, settings: Optimiser, *, heads: nn.Module | None = None) -> torch.optim.AdamW:
     """AdamW over `parameter_groups`; each group keeps its full learning rate as `peak`."""
-    groups = [{**group, "peak": group["lr"]} for group in parameter_groups(model, settings)]
+    groups = [{**group, "peak": group["lr"]} for group in parameter_groups(model, settings, heads=heads)]
     return torch.optim.AdamW(groups, betas=settings.betas, eps=settings.epsilon, fused=True)
 
 

@@ -204,6 +204,53 @@ class NegNce(Section):
     negative_weight: float = Field(default=0.5, ge=0)
 
 
+class MaskedLanguage(Section):
+    """Hidden tokens of a text, guessed from its other tokens and its clip, see `training.objectives.masked_language`.
+
+    masking: "uniform" hides each token with the probability `share`; "significant" hides that share of each text, words
+    that say what is seen as far as there are any (MSSM).
+    """
+
+    weight: float = Field(default=0.0, ge=0)
+    masking: Literal["uniform", "significant"] = "uniform"
+    share: float = Field(default=0.15, gt=0, lt=1)
+
+
+class Curriculum(Section):
+    """How often wrong clips are hard ones, see `training.objectives.curriculum_share`; every: None = a seventh of all steps."""
+
+    every: int | None = Field(default=None, ge=1)
+    rate: float = Field(default=0.15, ge=0)
+
+
+class Matching(Section):
+    """A score of text and clip read together: each text's own clip against some wrong ones (VTM).
+
+    negatives: so many wrong clips a text, of all processes. mining: "none" = any; "nearest" = those whose pooled score is
+    nearest to the own clip's; "top_k" = those with the highest. curriculum: None = hard ones in every step. easy_floor: an
+    easy pair, one that the pooled score likes more than the mean, weighs less, and at least this; None = all weigh alike.
+    Mining, curriculum and weights together are HSCL.
+    """
+
+    weight: float = Field(default=0.0, ge=0)
+    negatives: int = Field(default=6, ge=1)
+    mining: Literal["none", "nearest", "top_k"] = "none"
+    curriculum: Curriculum | None = None
+    easy_floor: float | None = Field(default=None, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _something_to_put_off(self) -> Matching:
+        if self.curriculum is not None and self.mining == "none":
+            raise ValueError("a curriculum needs mining: nearest or top_k")
+        return self
+
+
+class TextVideo(Section):
+    """Whether a text is the clip's, read together: each clip with its own text and with another (ITM)."""
+
+    weight: float = Field(default=0.0, ge=0)
+
+
 class Words(Section):
     """Single words as queries: every clip of the batch with the word in any of its texts is right, every other is wrong.
 
@@ -238,6 +285,7 @@ class LocalWords(Section):
 class Objective(Section):
     """What is minimised: the sum of weight x loss over both scores, each loss the mean of both directions.
 
+    masked_language, matching, text_video: on texts and clips that are read together by the text tower (SNP).
     identical_texts: whether another clip with the very same text counts as a negative. chunk: so many rows of a
     similarity matrix are held for the gradient at a time and computed again, None = all are held.
     """
@@ -249,6 +297,9 @@ class Objective(Section):
     neg_nce: NegNce = NegNce()
     identical_texts: Literal["ignored", "negative"] = "ignored"
     chunk: int | None = Field(default=None, ge=1)
+    masked_language: MaskedLanguage = MaskedLanguage()
+    matching: Matching = Matching()
+    text_video: TextVideo = TextVideo()
 
     @model_validator(mode="after")
     def _something(self) -> Objective:
@@ -259,7 +310,13 @@ class Objective(Section):
     @property
     def needs_significance(self) -> bool:
         """Whether a loss asks which tokens are significant."""
-        return self.local_words.weight > 0
+        masked = self.masked_language
+        return self.local_words.weight > 0 or (masked.weight > 0 and masked.masking == "significant")
+
+    @property
+    def cross_modal(self) -> bool:
+        """Whether texts and clips are read together."""
+        return any(term.weight > 0 for term in (self.masked_language, self.matching, self.text_video))
 
 
 class Optimiser(Section):

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import nn
 
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.shard_reader import decode
@@ -35,12 +37,14 @@ from training.batches.order import PlannedBatch, steps_of
 from training.batches.samples import Samples, fingerprint, open_samples, training_texts, video_codes
 from training.batches.tokens import TextReader
 from training.batches.words import WordList
+from training.cross_modal import CrossModal, CrossModalObjective, shared_tower
 from training.objectives import RetrievalObjective
 from training.processes import Processes
 from training.recipe import Model, Recipe
 from training.validation import Validator
 
 VOCABULARY = "vocabulary.txt"
+_CROSS_MODAL = "cross_modal"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +73,10 @@ class TrainingData:
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """A run before its first step; the model is on the processes' device."""
+    """A run before its first step; the model is on the processes' device.
+
+    heads: weights that are trained along and are no part of the finished model. cross_modal: None = not asked for.
+    """
 
     recipe: Recipe
     checkpoint: Checkpoint
@@ -78,6 +85,8 @@ class Setup:
     validator: Validator
     validation_clips: int
     objective: RetrievalObjective
+    cross_modal: CrossModalObjective | None
+    heads: nn.ModuleDict
     steps: int
 
 
@@ -109,6 +118,7 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
         workers=recipe.data.workers,
         token_wise=any(weight > 0 for _, weight in recipe.objective.token_wise),
     )  # fmt: skip
+    heads = _heads(recipe, model)
     return Setup(
         recipe=recipe, checkpoint=checkpoint, model=model, steps=steps,
         data=TrainingData(
@@ -119,7 +129,8 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
             ),
         ),
         validator=validator, validation_clips=clips,
-        objective=RetrievalObjective(recipe.objective, interaction=model.interaction),
+        objective=RetrievalObjective(recipe.objective, interaction=model.interaction), heads=heads,
+        cross_modal=_cross_modal(recipe, heads, reader, steps=steps),
     )  # fmt: skip
 
 
@@ -201,6 +212,25 @@ def _starting_model(settings: Model, checkpoint: Checkpoint, *, seed: int) -> Du
     if settings.interaction is not None:
         model.interaction = InteractionSettings.read(settings.interaction.model_dump())
     return model
+
+
+def _heads(recipe: Recipe, model: DualEncoder) -> nn.ModuleDict:
+    heads = nn.ModuleDict()
+    if recipe.objective.cross_modal:
+        torch.manual_seed(recipe.seed)
+        heads[_CROSS_MODAL] = CrossModal(shared_tower(model), dimension=model.dimension)
+    return heads.to(model.logit_scale.device)
+
+
+def _cross_modal(
+    recipe: Recipe, heads: nn.ModuleDict, reader: TextReader, *, steps: int
+) -> CrossModalObjective | None:
+    if not recipe.objective.cross_modal:
+        return None
+    return CrossModalObjective(
+        recipe.objective, cast(CrossModal, heads[_CROSS_MODAL]), seed=recipe.seed, steps=steps,
+        vocabulary=reader.vocabulary(significant=recipe.objective.masked_language.masking == "significant"),
+    )  # fmt: skip
 
 
 def _check_sizes(recipe: Recipe, processes: Processes) -> None:

@@ -45,6 +45,7 @@ class State:
     model: dict[str, Any]
     average: dict[str, Any] | None
     optimiser: dict[str, Any]
+    heads: dict[str, Any] = field(default_factory=dict)      # weights that are trained along and are no part of the model
 
 
 def save_state(directory: Path, state: State, *, keep: int) -> Path:

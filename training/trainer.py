@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from data_pipeline.corpus.files import only_writer, write_json
 from retrieval.model import save_dual_encoder
@@ -21,7 +20,7 @@ from training.batches.loading import Loaded, load_ahead
 from training.batches.order import PlannedBatch, planned_batches
 from training.card import CARD_NAME, RECIPE_NAME, REPORT_NAME, TrainingReport, model_card, report_as_json
 from training.errors import TrainingError
-from training.gradients import Features, backward, encode_words
+from training.gradients import backward
 from training.logs import LOG_NAME, RunLog
 from training.optimising import (
     AveragedModel,
@@ -35,6 +34,7 @@ from training.recipe import Recipe
 from training.recipe_file import differing_settings, plain, recipe_text
 from training.setup import Setup, prepare
 from training.states import Progress, State, load_state, save_state, state_files
+from training.step_objective import objective_of
 from training.stopping import StopSignals
 
 MODEL, STATES, START, BOARD = "model", "states", "start", "tensorboard"
@@ -102,7 +102,8 @@ class Trainer:
         self._processes = processes
         self._on_step = on_step or (lambda step: None)
         self._model = setup.model
-        self._optimiser = build_optimiser(setup.model, setup.recipe.optimiser)
+        self._weights = [*setup.model.parameters(), *setup.heads.parameters()]
+        self._optimiser = build_optimiser(setup.model, setup.recipe.optimiser, heads=setup.heads)
         decay = setup.recipe.ema_decay
         self._average = AveragedModel(setup.model, decay=decay) if decay is not None else None
         self._progress = Progress()
@@ -129,6 +130,7 @@ class Trainer:
                 "begin anew with --restart."
             )
         self._model.load_state_dict(state.model)
+        self._setup.heads.load_state_dict(state.heads)
         if self._average is not None and state.average is not None:
             self._average.model.load_state_dict(state.average)
         self._optimiser.load_state_dict(state.optimiser)
@@ -168,13 +170,14 @@ class Trainer:
         plan, batch, recipe = loaded.plan, loaded.batch, self._recipe
         torch.manual_seed(_step_seed(recipe.seed, plan.step, self._processes.rank))
         self._model.train()
+        self._setup.heads.train()
         self._optimiser.zero_grad(set_to_none=True)
         terms = backward(
-            self._model, batch, self._objective(batch), bf16=recipe.precision == "bf16",
-            micro_batch=recipe.batch.micro_batch,
+            self._model, batch, objective_of(self._setup, batch, step=plan.step, processes=self._processes),
+            bf16=recipe.precision == "bf16", micro_batch=recipe.batch.micro_batch,
         )  # fmt: skip
-        self._processes.average_gradients(self._model.parameters())
-        norm = torch.nn.utils.clip_grad_norm_(self._model.parameters(), recipe.optimiser.gradient_clip or math.inf)
+        self._processes.average_gradients(self._weights)
+        norm = torch.nn.utils.clip_grad_norm_(self._weights, recipe.optimiser.gradient_clip or math.inf)
         self._refuse_no_number(plan, batch, terms["loss"], float(norm))
         share = learning_rate_share(plan.step, steps=self._setup.steps, settings=recipe.schedule)
         set_learning_rate(self._optimiser, share)
@@ -183,20 +186,6 @@ class Trainer:
         if self._average is not None:
             self._average.update(self._model, step=plan.step)
         self._record(loaded, terms, float(norm), time.perf_counter() - began + loaded.wait_seconds)
-
-    def _objective(self, batch: Batch) -> Callable[[Features, Tensor], dict[str, Tensor]]:
-        processes, text_ids = self._processes, batch.text_ids.to(self._processes.device)
-        gather = processes.gather if processes.count > 1 else None
-        bf16 = self._recipe.precision == "bf16"
-
-        def objective(features: Features, logit_scale: Tensor) -> dict[str, Tensor]:
-            words = None if batch.words is None else encode_words(self._model, batch.words, bf16=bf16)
-            return self._setup.objective(
-                *features, logit_scale=logit_scale, text_ids=text_ids, gather=gather, words=words,
-                first=processes.rank * len(batch),
-            )  # fmt: skip
-
-        return objective
 
     def _refuse_no_number(self, plan: PlannedBatch, batch: Batch, loss: float, norm: float) -> None:
         broken = not (math.isfinite(loss) and math.isfinite(norm))
@@ -281,6 +270,7 @@ class Trainer:
             state = State(
                 recipe=plain(self._recipe), data=self._setup.data.fingerprint, progress=self._progress,
                 model=self._model.state_dict(), average=average, optimiser=self._optimiser.state_dict(),
+                heads=self._setup.heads.state_dict(),
             )  # fmt: skip
             save_state(self._output / STATES, state, keep=self._recipe.checkpoint.keep)
         self._processes.wait()

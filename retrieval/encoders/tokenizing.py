@@ -65,6 +65,18 @@ class Tokenizer:
         """Where the first token of the text stands in what `framed` gives."""
         return len(self._prefix)
 
+    @property
+    def mask_id(self) -> int | None:
+        """The token that stands for a hidden one, None = the model knows none."""
+        return None if self._tokenizer.mask_token_id is None else int(self._tokenizer.mask_token_id)
+
+    @property
+    def text_ids(self) -> list[int]:
+        """Every token that a text can have and the model knows, without special ones."""
+        count = len(self._tokenizer)
+        known = range(count if self._known is None else min(count, self._known))
+        return sorted({*known} - {*self._tokenizer.all_special_ids})
+
     def read(self, texts: Sequence[str]) -> list[Tokens]:
         """The tokens of each text.
 

@@ -9,9 +9,7 @@ from training.objectives import (
     curriculum_share,
     draws_hard_negatives,
     hard_negative_indices,
-    mil_nce,
     positive_pair_weights,
-    with_own_on_the_diagonal,
 )
 
 
@@ -81,30 +79,6 @@ def test_a_batch_of_one_alone_has_no_negative_and_more_rows_than_columns_need_ow
         hard_negative_indices(torch.zeros(1, 1), count=1)
     with pytest.raises(ValueError, match="similarity must be"):
         hard_negative_indices(torch.zeros(3, 2), count=1)
-
-
-def test_each_row_of_the_square_holds_its_own_item_on_the_diagonal_and_its_negatives_beside():
-    similarity, own = torch.randn(4, 9), torch.tensor([4, 5, 6, 7])
-    negatives = hard_negative_indices(similarity, count=3, own=own)
-    slots = with_own_on_the_diagonal(negatives, own=own)
-    for i in range(4):
-        row = slots[i].tolist()
-        assert row.pop(i) == own[i]
-        assert row == negatives[i].tolist()
-    with pytest.raises(ValueError, match=r"\[b, b - 1\]"):
-        with_own_on_the_diagonal(negatives[:, :2], own=own)
-
-
-def test_the_weighted_matching_loss_of_the_mined_square_is_the_published_one():
-    cross = torch.randn(4, 9, dtype=torch.float64)
-    own = torch.tensor([4, 5, 6, 7])
-    slots = with_own_on_the_diagonal(hard_negative_indices(cross, count=3, own=own), own=own)
-    z, weights = cross.gather(1, slots), positive_pair_weights(cross.gather(1, own[:, None])[:, 0])
-    wanted = 0.0
-    for i in range(4):
-        against = [z[k, i] for k in range(4)] + [z[i, k] for k in range(4) if k != i]
-        wanted += weights[i] * (torch.stack(against).logsumexp(0) - z[i, i]) / 4
-    torch.testing.assert_close(mil_nce(z, pair_weights=weights), wanted)
 
 
 def weights_by_loops(values, floor):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from retrieval.encoders.checkpoint import Checkpoint
 from retrieval.encoders.tokenizing import Tokenizer
-from retrieval.errors import InputError
+from retrieval.errors import InputError, ModelError
 from retrieval.model.word_table import TextSignificance, WordTable
 
 
@@ -30,13 +30,14 @@ class TokenSignificance:
 
     def to(self, device: torch.device) -> TokenSignificance:
         """The same on a device."""
-        return self._each(lambda tensor: moved(tensor, device))
+        return self.each(lambda tensor: moved(tensor, device))
 
     def rows(self, rows: slice) -> TokenSignificance:
         """That of some of the texts."""
-        return self._each(lambda tensor: tensor[rows])
+        return self.each(lambda tensor: tensor[rows])
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> TokenSignificance:
+    def each(self, change: Callable[[Tensor], Tensor]) -> TokenSignificance:
+        """The same with each of its tensors changed."""
         return TokenSignificance(
             significant=change(self.significant), word_numbers=change(self.word_numbers), weights=change(self.weights)
         )
@@ -84,6 +85,14 @@ class ReadText:
     significance: TextSignificance | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Vocabulary:
+    """What stands in the place of a hidden token: the mask token or, now and then, one of the replacements, int64 [R]."""
+
+    mask_id: int
+    replacements: Tensor
+
+
 class TextReader:
     """Reads texts as the model's tokenizer does; what is longer than `max_tokens` (special ones included) is cut.
 
@@ -110,6 +119,19 @@ class TextReader:
             return ReadText(ids=tokens.ids[: self._capacity])
         found = self._words.significance(tokens.text, tokens.known_spans()[: self._capacity])
         return ReadText(ids=tokens.ids[: self._capacity], significance=found)
+
+    def vocabulary(self, *, significant: bool = False) -> Vocabulary:
+        """What hides a token; significant: replaced by tokens of significant words alone, if the texts have any.
+
+        Raises ModelError when the model knows no token for a hidden one.
+        """
+        if self._tokenizer.mask_id is None:
+            raise ModelError("The model's tokenizer knows no mask token: texts and clips are read together by one that does.")
+        ids = {*self._tokenizer.text_ids}
+        if significant and self._words is not None:
+            own = {token for word in self._tokenizer.read([*self._words.words]) for token in word.ids}
+            ids = (ids & own) or ids
+        return Vocabulary(mask_id=self._tokenizer.mask_id, replacements=torch.tensor(sorted(ids)))
 
     def padded(self, texts: Sequence[ReadText]) -> TokenRows:
         """Rows between special tokens, all of one length."""

@@ -1,7 +1,7 @@
 """What training minimises: each loss a pure function on tensors in its own file, and their sum by recipe."""
 
 from training.objectives.curriculum import curriculum_share, draws_hard_negatives
-from training.objectives.hard_negatives import hard_negative_indices, with_own_on_the_diagonal
+from training.objectives.hard_negatives import hard_negative_indices
 from training.objectives.important_tokens import select_important_tokens
 from training.objectives.info_nce import info_nce, info_nce_by_rows
 from training.objectives.local_word_matching import draw_words, local_vision_word_matching, word_clip_similarity
@@ -23,7 +23,7 @@ from training.objectives.positive_weights import positive_pair_weights
 from training.objectives.positives_nce import positives_nce
 from training.objectives.retrieval import RetrievalObjective, WordQueries
 from training.objectives.token_importance import TokenImportance
-from training.objectives.video_text_matching import random_mismatches, video_text_matching_loss
+from training.objectives.video_text_matching import compared_matrix, random_mismatches, video_text_matching_loss
 
 __all__ = [
     "UNLABELLED",
@@ -32,6 +32,7 @@ __all__ = [
     "RetrievalObjective",
     "TokenImportance",
     "WordQueries",
+    "compared_matrix",
     "curriculum_share",
     "draw_words",
     "draws_hard_negatives",
@@ -56,6 +57,5 @@ __all__ = [
     "random_mismatches",
     "select_important_tokens",
     "video_text_matching_loss",
-    "with_own_on_the_diagonal",
     "word_clip_similarity",
 ]

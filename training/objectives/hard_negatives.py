@@ -48,21 +48,6 @@ def hard_negative_indices(
     return order[:, :count]
 
 
-def with_own_on_the_diagonal(negatives: Tensor, *, own: Tensor) -> Tensor:
-    """The items that each query of a square matrix is compared with: slot i of row i is its own, the rest its negatives.
-
-    negatives: int64 [b, b - 1], as `hard_negative_indices` gives them; own: int64 [b]. Returns int64 [b, b].
-    """
-    rows = len(negatives)
-    if negatives.shape != (rows, rows - 1) or own.shape != (rows,):
-        raise ValueError(f"negatives must be [b, b - 1] with own [b], not {list(negatives.shape)}, {list(own.shape)}")
-    diagonal = torch.eye(rows, dtype=torch.bool, device=negatives.device)
-    slots = torch.zeros(rows, rows, dtype=torch.int64, device=negatives.device)
-    slots[diagonal] = own
-    slots[~diagonal] = negatives.flatten()
-    return slots
-
-
 def _own_columns(scores: Tensor, own: Tensor | None) -> Tensor:
     if scores.ndim != 2 or (own is None and scores.shape[0] > scores.shape[1]):
         raise ValueError(f"similarity must be [b, N], with own where b is above N, not {list(scores.shape)}")

@@ -50,11 +50,14 @@ def mil_nce(
     return (losses * share[block[asked]]).sum() / videos
 
 
-def mil_nce_of_rows(there: Tensor, back: Tensor, *, positives: Tensor, ignored: Tensor | None = None) -> Tensor:
+def mil_nce_of_rows(
+    there: Tensor, back: Tensor, *, positives: Tensor, ignored: Tensor | None = None, pair_weights: Tensor | None = None
+) -> Tensor:
     """`mil_nce` with one clip a video, for some pairs of a larger batch: the sum over them, not their mean.
 
     there: [b, N] logits of own texts with all clips; back: [b, N] of own clips with all texts; positives: int64 [b], the
-    place of each own pair among all; ignored: bool [b, N], True = neither positive nor negative, in both directions.
+    place of each own pair among all; ignored: bool [b, N], True = neither positive nor negative, in both directions; what
+    is minus infinity in one direction is no negative there. pair_weights: [b].
     """
     if there.ndim != 2 or there.shape != back.shape or positives.shape != there.shape[:1]:
         raise ValueError(
@@ -65,7 +68,8 @@ def mil_nce_of_rows(there: Tensor, back: Tensor, *, positives: Tensor, ignored: 
     own = torch.zeros(there.shape, dtype=torch.bool, device=there.device).scatter_(1, positives[:, None], True)
     skipped = own if ignored is None else own | ignored
     everything = torch.cat([back.masked_fill(skipped & ~own, float("-inf")), there.masked_fill(skipped, float("-inf"))], dim=1)
-    return (everything.logsumexp(dim=1) - there[own]).sum()
+    losses = everything.logsumexp(dim=1) - there[own]
+    return losses.sum() if pair_weights is None else losses @ pair_weights.to(losses.dtype)
 
 
 def _valid(similarity: Tensor, clips_per_video: int, clip_mask: Tensor | None) -> Tensor:

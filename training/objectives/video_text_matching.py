@@ -23,6 +23,17 @@ def video_text_matching_loss(logits: Tensor, matching: Tensor) -> Tensor:
     return losses.sum() / max(len(losses), 1)
 
 
+def compared_matrix(scores: Tensor, columns: Tensor) -> Tensor:
+    """Scores of chosen pairs as the matrix of all texts with all clips, minus infinity where a pair was not compared.
+
+    scores: [N, K] of each text with its K clips; columns: int64 [N, K], which clips, none twice in a row. Returns [N, N].
+    Raises ValueError on shapes that do not fit.
+    """
+    if scores.ndim != 2 or scores.shape != columns.shape:
+        raise ValueError(f"scores and columns must be [N, K] alike, not {list(scores.shape)}, {list(columns.shape)}")
+    return scores.new_full((len(scores), len(scores)), float("-inf")).scatter(1, columns, scores)
+
+
 def random_mismatches(groups: Tensor, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """For each pair of a batch another one whose text does not belong to its video, by chance.
 

@@ -1,0 +1,37 @@
+"""What a step minimises: every term that the recipe names, on the features of its batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from training.batches.batch import Batch
+from training.gradients import Features, Objective, encode_words
+from training.processes import Processes
+from training.setup import Setup
+
+
+def objective_of(setup: Setup, batch: Batch, *, step: int, processes: Processes) -> Objective:
+    """Features of this process's batch and the logit scale to the terms by name, and their weighted sum `loss`.
+
+    step: counted from 0.
+    """
+    model, bf16 = setup.model, setup.recipe.precision == "bf16"
+    text_ids = batch.text_ids.to(processes.device)
+    gather, first = processes.gather if processes.count > 1 else None, processes.rank * len(batch)
+
+    def objective(features: Features, logit_scale: Tensor) -> dict[str, Tensor]:
+        words = None if batch.words is None else encode_words(model, batch.words, bf16=bf16)
+        terms = setup.objective(
+            *features, logit_scale=logit_scale, text_ids=text_ids, gather=gather, first=first, words=words
+        )
+        if setup.cross_modal is None:
+            return terms
+        with torch.autocast(processes.device.type, dtype=torch.bfloat16, enabled=bf16):
+            read_together = setup.cross_modal(
+                model.towers.text_model, batch.texts.to(processes.device), features, step=step, text_ids=text_ids,
+                gather=gather, first=first,
+            )  # fmt: skip
+        return {**terms, **read_together, "loss": terms["loss"] + read_together["loss"]}
+
+    return objective
