@@ -282,6 +282,33 @@ class LocalWords(Section):
     positive_frames: Literal["middle", "all"] = "middle"
 
 
+class PartialOrder(Section):
+    """A text and its clip are more alike whole than without what is most important of one of them (TPM-CL).
+
+    triplets: what is partial, the clip as its sentence sees it, the clip as its words see it, or the text. mass: so much of
+    the importance goes at most. margin: so much more alike the whole must be.
+    """
+
+    weight: float = Field(default=0.0, ge=0)
+    triplets: tuple[Literal["video", "video_by_words", "text"], ...] = Field(
+        default=("video", "video_by_words", "text"), min_length=1
+    )
+    mass: float = Field(default=0.6, gt=0, lt=1)
+    margin: float = Field(default=0.6, ge=0)
+
+
+class Queue(Section):
+    """Texts and clips of earlier batches as negatives, encoded by copies of the towers that follow slowly (MoCo).
+
+    size: so many of each; decay: of the copies; temperature: what cosines are divided by.
+    """
+
+    weight: float = Field(default=0.0, ge=0)
+    size: int = Field(default=16384, ge=1)
+    decay: float = Field(default=0.9999, gt=0, lt=1)
+    temperature: float = Field(default=0.05, gt=0)
+
+
 class Objective(Section):
     """What is minimised: the sum of weight x loss over both scores, each loss the mean of both directions.
 
@@ -294,6 +321,8 @@ class Objective(Section):
     token_wise: Losses = Losses()
     words: Words = Words()
     local_words: LocalWords = LocalWords()
+    partial_order: PartialOrder = PartialOrder()
+    queue: Queue = Queue()
     neg_nce: NegNce = NegNce()
     identical_texts: Literal["ignored", "negative"] = "ignored"
     chunk: int | None = Field(default=None, ge=1)
@@ -303,7 +332,8 @@ class Objective(Section):
 
     @model_validator(mode="after")
     def _something(self) -> Objective:
-        if not any(weight > 0 for losses in (self.pooled, self.token_wise) for _, weight in losses):
+        scores = any(weight > 0 for losses in (self.pooled, self.token_wise) for _, weight in losses)
+        if not (scores or self.local_words.weight or self.queue.weight):
             raise ValueError("at least one loss needs a weight above 0")
         return self
 

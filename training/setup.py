@@ -41,6 +41,7 @@ from training.cross_modal import CrossModal, CrossModalObjective, shared_tower
 from training.objectives import RetrievalObjective
 from training.processes import Processes
 from training.recipe import Model, Recipe
+from training.terms import Term, build_terms
 from training.validation import Validator
 
 VOCABULARY = "vocabulary.txt"
@@ -75,7 +76,8 @@ class TrainingData:
 class Setup:
     """A run before its first step; the model is on the processes' device.
 
-    heads: weights that are trained along and are no part of the finished model. cross_modal: None = not asked for.
+    heads: weights that are trained along and are no part of the finished model. cross_modal: None = not asked for. terms:
+    the others, which have their weights among the heads.
     """
 
     recipe: Recipe
@@ -86,6 +88,7 @@ class Setup:
     validation_clips: int
     objective: RetrievalObjective
     cross_modal: CrossModalObjective | None
+    terms: tuple[Term, ...]
     heads: nn.ModuleDict
     steps: int
 
@@ -119,6 +122,7 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
         token_wise=any(weight > 0 for _, weight in recipe.objective.token_wise),
     )  # fmt: skip
     heads = _heads(recipe, model)
+    terms = _terms(recipe, model, heads, reader)
     return Setup(
         recipe=recipe, checkpoint=checkpoint, model=model, steps=steps,
         data=TrainingData(
@@ -129,7 +133,7 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
             ),
         ),
         validator=validator, validation_clips=clips,
-        objective=RetrievalObjective(recipe.objective, interaction=model.interaction), heads=heads,
+        objective=RetrievalObjective(recipe.objective, interaction=model.interaction), heads=heads, terms=terms,
         cross_modal=_cross_modal(recipe, heads, reader, steps=steps),
     )  # fmt: skip
 
@@ -220,6 +224,14 @@ def _heads(recipe: Recipe, model: DualEncoder) -> nn.ModuleDict:
         torch.manual_seed(recipe.seed)
         heads[_CROSS_MODAL] = CrossModal(shared_tower(model), dimension=model.dimension)
     return heads.to(model.logit_scale.device)
+
+
+def _terms(recipe: Recipe, model: DualEncoder, heads: nn.ModuleDict, reader: TextReader) -> tuple[Term, ...]:
+    """The terms of the recipe, those with weights among the heads."""
+    torch.manual_seed(recipe.seed)
+    terms = build_terms(recipe, model, longest_text=reader.longest)
+    heads.update({name: term.to(model.logit_scale.device) for name, term in terms.items() if isinstance(term, nn.Module)})
+    return tuple(terms.values())
 
 
 def _cross_modal(

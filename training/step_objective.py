@@ -9,6 +9,8 @@ from training.batches.batch import Batch
 from training.gradients import Features, Objective, encode_words
 from training.processes import Processes
 from training.setup import Setup
+from training.terms import Pairs
+from training.terms.term import weighted
 
 
 def objective_of(setup: Setup, batch: Batch, *, step: int, processes: Processes) -> Objective:
@@ -25,6 +27,13 @@ def objective_of(setup: Setup, batch: Batch, *, step: int, processes: Processes)
         terms = setup.objective(
             *features, logit_scale=logit_scale, text_ids=text_ids, gather=gather, first=first, words=words
         )
+        pairs = Pairs(
+            texts=features[0], videos=features[1], logit_scale=logit_scale, batch=batch, model=model, step=step,
+            processes=processes,
+        )
+        for term in setup.terms:
+            found = term(pairs)
+            terms = {**terms, **found, "loss": terms["loss"] + weighted(found, weight=term.weight)}
         if setup.cross_modal is None:
             return terms
         with torch.autocast(processes.device.type, dtype=torch.bfloat16, enabled=bf16):

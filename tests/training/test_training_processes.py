@@ -59,6 +59,20 @@ def test_loss_and_gradients_are_those_of_the_joined_batch(case, folder):
         assert max(gradient.abs().max() for gradient in wanted["gradients"].values()) > 1e-2
 
 
+def test_terms_that_keep_something_are_those_of_the_joined_batch_too(folder):
+    wanted = two.found_terms(folder, Processes())
+    names = {"local_words", "partial_order.video", "partial_order.video_by_words", "partial_order.text", "queue"}
+    for rank in range(2):
+        for step, found in enumerate(torch.load(folder / f"rank-{rank}.pt")["terms"]):
+            assert names < found["terms"].keys() == wanted[step]["terms"].keys()
+            assert found["terms"] == pytest.approx(wanted[step]["terms"], abs=1e-5)
+            assert found["gradients"].keys() == wanted[step]["gradients"].keys()
+            for name, gradient in wanted[step]["gradients"].items():
+                torch.testing.assert_close(found["gradients"][name], gradient, atol=1e-5, rtol=1e-5, msg=name)
+    assert wanted[0]["terms"]["queue"] == 0        # there is nothing in it yet
+    assert wanted[1]["terms"]["queue"] > 0
+
+
 def test_gathered_rows_are_filled_up_and_their_gradients_come_from_all(folder):
     for rank in range(2):
         found = torch.load(folder / f"rank-{rank}.pt")["gather"]

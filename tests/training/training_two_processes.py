@@ -14,11 +14,14 @@ import torch
 from retrieval.model import DualEncoder, load_dual_encoder
 from tests.training.training_world import random_batch, small_recipe
 from training.batches.batch import Batch
+from training.batches.order import Position, planned_batches
 from training.batches.tokens import TokenRows
 from training.gradients import backward
 from training.objectives import RetrievalObjective
 from training.processes import Processes, join_processes
 from training.recipe import Losses, Objective, Recipe
+from training.setup import prepare
+from training.step_objective import objective_of
 from training.trainer import train
 
 CASES = {
@@ -30,6 +33,10 @@ CASES = {
     "hard negatives by rows": {"pooled": Losses(neg_nce=1.0), "token_wise": Losses(neg_nce=0.5), "chunk": 2},
     "joint softmax": {"pooled": Losses(mil_nce=1.0), "token_wise": Losses(mil_nce=0.5), "chunk": 3},
 }
+TERMS = (
+    "batch.size=8", "objective.local_words.weight=0.7", "objective.partial_order.weight=0.5",
+    "objective.queue={weight: 0.5, size: 12, decay: 0.5}",
+)  # fmt: skip
 MICRO_BATCH = {"gradient cache": 3}
 CLIPS = 8
 TRAINING = ("batch.size=8", "schedule.steps=5", "evaluation.every=3", "objective.token_wise.info_nce=0.5", "data.crop=0.1")
@@ -50,6 +57,28 @@ def found(model: DualEncoder, batch: Batch, processes: Processes, case: str) -> 
     processes.average_gradients(model.parameters())
     gradients = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
     return {"loss": processes.mean([terms["loss"]])[0], "gradients": gradients}
+
+
+def found_terms(folder: Path, processes: Processes) -> list[dict[str, object]]:
+    """Terms and gradients of two steps on real batches, by every term that keeps something for itself."""
+    recipe = small_recipe(folder / "shards", *TERMS, model={"start": str(folder / "checkpoint")})
+    setup = prepare(recipe, folder / "terms", processes)
+    plans = planned_batches(
+        setup.data.videos, size_at=recipe.batch.size.at, seed=recipe.seed, start=Position(), steps=2
+    )
+    weights = {**dict(setup.model.named_parameters()), **dict(setup.heads.named_parameters())}
+    results: list[dict[str, object]] = []
+    for plan in plans:
+        batch = setup.data.batch(plan, recipe, processes)
+        objective = objective_of(setup, batch, step=plan.step, processes=processes)
+        for weight in weights.values():
+            weight.grad = None
+        terms = backward(setup.model, batch, objective, bf16=False)
+        processes.average_gradients(weights.values())
+        gradients = {name: weight.grad.clone() for name, weight in weights.items() if weight.grad is not None}
+        terms = dict(zip(terms, processes.mean(list(terms.values())), strict=True))
+        results.append({"terms": terms, "gradients": gradients})
+    return results
 
 
 def own_rows(batch: Batch, rank: int) -> Batch:
@@ -80,6 +109,7 @@ def main(folder: Path) -> None:
         (gathered * torch.arange(1.0, 13.0).view(4, 3) * (processes.rank + 1)).sum().backward()
         results["gather"] = {"value": gathered.detach(), "gradient": ragged.grad}
         results["agreed"] = {"any": processes.any([processes.rank == 1, False]), "mean": processes.mean([processes.rank])}
+        results["terms"] = found_terms(folder, processes)
         torch.save(results, folder / f"rank-{processes.rank}.pt")
     os.environ["MASTER_PORT"] = str(int(os.environ["MASTER_PORT"]) + 1)
     report = train(training_recipe(folder), folder / "together", device="cpu")

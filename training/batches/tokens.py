@@ -104,10 +104,15 @@ class TextReader:
         self._words = words
         self._lock = Lock()         # a fast tokenizer must not be asked by two threads at once
         self._pads_to_context = checkpoint.family.pads_to_context
-        longest = min(max_tokens or self._tokenizer.context_length, self._tokenizer.context_length)
-        self._capacity = longest - (self._tokenizer.context_length - self._tokenizer.capacity)
+        self._longest = min(max_tokens or self._tokenizer.context_length, self._tokenizer.context_length)
+        self._capacity = self._longest - (self._tokenizer.context_length - self._tokenizer.capacity)
         if self._capacity < 1:
             raise InputError(f"data.max_tokens is {max_tokens}: special tokens alone take that many, give more.")
+
+    @property
+    def longest(self) -> int:
+        """The most tokens that a row may have, special ones included."""
+        return self._longest
 
     def read(self, text: str) -> ReadText:
         """The text's own tokens. Raises InputError for a text with nothing readable in it, and ModelError when

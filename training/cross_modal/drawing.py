@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import torch
 from torch import Tensor
 
@@ -15,11 +13,6 @@ from training.objectives.masked_language import MaskedTexts, hide_significant, h
 from training.recipe import Curriculum, MaskedLanguage, Matching
 
 _STAGES = 7         # of a run whose recipe does not say how long one is; the seventh is nearly all hard negatives
-
-
-def generator_of(name: str, *, seed: int, step: int) -> torch.Generator:
-    """The draws of one purpose in one step."""
-    return torch.Generator().manual_seed(Random(f"{name} {seed} {step}").getrandbits(63))
 
 
 def masked_texts(

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from retrieval.model import TextFeatures, VideoFeatures
 from training.batches.tokens import TokenRows, Vocabulary
-from training.cross_modal.drawing import asks_hard_clips, compared_clips, generator_of, masked_texts
+from training.cross_modal.drawing import asks_hard_clips, compared_clips, masked_texts
 from training.cross_modal.network import CrossModal, CrossStates
 from training.cross_modal.rows import Gather, Rows, rows_of
+from training.objectives.drawing import generator_of
 from training.objectives.masked_language import UNLABELLED, masked_language_loss
 from training.objectives.mil_nce import mil_nce_of_rows
 from training.objectives.positive_weights import positive_pair_weights

@@ -21,6 +21,7 @@ from training.objectives.partial_margin import partial_margin
 from training.objectives.partial_order import matched_similarity, partial_order_terms
 from training.objectives.positive_weights import positive_pair_weights
 from training.objectives.positives_nce import positives_nce
+from training.objectives.queue_nce import queue_nce
 from training.objectives.retrieval import RetrievalObjective, WordQueries
 from training.objectives.token_importance import TokenImportance
 from training.objectives.video_text_matching import compared_matrix, random_mismatches, video_text_matching_loss
@@ -54,6 +55,7 @@ __all__ = [
     "partial_order_terms",
     "positive_pair_weights",
     "positives_nce",
+    "queue_nce",
     "random_mismatches",
     "select_important_tokens",
     "video_text_matching_loss",

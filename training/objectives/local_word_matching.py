@@ -47,17 +47,23 @@ def local_vision_word_matching(
     logit_scale: float | Tensor = 1.0,
     clip_mask: Tensor | None = None,
     positive_clips: PositiveClips = "middle",
+    ignored: Tensor | None = None,
 ) -> Tensor:
     """`mil_nce` of the similarities of texts, by their words, with the clips of their videos.
 
     words: [B, K, D] and clips: [B, C, D] of all processes, row i of both belongs together; see `word_clip_similarity` and
-    `mil_nce` for the rest. Both directions are in it. Returns a scalar. Raises ValueError on shapes that do not fit.
+    `mil_nce` for the rest. ignored: bool [B, B], True = this text and this video are no negatives of each other; the
+    diagonal makes no difference. Both directions are in it. Returns a scalar. Raises ValueError on shapes that do not fit.
     Source: local vision-word matching of SNP-S3 (arXiv 2401.17773).
     """
     if words.ndim != 3 or clips.ndim != 3 or words.shape[::2] != clips.shape[::2]:
         raise ValueError(f"words must be [B, K, D] and clips [B, C, D], not {list(words.shape)}, {list(clips.shape)}")
     videos, count = clips.shape[:2]
-    similarity = word_clip_similarity(words, clips, logit_scale=logit_scale).reshape(videos, videos * count)
+    similarity = word_clip_similarity(words, clips, logit_scale=logit_scale)
+    if ignored is not None:
+        own = torch.eye(videos, dtype=torch.bool, device=clips.device)
+        similarity = similarity.masked_fill((ignored & ~own)[..., None], float("-inf"))
+    similarity = similarity.reshape(videos, videos * count)
     return mil_nce(
         similarity.repeat_interleave(count, dim=0), clips_per_video=count, clip_mask=clip_mask,
         positive_clips=positive_clips,
