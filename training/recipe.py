@@ -155,6 +155,8 @@ class Data(Section):
     """What is learned from, and what the best model is chosen by.
 
     test: only to make sure that validation is not the test split. frames: so many a clip, chosen from those stored.
+    frame_order: "shuffled" shows them in a random order, in training and in validation: what a model without
+    any idea of motion would reach.
     max_tokens: of a text with its special tokens, None = the model's context. crop: a clip is cut to a random part, up to
     this share smaller on each side, and scaled back. max_bad_share: more bad samples than that end the run.
     """
@@ -163,6 +165,7 @@ class Data(Section):
     validation: Split
     test: Split | None = None
     frames: Staged[int] = Staged[int](((0, 4),))
+    frame_order: Literal["time", "shuffled"] = "time"
     texts: Staged[TextWeights] = Staged[TextWeights](((0, TextWeights()),))
     max_tokens: int | None = Field(default=None, ge=3)
     crop: float = Field(default=0.0, ge=0, le=0.5)

@@ -64,7 +64,9 @@ class TrainingData:
 
         def visit(number: int) -> Visit:
             random = Random(f"{recipe.seed} {plan.epoch} {number}")
-            return Visit(frames=frames, texts=texts, crop=data.crop, random=random)
+            return Visit(
+                frames=frames, texts=texts, crop=data.crop, shuffled=data.frame_order == "shuffled", random=random
+            )
 
         share = len(plan.numbers) // processes.count
         own = plan.numbers[processes.rank * share : (processes.rank + 1) * share]
@@ -116,7 +118,8 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
         BatchMaker(validation, video_codes(validation), reader=reader, preprocessing=model.preprocessing),
         clips=clips,
         visit=Visit(
-            frames=recipe.evaluation.frames or recipe.data.frames.values[-1], texts=recipe.evaluation.texts
+            frames=recipe.evaluation.frames or recipe.data.frames.values[-1], texts=recipe.evaluation.texts,
+            shuffled=recipe.data.frame_order == "shuffled",
         ),
         workers=recipe.data.workers,
         token_wise=any(weight > 0 for _, weight in recipe.objective.token_wise),

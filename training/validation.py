@@ -46,7 +46,7 @@ class Validator:
         ids: list[int] = []
         bad: list[BadSample] = []
         with torch.inference_mode():
-            for batch, unusable in self._batches():
+            for batch, unusable in self.batches():
                 bad += unusable
                 if batch is None:
                     continue
@@ -58,7 +58,8 @@ class Validator:
                 raise TrainingError("Fewer than two validation samples can be used: name a validation split that has more.")
             return Validation(figures=self._figures(model, texts, videos, ids), bad=tuple(bad))
 
-    def _batches(self) -> Iterator[tuple[Batch | None, tuple[BadSample, ...]]]:
+    def batches(self) -> Iterator[tuple[Batch | None, tuple[BadSample, ...]]]:
+        """What is scored: batches of usable samples, None where a whole batch is unusable, and what cannot be used."""
         plans = [range(start, min(start + _BATCH, self._clips)) for start in range(0, self._clips, _BATCH)]
         loaded = load_ahead(
             plans, lambda plan: self._maker.validation_batch(plan, lambda number: self._visit), workers=self._workers

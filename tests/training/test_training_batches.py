@@ -23,8 +23,9 @@ from training.batches.loading import load_ahead
 from training.batches.order import Position, planned_batches, steps_of
 from training.batches.samples import JoinedSamples, fingerprint, video_codes
 from training.batches.tokens import TextReader
+from training.processes import Processes
 from training.recipe import TextWeights
-from training.setup import write_new_model
+from training.setup import prepare, write_new_model
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +177,41 @@ def test_a_crop_cuts_all_frames_alike_and_another_size_is_scaled(world, checkpoi
     whole = torch.from_numpy(clip(0, split="train").frames)
     assert cropped.shape == whole.shape
     assert (cropped.int() - whole.int()).abs().float().mean() > 1
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_shuffled_frames_are_the_same_ones_in_another_order(drawn, world, checkpoint):
+    samples = ShardDataset(world, split="train")
+    made = maker(samples, checkpoint)
+
+    def shown(shuffled: bool) -> list[list[bytes]]:
+        def visit(number: int) -> Visit:
+            random = Random(number) if drawn else None
+            return Visit(frames=4, texts=TextWeights(), shuffled=shuffled, random=random)
+
+        numbers = list(range(12))
+        pictures = made.training_batch(numbers, visit, planned=numbers).pictures
+        return [[frame.numpy().tobytes() for frame in clip] for clip in pictures]
+
+    in_time, mixed = shown(False), shown(True)
+    assert [sorted(clip) for clip in mixed] == [sorted(clip) for clip in in_time]
+    orders = {tuple(a.index(frame) for frame in b) for a, b in zip(in_time, mixed, strict=True)}
+    assert len(orders) > 4
+    assert shown(True) == mixed
+
+
+def test_a_recipe_shuffles_frames_in_training_and_in_validation(world, tmp_path):
+    setups = [
+        prepare(small_recipe(world, "data.frames=4", *more), tmp_path / "start", Processes())
+        for more in ((), ("data.frame_order=shuffled",))
+    ]
+    (plan,) = planned_batches(setups[0].data.videos, size_at=lambda step: 8, seed=0, start=Position(), steps=1)
+    in_time, mixed = (setup.data.batch(plan, setup.recipe, Processes()) for setup in setups)
+    assert not torch.equal(mixed.pictures, in_time.pictures)
+    assert torch.equal(mixed.pictures.sum(dim=1), in_time.pictures.sum(dim=1))
+    shown = [next(iter(setup.validator.batches()))[0].pictures for setup in setups]
+    assert not torch.equal(*shown)
+    assert torch.equal(shown[0].sum(dim=1), shown[1].sum(dim=1))
 
 
 def test_a_bad_sample_is_named_and_replaced_by_the_next_good_one_of_another_video(world, checkpoint):

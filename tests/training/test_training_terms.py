@@ -85,7 +85,7 @@ def test_local_words_are_the_published_sum_over_words_and_frames(setup):
         wrong += sum(math.exp(likeness(own, q, f)) for q in others for f in range(shown[q]))
         losses.append(math.log((right + wrong) / right))
     assert len(set(batch.text_ids.tolist())) < count       # one text comes twice
-    assert float(found["local_words"]) == pytest.approx(sum(losses) / count, abs=1e-4)
+    assert float(found["local_words"].detach()) == pytest.approx(sum(losses) / count, abs=1e-4)
 
 
 def test_the_triplets_are_those_of_the_importance_that_its_predictors_give(setup, shards, tmp_path):

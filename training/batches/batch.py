@@ -43,7 +43,7 @@ class Batch:
     keys: tuple[str, ...]
     texts: TokenRows            # [B, L]
     text_ids: Tensor            # int64 [B], equal numbers = the same text
-    pictures: Tensor            # uint8 [B, F, H, W, 3], in the order of time
+    pictures: Tensor            # uint8 [B, F, H, W, 3], in the order of time unless the recipe says otherwise
     frame_mask: Tensor          # bool [B, F], True = a frame of the clip
     words: WordRows | None = None
     bad: tuple[BadSample, ...] = ()
@@ -70,11 +70,15 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Visit:
-    """What to show of a sample: a text and frames drawn by `random`, None = the heaviest text and central frames."""
+    """What to show of a sample: a text and frames drawn by `random`, None = the heaviest text and central frames.
+
+    shuffled: frames in an order that is drawn, by the sample's key where `random` is None.
+    """
 
     frames: int
     texts: TextWeights
     crop: float = 0.0
+    shuffled: bool = False
     random: Random | None = None
 
 
@@ -166,6 +170,8 @@ class BatchMaker:
             raise InputError("it has no text that the recipe gives a weight.")
         read = self._reader.read(sample.texts[text]["text"])
         numbers = choose_frames(len(sample.jpegs), visit.frames, visit.random)
+        if visit.shuffled:
+            (visit.random or Random(sample.key)).shuffle(numbers)
         box = draw_crop(visit.crop, visit.random) if visit.random is not None else None
         return _Prepared(
             key=sample.key, text=read, pictures=self._fitted(decode(sample, numbers), box),
