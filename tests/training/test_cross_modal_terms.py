@@ -13,10 +13,11 @@ from retrieval.model import load_dual_encoder
 from tests.training.cross_modal_world import MASK, VOCABULARY, batch_to_read, network_for, objective_for
 from tests.training.training_world import small_recipe, write_world
 from training.cross_modal import shared_tower
-from training.cross_modal.drawing import asks_hard_clips, compared_clips, generator_of, masked_texts, stage_length
+from training.cross_modal.drawing import asks_hard_clips, compared_clips, masked_texts, stage_length
 from training.cross_modal.rows import rows_of
 from training.gradients import encode
 from training.objectives import UNLABELLED, compared_matrix
+from training.objectives.drawing import generator_of
 from training.processes import Processes
 from training.recipe import Curriculum, MaskedLanguage, Matching, Objective, TextVideo
 from training.setup import prepare, write_new_model

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from retrieval.model import load_dual_encoder
+from tests.training.cross_modal_world import network_for, objective_for
 from tests.training.training_world import SIDE, random_batch, small_recipe, write_world
+from training.cross_modal import shared_tower
 from training.gradients import backward, encode
 from training.objectives import RetrievalObjective
 from training.optimising import (
@@ -19,7 +21,7 @@ from training.optimising import (
     parameter_groups,
     set_learning_rate,
 )
-from training.recipe import Losses, Objective, Optimiser, Schedule
+from training.recipe import Losses, MaskedLanguage, Matching, Objective, Optimiser, Schedule, TextVideo
 from training.setup import write_new_model
 
 NEW = {"side": SIDE, "width": 32, "layers": 3, "heads": 2, "text_width": 32, "text_layers": 2, "text_heads": 2, "dimension": 16}
@@ -45,12 +47,32 @@ def gradients(model) -> dict[str, torch.Tensor]:
     return found
 
 
-@pytest.mark.parametrize("token_wise", [0.0, 0.7])
+def reading_together(model, batch):
+    """Both scores, and every term on texts and clips that are read together."""
+    settings = Objective(
+        token_wise=Losses(info_nce=0.7), masked_language=MaskedLanguage(weight=1.0, share=0.5),
+        matching=Matching(weight=1.0, negatives=3), text_video=TextVideo(weight=1.0),
+    )  # fmt: skip
+    apart, network = objective_of(model, batch, token_wise=settings.token_wise), network_for(model).train()
+    together = objective_for(network, settings)
+
+    def objective(features, scale):
+        terms = apart(features, scale)
+        read = together(shared_tower(model), batch.texts, features, step=1, text_ids=batch.text_ids)
+        return {**terms, **read, "loss": terms["loss"] + read["loss"]}
+
+    return objective
+
+
+@pytest.mark.parametrize("case", ["pooled", "token_wise", "read together"])
 @pytest.mark.parametrize("micro_batch", [1, 3])
-def test_the_gradient_cache_gives_the_plain_gradients_with_dropout_on(checkpoint, micro_batch, token_wise):
+def test_the_gradient_cache_gives_the_plain_gradients_with_dropout_on(checkpoint, micro_batch, case):
     model = load_dual_encoder(checkpoint).train()
     batch = random_batch(7)
-    objective = objective_of(model, batch, token_wise=Losses(info_nce=token_wise))
+    if case == "read together":
+        objective = reading_together(model, batch)
+    else:
+        objective = objective_of(model, batch, token_wise=Losses(info_nce=0.7 if case == "token_wise" else 0.0))
     torch.manual_seed(11)       # the plain way draws dropout part by part too, in one graph
     parts = [encode(model, batch.part(slice(i, i + micro_batch)), bf16=False) for i in range(0, 7, micro_batch)]
     texts, videos = ([part[side] for part in parts] for side in (0, 1))

@@ -15,7 +15,8 @@ import torch
 from retrieval.errors import InputError
 from retrieval.model import load_dual_encoder
 from tests.training import training_two_processes as two
-from tests.training.training_world import damage, random_batch, small_recipe, write_world
+from tests.training.cross_modal_world import batch_to_read
+from tests.training.training_world import damage, small_recipe, write_world
 from training.batches.order import PlannedBatch, Position
 from training.logs import read_log
 from training.processes import Processes, join_processes
@@ -49,7 +50,7 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize("case", two.CASES)
 def test_loss_and_gradients_are_those_of_the_joined_batch(case, folder):
     model = load_dual_encoder(folder / "checkpoint").train()
-    wanted = two.found(model, random_batch(two.CLIPS), Processes(), case)
+    wanted = two.found(model, batch_to_read(two.CLIPS), Processes(), case)
     for rank in range(2):
         found = torch.load(folder / f"rank-{rank}.pt")[case]
         assert found["loss"] == pytest.approx(wanted["loss"], abs=1e-5)
@@ -89,7 +90,8 @@ def test_a_run_of_two_has_the_loss_curve_and_the_bad_samples_of_a_run_of_one(fol
     for together, single in pairs:
         assert together["step"] == single["step"]
         if "loss" in single:
-            for name in ("loss", "pooled.info_nce", "gradient_norm", "lr", "logit_scale"):
+            read = ("masked_language", "matching", "text_video")
+            for name in ("loss", "pooled.info_nce", *read, "gradient_norm", "lr", "logit_scale"):
                 assert together[name] == pytest.approx(single[name], rel=1e-3, abs=1e-5), name
             assert together.get("bad") == single.get("bad")
             assert together["clips"] == single["clips"]

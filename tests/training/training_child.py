@@ -17,7 +17,8 @@ STEPS = 20
 OVERRIDES = (
     f"schedule.steps={STEPS}", "checkpoint.every=4", "evaluation.every=6", "model.new.dropout=0.2", "data.crop=0.2",
     "data.frames=[[0, 1], [7, 3]]", "batch.size=[[0, 8], [11, 16]]", "ema_decay=0.9", "data.workers=2",
-    "objective.token_wise.info_nce=0.5", "batch.micro_batch=8",
+    "objective.token_wise.info_nce=0.5", "batch.micro_batch=8", "objective.masked_language.weight=0.5",
+    "objective.matching.weight=0.5", "objective.matching.mining=nearest", "objective.matching.curriculum={rate: 0.3}",
 )  # fmt: skip
 
 

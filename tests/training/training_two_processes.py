@@ -12,18 +12,24 @@ from pathlib import Path
 import torch
 
 from retrieval.model import DualEncoder, load_dual_encoder
-from tests.training.training_world import random_batch, small_recipe
+from tests.training.cross_modal_world import batch_to_read, network_for, objective_for
+from tests.training.training_world import small_recipe
 from training.batches.batch import Batch
 from training.batches.order import Position, planned_batches
 from training.batches.tokens import TokenRows
-from training.gradients import backward
+from training.cross_modal import shared_tower
+from training.gradients import Features, backward
 from training.objectives import RetrievalObjective
 from training.processes import Processes, join_processes
-from training.recipe import Losses, Objective, Recipe
+from training.recipe import Losses, MaskedLanguage, Matching, Objective, Recipe, TextVideo
 from training.setup import prepare
 from training.step_objective import objective_of
 from training.trainer import train
 
+READ_TOGETHER = {
+    "masked_language": MaskedLanguage(weight=1.0, masking="significant", share=0.5),
+    "matching": Matching(weight=1.0, negatives=3, mining="nearest", easy_floor=0.2), "text_video": TextVideo(weight=1.0),
+}  # fmt: skip
 CASES = {
     "pooled": {"pooled": Losses(info_nce=1.0)},
     "both scores": {"token_wise": Losses(info_nce=0.5)},
@@ -31,31 +37,43 @@ CASES = {
     "gradient cache": {"token_wise": Losses(info_nce=0.5)},
     "hard negatives": {"pooled": Losses(neg_nce=1.0), "token_wise": Losses(neg_nce=0.5)},
     "hard negatives by rows": {"pooled": Losses(neg_nce=1.0), "token_wise": Losses(neg_nce=0.5), "chunk": 2},
+    "read together": READ_TOGETHER,
+    "read together by the gradient cache": READ_TOGETHER,
     "joint softmax": {"pooled": Losses(mil_nce=1.0), "token_wise": Losses(mil_nce=0.5), "chunk": 3},
 }
 TERMS = (
     "batch.size=8", "objective.local_words.weight=0.7", "objective.partial_order.weight=0.5",
     "objective.queue={weight: 0.5, size: 12, decay: 0.5}",
 )  # fmt: skip
-MICRO_BATCH = {"gradient cache": 3}
+MICRO_BATCH = {"gradient cache": 3, "read together by the gradient cache": 3}
 CLIPS = 8
-TRAINING = ("batch.size=8", "schedule.steps=5", "evaluation.every=3", "objective.token_wise.info_nce=0.5", "data.crop=0.1")
+TRAINING = (
+    "batch.size=8", "schedule.steps=5", "evaluation.every=3", "objective.token_wise.info_nce=0.5", "data.crop=0.1",
+    "objective.masked_language.weight=0.5", "objective.matching.weight=0.5", "objective.text_video.weight=0.5",
+)  # fmt: skip
 
 
 def found(model: DualEncoder, batch: Batch, processes: Processes, case: str) -> dict[str, object]:
     """Loss and gradients of this process's rows of a batch, averaged over processes."""
-    objective = RetrievalObjective(Objective(**CASES[case]), interaction=model.interaction)
-    gather = processes.gather if processes.count > 1 else None
+    settings = Objective(**CASES[case])
+    objective, network = RetrievalObjective(settings, interaction=model.interaction), network_for(model).train()
+    place = {
+        "text_ids": batch.text_ids, "gather": processes.gather if processes.count > 1 else None,
+        "first": processes.rank * len(batch),
+    }  # fmt: skip
+
+    def terms_of(features: Features, scale: torch.Tensor) -> dict[str, torch.Tensor]:
+        terms = objective(*features, logit_scale=scale, **place)
+        if settings.cross_modal:
+            read = objective_for(network, settings)(shared_tower(model), batch.texts, features, step=2, **place)
+            terms["loss"] = terms["loss"] + read["loss"]
+        return terms
+
     model.zero_grad(set_to_none=True)
-    terms = backward(
-        model, batch,
-        lambda features, scale: objective(
-            *features, logit_scale=scale, text_ids=batch.text_ids, gather=gather, first=processes.rank * len(batch)
-        ),
-        bf16=False, micro_batch=MICRO_BATCH.get(case),
-    )  # fmt: skip
-    processes.average_gradients(model.parameters())
-    gradients = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
+    terms = backward(model, batch, terms_of, bf16=False, micro_batch=MICRO_BATCH.get(case))
+    weights = {**dict(model.named_parameters()), **dict(network.named_parameters(prefix="network"))}
+    processes.average_gradients(weights.values())
+    gradients = {name: weight.grad.clone() for name, weight in weights.items() if weight.grad is not None}
     return {"loss": processes.mean([terms["loss"]])[0], "gradients": gradients}
 
 
@@ -87,8 +105,11 @@ def own_rows(batch: Batch, rank: int) -> Batch:
     attended = half.texts.attended
     assert attended is not None
     width = int(attended.sum(1).max())
+    told = half.texts.significance
+    assert told is not None
     texts = TokenRows(
-        ids=half.texts.ids[:, :width], attended=attended[:, :width], words=half.texts.words[:, :width]
+        ids=half.texts.ids[:, :width], attended=attended[:, :width], words=half.texts.words[:, :width],
+        significance=told.each(lambda tensor: tensor[:, :width]),
     )  # fmt: skip
     return replace(half, texts=texts)
 
@@ -102,7 +123,7 @@ def main(folder: Path) -> None:
     torch.set_num_threads(1)
     with join_processes("cpu") as processes:
         model = load_dual_encoder(folder / "checkpoint").train()
-        batch = own_rows(random_batch(CLIPS), processes.rank)
+        batch = own_rows(batch_to_read(CLIPS), processes.rank)
         results = {case: found(model, batch, processes, case) for case in CASES}
         ragged = torch.full((2, 2 + processes.rank), float(processes.rank), requires_grad=True)
         gathered = processes.gather(ragged)
