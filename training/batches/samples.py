@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import accumulate
 from typing import Protocol
 
@@ -64,11 +63,16 @@ def open_samples(split: Split) -> JoinedSamples:
     return JoinedSamples([ShardDataset(directory, split=split.split) for directory in split.shards])
 
 
-def training_texts(samples: Samples) -> Iterator[str]:
-    """Every text of every sample, as a model reads it; those of a sample that cannot be read are left out."""
+def training_texts(samples: Samples, *, bad: list[CorpusError] | None = None) -> Iterator[str]:
+    """Every text of every sample, as a model reads it; what is wrong with a sample that cannot be read is put into `bad`."""
     for number in range(len(samples)):
-        with suppress(CorpusError):
-            yield from (normalise(text["text"]) for text in samples[number].texts)
+        try:
+            texts = samples[number].texts
+        except CorpusError as error:
+            if bad is not None:
+                bad.append(error)
+            continue
+        yield from (normalise(text["text"]) for text in texts)
 
 
 def fingerprint(samples: Samples) -> str:
