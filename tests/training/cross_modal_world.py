@@ -20,12 +20,12 @@ VOCABULARY = Vocabulary(mask_id=MASK, replacements=torch.arange(5, 90))
 def batch_to_read(count: int) -> Batch:
     """Noise of several lengths, every other token of which is significant; the last text is that of the first clip."""
     batch = random_batch(count)
-    ids, words = batch.texts.ids.clone(), batch.texts.words
-    places = torch.arange(ids.shape[1]).expand(ids.shape)
+    words = batch.texts.words
+    places = torch.arange(words.shape[1]).expand(words.shape)
     significance = TokenSignificance(
         significant=words & (places % 2 == 1), word_numbers=torch.where(words, places, -1), weights=words.float()
     )
-    return replace(batch, texts=replace(batch.texts, ids=ids, significance=significance))
+    return replace(batch, texts=replace(batch.texts, significance=significance))
 
 
 def network_for(model: DualEncoder) -> CrossModal:
