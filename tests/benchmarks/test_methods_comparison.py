@@ -9,11 +9,11 @@ import pytest
 
 from benchmarks.methods import job
 from benchmarks.methods.job import Finished, of_rows, read_finished, run_all, settings_of
-from benchmarks.methods.rows import ROWS, Row, recipe
+from benchmarks.methods.rows import ROWS, Gain, Row, recipe
 from benchmarks.methods.statistics import mean_of
 from benchmarks.methods.table import paired_gain, table_of
 
-PLAIN, OTHER = Row(name="plain"), Row(name="other", changes=("objective.pooled.mil_nce=0.5",), against="plain")
+PLAIN, OTHER = Row(name="plain"), Row(name="other", changes=("objective.pooled.mil_nce=0.5",), gains=(Gain(over="plain"),))
 FIGURES = {
     "test.r_sum": 100.0, "test.text_to_video.r1": 10.0, "composition.r_sum": 90.0, "test.swap.attribute": 60.0,
     "test.swap.verb": 50.0, "test.swap.relation": 50.0, "cpu_seconds": 9.0,
@@ -58,9 +58,11 @@ def test_a_gain_is_paired_by_seed(tmp_path, runs):
     path = tmp_path / "results.jsonl"
     list(run_all([PLAIN, OTHER], seeds=3, world=tmp_path, path=path, processes=1))
     found = of_rows(read_finished(path), [PLAIN, OTHER])
-    gain = paired_gain(OTHER, found, "test.r_sum")
+    gain = paired_gain("other", "plain", found, "test.r_sum")
     assert (gain.value, gain.half_width, gain.n) == (pytest.approx(5), pytest.approx(0, abs=1e-9), 3)
-    assert "| other | 3 | 115.0 ± 24.8 |" in table_of([PLAIN, OTHER], found)
+    table = table_of([PLAIN, OTHER], found)
+    assert "| other | 3 | 115.0 ± 24.8 |" in table
+    assert "| other | plain | +5.0 ± 0.0 | better | - |" in table
 
 
 def test_runs_of_other_settings_do_not_count(tmp_path):
@@ -83,4 +85,4 @@ def test_every_row_is_a_recipe_and_is_against_another_row(tmp_path):
     assert len(set(names)) == len(names)
     for row in ROWS:
         assert recipe(row, seed=1, world=tmp_path).seed == 1
-        assert row.against is None or row.against in names
+        assert {gain.over for gain in row.gains} <= set(names)
