@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 EvidenceKind = Literal["title", "tag", "subtitle", "asr", "ocr"]
 EVIDENCE_KINDS: tuple[EvidenceKind, ...] = ("title", "tag", "subtitle", "asr", "ocr")
+# What a sentence model reads: titles, speech and on-screen text. A tag is a name, found by its letters.
+MEANINGFUL_KINDS: tuple[EvidenceKind, ...] = ("title", "subtitle", "asr", "ocr")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,3 +79,11 @@ class Generation:
         """Whether both make the same vectors; `encoder` is only a name, and a folder can be renamed."""
         mine = (self.revision, self.preprocessing, self.dimension)
         return mine == (other.revision, other.preprocessing, other.dimension)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meanings:
+    """What one sentence model makes of texts: each text of some evidence -> [D] unit length."""
+
+    generation: Generation
+    vectors: Mapping[str, NDArray[np.float32]]

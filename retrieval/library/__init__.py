@@ -15,6 +15,7 @@ from retrieval.library.rows import (
     StoredEvidence,
     StoredLocation,
     StoredVideo,
+    TextGenerationStatus,
     WordHit,
 )
 from retrieval.library.writing import evidence_fingerprint
@@ -32,6 +33,7 @@ __all__ = [
     "StoredEvidence",
     "StoredLocation",
     "StoredVideo",
+    "TextGenerationStatus",
     "VideoFilter",
     "WordHit",
     "evidence_fingerprint",

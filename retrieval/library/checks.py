@@ -12,10 +12,11 @@ import numpy as np
 from retrieval.errors import LibraryError
 from retrieval.library import segments, word_checks
 from retrieval.library.database import Database
-from retrieval.library.digests import KEYS, SEAL, damaged_rows, have_digests, sealed
+from retrieval.library.digests import SEAL, damaged_rows, have_digests, sealed, tables
 from retrieval.library.frames import FrameRecord, read_frames
 from retrieval.library.rows import Problem
 from retrieval.library.schema import SCHEMA_VERSION
+from retrieval.library.vector_kinds import VectorKind, kept_kinds
 from retrieval.library.vectors import STORED_UNIT_TOLERANCE, unpack
 
 DURATION_SLACK_MS = 1000            # containers round their duration, the last frame lasts a little longer
@@ -28,7 +29,7 @@ def check(database: Database) -> list[Problem]:
     """Every problem found in one snapshot; an empty list when there is none."""
     problems: list[Problem] = []
     with database.reading() as db:
-        for part in (_check_database, _check_digests, _check_rows, word_checks.problems, _check_clip_vectors):
+        for part in (_check_database, _check_digests, _check_rows, word_checks.problems, _check_vectors):
             problems += _guarded(part, db)
         problems += _guarded(lambda db: _check_frames(db, database), db)
         problems += _guarded(lambda db: segments.problems(db, database.directory), db)
@@ -63,7 +64,7 @@ def _check_digests(db: sqlite3.Connection) -> Iterator[Problem]:
     """Whether every row is as it was written; a library of format 1 gets its checksums from its next writer."""
     if not have_digests(db):
         return
-    for table in KEYS:
+    for table in tables(db):
         for row in damaged_rows(db, table):
             yield Problem(what="the row is not as it was written", where=row.name, how_to_mend=_RESTORE_ROWS)
     stored = db.execute("SELECT value FROM settings WHERE key = ?", [SEAL]).fetchone()
@@ -91,15 +92,22 @@ def _check_rows(db: sqlite3.Connection) -> Iterator[Problem]:
     for video_id, start, end, duration in rows:
         what = f"the clip {start}-{end} ms does not lie within the {duration} ms of its video"
         yield Problem(what=what, where=f"video {video_id}", how_to_mend=_ADD_AGAIN)
-    active = db.execute("SELECT count(*), coalesce(sum(active), 0) FROM generations").fetchone()
-    if active[0] and active[1] != 1:
-        yield Problem(what="no generation of vectors is active", where="library.sqlite", how_to_mend=_RESTORE)
+    for kind in kept_kinds(db):
+        active = db.execute(f"SELECT count(*), coalesce(sum(active), 0) FROM {kind.generations}").fetchone()
+        if active[0] and active[1] != 1:
+            what = f"no generation of {kind.name} vectors is active"
+            yield Problem(what=what, where="library.sqlite", how_to_mend=_RESTORE)
 
 
-def _check_clip_vectors(db: sqlite3.Connection) -> Iterator[Problem]:
+def _check_vectors(db: sqlite3.Connection) -> Iterator[Problem]:
+    for kind in kept_kinds(db):
+        yield from _check_vectors_of(db, kind)
+
+
+def _check_vectors_of(db: sqlite3.Connection, kind: VectorKind) -> Iterator[Problem]:
     rows = db.execute(
-        "SELECT v.id, c.start_ms, g.dimension, x.vector FROM clip_vectors x JOIN clips c ON c.id = x.clip "
-        "JOIN videos v ON v.number = c.video JOIN generations g ON g.number = x.generation"
+        f"SELECT v.id, o.start_ms, g.dimension, x.vector FROM {kind.rows} "
+        f"JOIN videos v ON v.number = o.video JOIN {kind.generations} g ON g.number = x.generation"
     )
     for video_id, start, dimension, blob in rows:
         try:
@@ -107,7 +115,7 @@ def _check_clip_vectors(db: sqlite3.Connection) -> Iterator[Problem]:
         except LibraryError:
             good = False
         if not good:
-            what = f"the vector of the clip at {start} ms is not {dimension} finite numbers of unit length"
+            what = f"the vector of the {kind.name} at {start} ms is not {dimension} finite numbers of unit length"
             yield Problem(what=what, where=f"video {video_id}", how_to_mend=_ADD_AGAIN)
 
 

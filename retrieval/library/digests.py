@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "clip_vectors": ("number",),
     "frame_records": ("clip", "generation"),
     "failures": ("path",),
+    "text_generations": ("number",),
+    "text_vectors": ("number",),
 }
 WITHOUT_ROWID = ("settings", "examined", "frame_records", "failures")
 SEAL = "seal"
@@ -53,9 +55,16 @@ def add_function(db: sqlite3.Connection) -> None:
     db.create_function(_FUNCTION, -1, row_digest, deterministic=True)
 
 
-def add_digests(db: sqlite3.Connection) -> None:
-    """Give every table its column and its triggers, and every row that is there its checksum."""
-    for table, keys in KEYS.items():
+def tables(db: sqlite3.Connection) -> list[str]:
+    """The tables of the truth that this library has: those of the vectors of texts are made with the first of them."""
+    there = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return [table for table in KEYS if table in there]
+
+
+def add_digests(db: sqlite3.Connection, names: Iterable[str]) -> None:
+    """Give each of these tables its column and its triggers, and every row that is there its checksum."""
+    for table in names:
+        keys = KEYS[table]
         columns = covered_columns(db, table)
         db.execute(f"ALTER TABLE {table} ADD COLUMN digest INTEGER")
         value = f"{_FUNCTION}({', '.join(columns)})"

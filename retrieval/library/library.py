@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import InputError, LibraryError
-from retrieval.library import checks, generations, reading, words, writing
+from retrieval.library import checks, generations, reading, text_vectors, words, writing
 from retrieval.library.database import Database, Unchanged, database_errors
 from retrieval.library.filesystem import refuse_network
 from retrieval.library.filters import Selections, VideoFilter
@@ -32,9 +34,13 @@ from retrieval.library.rows import (
     WordHit,
 )
 from retrieval.library.schema import revision
-from retrieval.library.segments import ClipIndex, Merger, SegmentDamage, StoredSegment
-from retrieval.library.vectors import check_clips
-from retrieval.records import Clip, Evidence, EvidenceKind, Generation, Location, Video
+from retrieval.library.segments import Hits, Merger, SegmentDamage, StoredSegment, VectorIndex
+from retrieval.library.vector_kinds import CLIPS, TEXTS
+from retrieval.library.vectors import check_clips, check_unit
+from retrieval.records import Clip, Evidence, EvidenceKind, Generation, Location, Meanings, Video
+
+_Hit = TypeVar("_Hit", ClipHit, WordHit)
+_RowsOf = Callable[[sqlite3.Connection, Hits], list[_Hit]]      # rows of vectors and their scores -> what they are of
 
 
 class Library:
@@ -48,7 +54,8 @@ class Library:
         """Use `Library.open`."""
         self.directory = directory
         self._lock = lock
-        self._clip_index = ClipIndex(directory)
+        self._clip_index = VectorIndex(directory, CLIPS)
+        self._text_index = VectorIndex(directory, TEXTS)
         self._selections = Selections()
         self._merger: Merger | None = None
         self._database = Database(directory, write=lock is not None)
@@ -106,31 +113,47 @@ class Library:
         clips: Sequence[Clip],
         generation: Generation | None,
         examined: Mapping[str, str],
+        meanings: Meanings | None = None,
     ) -> None:
         """Insert or replace everything known of a video, as found at one of its paths.
 
         `evidence` belongs to the content, `location_evidence` to this path, `examined` says which channels were looked
         at and by what. A video that the path held before is dropped when it has no path left. Clips with the same span
-        and frames as before keep their vectors of other generations. ValueError, before anything is written, for
-        vectors that are not finite, of unit length (1e-3) and of the generation's dimension.
+        and frames as before keep their vectors of other generations. A text has the vector that `meanings` holds for
+        it, else that of the same text of this video before. ValueError, before anything is written, for vectors that
+        are not finite, of unit length (1e-3) and of the generation's dimension.
         """
         check_clips(clips, generation)
+        text_vectors.check_meanings(meanings)
         writing.check_location(location)
         writing.check_evidence([*evidence, *location_evidence])
         with self._database.writing() as db:
             assert self._frames is not None
+            kept = text_vectors.vectors_of_video(db, writing.video_number(db, video.id))
             number = writing.put_video(db, video, examined=examined)
             writing.put_content_evidence(db, number, evidence)
             writing.put_location(db, number, location, location_evidence)
             numbers = writing.put_clips(db, number, clips)
             if generation is not None:
                 writing.put_vectors(db, self._frames, generation, list(zip(numbers, clips, strict=True)))
+            text_vectors.complete(db, number, kept, meanings)
             generations.drop_unused(db)
         assert self._merger is not None
         self._merger.added(len(clips) + len(evidence) + len(location_evidence))
 
-    def put_location(self, video_id: str, location: Location, *, location_evidence: Sequence[Evidence]) -> bool:
-        """Say that a path holds a known video, replacing the evidence of this path; False when nothing changed."""
+    def put_location(
+        self,
+        video_id: str,
+        location: Location,
+        *,
+        location_evidence: Sequence[Evidence],
+        meanings: Meanings | None = None,
+    ) -> bool:
+        """Say that a path holds a known video, replacing the evidence of this path; False when nothing changed.
+
+        meanings: as in `put`.
+        """
+        text_vectors.check_meanings(meanings)
         writing.check_location(location)
         writing.check_evidence(location_evidence)
         with self._database.writing() as db:
@@ -139,10 +162,22 @@ class Library:
                 raise InputError(f"the library has no video {video_id}: put the video before its other paths")
             if not writing.location_changed(db, number, location, location_evidence):
                 raise Unchanged
+            kept = text_vectors.vectors_of_video(db, number)
             writing.put_location(db, number, location, location_evidence)
+            text_vectors.complete(db, number, kept, meanings)
             generations.drop_unused(db)
             return True
         return False
+
+    def put_text_vectors(self, generation: Generation, vectors: Mapping[int, NDArray[np.float32]]) -> None:
+        """Store vectors [D], unit length, of rows of evidence by their numbers; what is gone meanwhile is left out."""
+        for number, vector in vectors.items():
+            check_unit(vector, shape=(generation.dimension,), what=f"the vector of the text {number}")
+        with self._database.writing() as db:
+            text_vectors.put(db, generation, vectors)
+            generations.drop_unused(db)
+        assert self._merger is not None
+        self._merger.added(len(vectors))
 
     def remove(self, target: str) -> Removed:
         """Drop a path, or a video with all its paths; a video goes with its last path.
@@ -160,7 +195,7 @@ class Library:
             writing.record_failure(db, path, kind=kind, message=message, size_bytes=size_bytes, modified_ns=modified_ns)
 
     def activate(self, generation: Generation) -> None:
-        """Search this generation of vectors from now on; InputError when the library holds none like it."""
+        """Search this generation of vectors, of clips or of texts, from now on; InputError when there is none like it."""
         with self._database.writing() as db:
             generations.activate(db, generation)
 
@@ -177,7 +212,7 @@ class Library:
             words.rebuild(db)
 
     def rebuild(self) -> None:
-        """Make everything derived again: the word index, and the index over clip vectors of every generation."""
+        """Make everything derived again: the word index, and the index over the vectors of every generation."""
         if self._merger is None:
             raise InputError(f"the library {self.directory} is open for reading only: open it with write=True")
         self.rebuild_words()
@@ -268,15 +303,28 @@ class Library:
         videos may be found, None = all. [] while no generation is active; ValueError when `vector` is not D finite
         numbers or is zero.
         """
-        vector = np.asarray(vector, dtype=np.float32)
-        while True:
-            try:
-                return self._nearest_clips(vector, limit, recall, where)
-            except SegmentDamage as damage:
-                self._clip_index.give_up(damage)        # at most once a file; its rows are in the database too
+        return self._nearest(self._clip_index, reading.clip_hits, vector, limit, recall, where)
+
+    def search_texts(
+        self,
+        vector: NDArray[np.float32],
+        *,
+        limit: int,
+        recall: float | None = None,
+        where: VideoFilter | None = None,
+    ) -> list[WordHit]:
+        """The rows of evidence whose vector in the active generation is nearest to `vector` [D]; else as `search_clips`."""
+        return self._nearest(self._text_index, text_vectors.hits, vector, limit, recall, where)
+
+    def texts_without_vector(
+        self, generation: Generation, *, limit: int, after: int = 0
+    ) -> list[tuple[int, str]]:
+        """Number and text of rows of evidence above the number `after` that `put_text_vectors` could still be given."""
+        with self._database.reading() as db:
+            return text_vectors.lacking(db, generation, after=after, limit=limit)
 
     def compact(self) -> list[StoredSegment]:
-        """Fold rows that were written or deleted since into the index over clip vectors, and small segments of the word
+        """Fold rows that were written or deleted since into the indexes over vectors, and small segments of the word
         index into large ones; what was built anew of the former.
         """
         if self._merger is None:
@@ -317,6 +365,12 @@ class Library:
             active = reading.active_generation(db)
             return None if active is None else active[1]
 
+    def text_generation(self) -> Generation | None:
+        """The generation of the vectors of texts that is searched, None while there is none."""
+        with self._database.reading() as db:
+            active = reading.active_generation(db, kind=TEXTS)
+            return None if active is None else active[1]
+
     def status(self) -> LibraryStatus:
         """What the library holds: counts, coverage of each generation, damage, bytes on disk."""
         with self._database.reading() as db:
@@ -328,13 +382,25 @@ class Library:
 
     # --- inside
 
-    def _nearest_clips(
-        self, vector: NDArray[np.float32], limit: int, recall: float | None, where: VideoFilter | None
-    ) -> list[ClipHit]:
+    def _nearest(
+        self, index: VectorIndex, rows_of: _RowsOf[_Hit], vector: NDArray[np.float32], limit: int,
+        recall: float | None, where: VideoFilter | None,
+    ) -> list[_Hit]:  # fmt: skip
+        vector = np.asarray(vector, dtype=np.float32)
+        while True:
+            try:
+                return self._nearest_in(index, rows_of, vector, limit, recall, where)
+            except SegmentDamage as damage:
+                index.give_up(damage)        # at most once a file; its rows are in the database too
+
+    def _nearest_in(
+        self, index: VectorIndex, rows_of: _RowsOf[_Hit], vector: NDArray[np.float32], limit: int,
+        recall: float | None, where: VideoFilter | None,
+    ) -> list[_Hit]:  # fmt: skip
         with ExitStack() as stack:
-            with self._clip_index.lock:
+            with index.lock:
                 db = stack.enter_context(self._database.reading())
-                active = reading.active_generation(db)
+                active = reading.active_generation(db, kind=index.kind)
                 if active is None:
                     return []
                 number, generation = active
@@ -342,12 +408,12 @@ class Library:
                     raise ValueError(f"the query has the shape {vector.shape}, not ({generation.dimension},)")
                 if not np.isfinite(vector).all() or not vector.any():
                     raise ValueError("the query vector is zero or holds a number that is not finite")
-                state = self._clip_index.state(
+                state = index.state(
                     db, generation=number, dimension=generation.dimension, revision=revision(db)
                 )
             selected = self._selections.of(db, where)
             found = state.search(db, vector, limit=limit, recall=recall, selected=selected)
-            return reading.clip_hits(db, found)
+            return rows_of(db, found)
 
     def _frame_rows(self, clip_ids: Collection[int]) -> tuple[int, dict[int, reading.FrameRow]]:
         with self._database.reading() as db:

@@ -16,7 +16,7 @@ from typing import Any
 from retrieval.errors import LibraryError
 from retrieval.library.connections import DATABASE_NAME, connect_writer
 from retrieval.library.database import database_errors, undo
-from retrieval.library.digests import KEYS, SEAL, DamagedRow, covered_columns, damaged_rows, row_digest
+from retrieval.library.digests import KEYS, SEAL, DamagedRow, covered_columns, damaged_rows, row_digest, tables
 from retrieval.library.frames import FOLDER, FrameRecord, frame_header, read_frames, sync_file, sync_folder
 from retrieval.library.lock import WriterLock
 from retrieval.library.opening import prepare
@@ -61,7 +61,7 @@ def _mend(snapshot: Snapshot, directory: Path) -> Mended:
 
 
 def _mend_rows(db: sqlite3.Connection, old: sqlite3.Connection) -> tuple[list[str], list[str]]:
-    damaged = [row for table in KEYS for row in damaged_rows(db, table)]
+    damaged = [row for table in tables(db) for row in damaged_rows(db, table)]
     found = [(row, _same_row(old, row)) for row in damaged]
     good = [(row, values) for row, values in found if values is not None]
     if good:

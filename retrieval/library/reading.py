@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.library import text_vectors
 from retrieval.library.connections import DATABASE_NAME
 from retrieval.library.database import select_in
 from retrieval.library.frames import FOLDER, HEADER_BYTES, FrameRecord
@@ -33,7 +34,7 @@ from retrieval.library.schema import CALLER, revision
 from retrieval.library.segments import stored_segments
 from retrieval.library.segments.calibration import choose
 from retrieval.library.segments.files import FOLDER as SEGMENTS
-from retrieval.library.segments.tables import have_tables
+from retrieval.library.vector_kinds import CLIPS, VectorKind, is_kept, kept_kinds
 from retrieval.library.vectors import unpack
 from retrieval.library.words import is_current
 from retrieval.library.writing import path_key
@@ -119,9 +120,11 @@ def failures(db: sqlite3.Connection) -> list[Failure]:
     return [Failure(path=os.fsdecode(path), **dict(zip(names, row, strict=True))) for path, *row in rows]
 
 
-def active_generation(db: sqlite3.Connection) -> tuple[int, Generation] | None:
+def active_generation(db: sqlite3.Connection, *, kind: VectorKind = CLIPS) -> tuple[int, Generation] | None:
     """Number and description of the generation that is searched."""
-    sql = "SELECT number, encoder, revision, preprocessing, dimension FROM generations WHERE active = 1"
+    if not is_kept(db, kind):
+        return None
+    sql = f"SELECT number, encoder, revision, preprocessing, dimension FROM {kind.generations} WHERE active = 1"
     row = db.execute(sql).fetchone()
     return None if row is None else (int(row[0]), _generation(row[1:]))
 
@@ -251,7 +254,8 @@ def status(db: sqlite3.Connection, directory: Path) -> LibraryStatus:
         clips=clip_count,
         evidence={kind: per_kind.get(kind, 0) for kind in EVIDENCE_KINDS},
         generations=tuple(_generation_status(db, clip_count)),
-        indexes=tuple(_index_status(db)),
+        text_generations=tuple(text_vectors.status(db)),
+        indexes=tuple(index for kind in kept_kinds(db) for index in _index_status(db, kind)),
         failures=_count(db, "failures"),
         damaged=dict(db.execute("SELECT id, damage FROM videos WHERE damage IS NOT NULL ORDER BY number").fetchall()),
         bytes_on_disk=_size(directory.glob(f"{DATABASE_NAME}*")) + frame_bytes + _size((directory / SEGMENTS).glob("*")),
@@ -260,13 +264,11 @@ def status(db: sqlite3.Connection, directory: Path) -> LibraryStatus:
     )
 
 
-def _index_status(db: sqlite3.Connection) -> Iterable[IndexStatus]:
-    if not have_tables(db):
-        return
-    for segment in stored_segments(db):
+def _index_status(db: sqlite3.Connection, kind: VectorKind) -> Iterable[IndexStatus]:
+    for segment in stored_segments(db, kind):
         sql = (
-            "SELECT encoder, revision, (SELECT count(*) FROM clip_vectors WHERE generation = g.number) "
-            "FROM generations g WHERE number = ?"
+            f"SELECT encoder, revision, (SELECT count(*) FROM {kind.vectors} WHERE generation = g.number) "
+            f"FROM {kind.generations} g WHERE number = ?"
         )
         row = db.execute(sql, [segment.generation]).fetchone()
         if row is not None:
@@ -274,8 +276,9 @@ def _index_status(db: sqlite3.Connection) -> Iterable[IndexStatus]:
             depths = sorted({name[name.index("@") :] for name in measured}, key=len)
             recall = {depth: min(v for name, v in measured.items() if name.endswith(depth)) for depth in depths}
             yield IndexStatus(
-                encoder=row[0], revision=row[1], of_rows=row[2], rows=segment.rows, bytes=segment.bytes, recall=recall
-            )
+                kind=kind.name, encoder=row[0], revision=row[1], of_rows=row[2], rows=segment.rows,
+                bytes=segment.bytes, recall=recall,
+            )  # fmt: skip
 
 
 def _live_frame_bytes(db: sqlite3.Connection) -> int:

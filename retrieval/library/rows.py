@@ -68,7 +68,7 @@ class Removed:
 
 @dataclass(frozen=True, kw_only=True)
 class WordHit:
-    """One row of evidence that shares tokens with a query; a larger `score` is better."""
+    """One row of evidence that answers a query; a larger `score` is better: BM25 of shared tokens, or a cosine."""
 
     evidence_id: int
     video_id: str
@@ -104,13 +104,25 @@ class GenerationStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
-class IndexStatus:
-    """The file that answers for the clips of a generation: its rows of `of_rows`, and what its calibration found.
+class TextGenerationStatus:
+    """A generation of a sentence model, and the share (0 to 1) of all texts it could read that have a vector in it."""
 
+    generation: Generation
+    active: bool
+    texts: int
+    share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexStatus:
+    """The file that answers for a generation: its rows of `of_rows`, and what its calibration found.
+
+    `kind`: what the vectors are of, "clip" or "text".
     `recall`: the least share (0 to 1) of the ten and the hundred nearest that was found over both kinds of held-out
     queries at the setting that a search uses, by "@10" and "@100"; empty where every row is compared.
     """
 
+    kind: str
     encoder: str
     revision: str
     rows: int
@@ -134,6 +146,7 @@ class LibraryStatus:
     clips: int
     evidence: dict[EvidenceKind, int]
     generations: tuple[GenerationStatus, ...]
+    text_generations: tuple[TextGenerationStatus, ...]
     indexes: tuple[IndexStatus, ...]
     failures: int
     damaged: dict[str, str]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime, timezone
 
-from retrieval.library.digests import add_digests, seal
+from retrieval.library.digests import add_digests, seal, tables
 from retrieval.records import EVIDENCE_KINDS
 
 APPLICATION_ID = 0x57454E53         # "WENS": marks the SQLite file as a library
@@ -141,7 +141,7 @@ def create_tables(db: sqlite3.Connection, *, token_version: str) -> None:
         db.execute(statement)
     settings = {"revision": 0, "token_version": token_version, "created_at": now()}
     db.executemany("INSERT INTO settings (key, value) VALUES (?, ?)", settings.items())
-    add_digests(db)
+    add_digests(db, tables(db))
     seal(db)
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -151,7 +151,7 @@ def upgrade(db: sqlite3.Connection) -> None:
     """Bring a library of format 1 to this one inside the caller's transaction."""
     for statement in filter(str.strip, _INDEXES_SINCE_2.split(";\n")):
         db.execute(statement)
-    add_digests(db)
+    add_digests(db, tables(db))
     bump_revision(db)
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

@@ -26,6 +26,7 @@ from retrieval.library.lock import WriterLock
 from retrieval.library.opening import check_directory, check_version, is_blank, make_directory
 from retrieval.library.reading import frame_file_ends
 from retrieval.library.schema import bump_revision, now, revision
+from retrieval.library.vector_kinds import DERIVED
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -35,7 +36,6 @@ _INCOMING = "library.incoming"
 _ATTEMPTS = 3
 _BLOCK = 2**20
 _PASSING = ("locked", "busy", "full", "readonly", "read-only", "unable to open", "i/o")
-_DERIVED = ("segments", "segment_tombstones")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,7 +233,7 @@ def _write(database: Database, draft: Path, before: Snapshot | None) -> None:
 
 def _drop_derived(db: sqlite3.Connection) -> None:
     """A snapshot has no segment files, so it lists none."""
-    for table in _DERIVED:
+    for table in DERIVED:
         if db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [table]).fetchone():
             db.execute(f"DELETE FROM {table}")
 

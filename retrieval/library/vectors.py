@@ -50,5 +50,5 @@ def pack(vector: NDArray[np.float32]) -> bytes:
 def unpack(blobs: Sequence[bytes], *, dimension: int) -> NDArray[np.float32]:
     """Stored vectors as [n, D] fp32; LibraryError when one has another length than D."""
     if any(len(blob) != dimension * _STORED.itemsize for blob in blobs):
-        raise LibraryError("a clip vector in library.sqlite has the wrong length: run `wenshi library check`")
+        raise LibraryError("a vector in library.sqlite has the wrong length: run `wenshi library check`")
     return np.frombuffer(b"".join(blobs), _STORED).reshape(len(blobs), dimension).astype(np.float32)

@@ -128,7 +128,7 @@ def search(
         weights = {token: _weight(token, counts[token], rows) for token in tokens}
         best += postings.ranked(db, kind, weights, limit=limit, selected=selected)
         best = sorted(best, key=lambda hit: (-hit[1], hit[0]))[:limit]
-    return _hits(db, best)
+    return hits(db, best)
 
 
 def document_frequency(
@@ -162,7 +162,8 @@ def _weight(token: str, rows_with_token: int, rows: int) -> float:
     return (BIGRAM_WEIGHT if is_pair(token) else UNIGRAM_WEIGHT) * max(inverse, 1e-6)
 
 
-def _hits(db: sqlite3.Connection, best: Sequence[tuple[int, float]]) -> list[WordHit]:
+def hits(db: sqlite3.Connection, best: Sequence[tuple[int, float]]) -> list[WordHit]:
+    """The rows of evidence with these numbers and scores, in their order."""
     sql = (
         "SELECT e.id, v.id, e.kind, e.text, e.start_ms, e.end_ms, e.source, e.confidence FROM evidence e "
         "JOIN videos v ON v.number = e.video WHERE e.id IN {in}"

@@ -23,6 +23,7 @@ from retrieval.library.segments.files import FOLDER, Layout, SegmentWriter, dele
 from retrieval.library.segments.fresh import untyped_faiss
 from retrieval.library.segments.segment import EXACT, INVERTED, Segment, eight_bit
 from retrieval.library.segments.tables import StoredSegment
+from retrieval.library.vector_kinds import VectorKind, kept_kinds
 from retrieval.library.vectors import unpack
 
 TRAINING_ROWS = 131_072
@@ -47,18 +48,21 @@ class _Source(NamedTuple):
     """The rows of a generation up to `last`, whoever deletes or adds meanwhile."""
 
     database: Database
+    kind: VectorKind
     generation: int
     dimension: int
     last: int
     tombstones: int
 
 
-def build(database: Database, generation: int, dimension: int, sizes: Sizes) -> StoredSegment | None:
+def build(
+    database: Database, kind: VectorKind, generation: int, dimension: int, sizes: Sizes
+) -> StoredSegment | None:
     """Make and publish the segment of all rows of a generation; None when it has no rows."""
     with database.reading() as db:
-        sql = "SELECT count(*), coalesce(max(number), 0) FROM clip_vectors WHERE generation = ?"
+        sql = f"SELECT count(*), coalesce(max(number), 0) FROM {kind.vectors} WHERE generation = ?"
         count, last = db.execute(sql, [generation]).fetchone()
-        source = _Source(database, generation, dimension, last, tables.last_tombstone(db))
+        source = _Source(database, kind, generation, dimension, last, tables.last_tombstone(db, kind))
     if not count:
         return None
     inverted = count > sizes.inverted_from and dimension % 8 == 0
@@ -66,7 +70,7 @@ def build(database: Database, generation: int, dimension: int, sizes: Sizes) -> 
         segment = _inverted(source, writer, count) if inverted else _exact(source, writer)
         writer.publish(segment.name)
         with database.writing() as db:
-            tables.list_segment(db, segment, tombstones_before=source.tombstones)
+            tables.list_segment(db, kind, segment, tombstones_before=source.tombstones)
     tidy(database)
     return segment
 
@@ -74,14 +78,15 @@ def build(database: Database, generation: int, dimension: int, sizes: Sizes) -> 
 def tidy(database: Database) -> None:
     """Make missing tables, forget segments of generations that are gone, delete files that no row lists."""
     with database.writing() as db:
-        if not tables.have_tables(db):
-            tables.make_tables(db)
-            seal(db)
-        tables.forget_unused(db)
+        for kind in kept_kinds(db):
+            if not tables.have_tables(db, kind):
+                tables.make_tables(db, kind)
+                seal(db)
+            tables.forget_unused(db, kind)
         db.execute("COMMIT")
         raise Unchanged         # of what a reader can see
     with database.reading() as db:
-        names = {name for (name,) in db.execute("SELECT name FROM segments")}
+        names = {name for kind in kept_kinds(db) for (name,) in db.execute(f"SELECT name FROM {kind.segments}")}
     delete_unlisted(database.directory, names)
 
 
@@ -238,10 +243,11 @@ def _stored(
 def _sample(source: _Source) -> NDArray[np.float32]:
     """At most TRAINING_ROWS rows, drawn without regard to their order."""
     with source.database.reading() as db:
-        sql = "SELECT number FROM clip_vectors WHERE generation = ? AND number <= ?"
+        sql = f"SELECT number FROM {source.kind.vectors} WHERE generation = ? AND number <= ?"
         numbers = np.fromiter((n for (n,) in db.execute(sql, [source.generation, source.last])), np.int64)
         chosen = np.random.default_rng(0).permutation(numbers)[:TRAINING_ROWS]
-        rows = select_in(db, "SELECT vector FROM clip_vectors WHERE number IN {in}", np.sort(chosen).tolist())
+        wanted = f"SELECT vector FROM {source.kind.vectors} WHERE number IN {{in}}"
+        rows = select_in(db, wanted, np.sort(chosen).tolist())
         parts, blobs = [], []
         for (blob,) in rows:
             blobs.append(blob)
@@ -257,7 +263,7 @@ def _sample(source: _Source) -> NDArray[np.float32]:
 def _stream(source: _Source) -> Iterator[_Rows]:
     """All rows in the order of their numbers, each chunk a short read of its own."""
     sql = (
-        "SELECT x.number, c.video, x.vector FROM clip_vectors x JOIN clips c ON c.id = x.clip "
+        f"SELECT x.number, o.video, x.vector FROM {source.kind.rows} "
         "WHERE x.generation = ? AND x.number > ? AND x.number <= ? ORDER BY x.number LIMIT ?"
     )
     after = 0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """Rows with their numbers in `clip_vectors` and the numbers of their videos, ascending; `index` holds fp16."""
+    """Rows with their numbers in the table of vectors and the numbers of their videos, ascending; `index` holds fp16."""
 
     numbers: NDArray[np.int64]
     videos: NDArray[np.int64]

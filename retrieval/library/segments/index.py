@@ -1,4 +1,4 @@
-"""Search over all clip vectors of a generation: its segment, the rows that came later, less those deleted since."""
+"""Search over all vectors of a generation: its segment, the rows that came later, less those deleted since."""
 
 from __future__ import annotations
 
@@ -15,14 +15,11 @@ from retrieval.library.database import select_in
 from retrieval.library.segments import fresh, tables
 from retrieval.library.segments.files import SegmentDamage
 from retrieval.library.segments.segment import INVERTED, Segment
+from retrieval.library.vector_kinds import VectorKind
 from retrieval.library.vectors import unpack
 
 _LOAD_ROWS = 8192
 _RESCORED = 100                     # so many rows at least are ranked by their exact cosines
-_FRESH = (
-    "SELECT x.number, c.video, x.vector FROM clip_vectors x JOIN clips c ON c.id = x.clip "
-    "WHERE x.generation = ? AND x.number > ? ORDER BY x.number"
-)
 Hits = list[tuple[int, float]]
 
 
@@ -30,6 +27,7 @@ Hits = list[tuple[int, float]]
 class State:
     """What one revision holds of one generation; it never changes, so any number of threads may search it."""
 
+    kind: VectorKind
     generation: int
     dimension: int
     revision: int
@@ -66,7 +64,7 @@ class State:
         found = list(self._found(query, depth, recall, selected))
         hits = _best(found, depth)
         if inverted:
-            hits = _rescored(db, hits, query)
+            hits = _rescored(db, self.kind, hits, query)
         return hits[:limit]
 
     def _found(
@@ -80,13 +78,14 @@ class State:
             yield fresh.search_piece(piece, query, limit=limit, allowed=allowed)
 
 
-class ClipIndex:
-    """The newest state, kept in step with the database.
+class VectorIndex:
+    """The newest state of one kind of vectors, kept in step with the database.
 
     Hold `lock` from before the first read of a transaction until `state` has returned; search after that without it.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, kind: VectorKind) -> None:
+        self.kind = kind
         self.lock = threading.Lock()
         self.damaged: dict[str, SegmentDamage] = {}     # by name: files that are no longer used
         self._directory = directory
@@ -99,11 +98,12 @@ class ClipIndex:
             before = None
         elif before.revision == revision:
             return before
-        has_tables = tables.have_tables(db)
-        listed = tables.segment_name(db, generation) if has_tables else None
+        has_tables = tables.have_tables(db, self.kind)
+        listed = tables.segment_name(db, self.kind, generation) if has_tables else None
         if before is None or not before.has_tables or listed != before.listed:
             before = self._opened(db, State(
-                generation=generation, dimension=dimension, revision=-1, has_tables=has_tables, listed=listed
+                kind=self.kind, generation=generation, dimension=dimension, revision=-1, has_tables=has_tables,
+                listed=listed,
             ))  # fmt: skip
         self._state = replace(_caught_up(db, before), revision=revision)
         return self._state
@@ -116,11 +116,11 @@ class ClipIndex:
 
     def _opened(self, db: sqlite3.Connection, state: State) -> State:
         """The state with the listed segment, or without any when that cannot be used."""
-        tombstone = tables.last_tombstone(db) if state.has_tables else 0
+        tombstone = tables.last_tombstone(db, self.kind) if state.has_tables else 0
         if state.listed is None or state.listed in self.damaged:
             return replace(state, tombstone=tombstone)
         try:
-            stored = tables.listed(db).get(state.generation)
+            stored = tables.listed(db, self.kind).get(state.generation)
             if stored is None or stored.dimension != state.dimension:
                 raise SegmentDamage(state.listed, "is listed in a damaged row or by another version of Wenshi")
             segment = Segment(self._directory, stored)
@@ -132,7 +132,11 @@ class ClipIndex:
 
 def _caught_up(db: sqlite3.Connection, state: State) -> State:
     pieces, last = state.pieces, state.last
-    rows = db.execute(_FRESH, [state.generation, last])
+    sql = (
+        f"SELECT x.number, o.video, x.vector FROM {state.kind.rows} "
+        "WHERE x.generation = ? AND x.number > ? ORDER BY x.number"
+    )
+    rows = db.execute(sql, [state.generation, last])
     while part := rows.fetchmany(_LOAD_ROWS):
         numbers, videos = (np.array([row[i] for row in part], np.int64) for i in (0, 1))
         new = fresh.piece(numbers, videos, unpack([row[2] for row in part], dimension=state.dimension))
@@ -140,8 +144,8 @@ def _caught_up(db: sqlite3.Connection, state: State) -> State:
     state = replace(state, pieces=pieces, last=last)
     if not state.has_tables:
         return state
-    dead = np.array(tables.tombstones(db, state.generation, after=state.tombstone), np.int64)
-    state = replace(state, tombstone=tables.last_tombstone(db))
+    dead = np.array(tables.tombstones(db, state.kind, state.generation, after=state.tombstone), np.int64)
+    state = replace(state, tombstone=tables.last_tombstone(db, state.kind))
     return _buried(state, dead) if len(dead) else state
 
 
@@ -172,9 +176,10 @@ def _best(found: list[tuple[NDArray[np.int64], NDArray[np.float32]]], limit: int
     return list(zip(numbers[order].tolist(), scores[order].tolist(), strict=True))
 
 
-def _rescored(db: sqlite3.Connection, hits: Hits, query: NDArray[np.float32]) -> Hits:
+def _rescored(db: sqlite3.Connection, kind: VectorKind, hits: Hits, query: NDArray[np.float32]) -> Hits:
     """The same rows by their exact cosines, from the stored vectors."""
-    rows = list(select_in(db, "SELECT number, vector FROM clip_vectors WHERE number IN {in}", [n for n, _ in hits]))
+    sql = f"SELECT number, vector FROM {kind.vectors} WHERE number IN {{in}}"
+    rows = list(select_in(db, sql, [number for number, _ in hits]))
     if not rows:
         return []
     scores = np.clip(unpack([blob for _, blob in rows], dimension=len(query)) @ query, -1.0, 1.0)

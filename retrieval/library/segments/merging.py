@@ -22,11 +22,13 @@ from retrieval.library.segments.building import Sizes, build, tidy
 from retrieval.library.segments.files import FOLDER, SegmentDamage
 from retrieval.library.segments.segment import Segment
 from retrieval.library.segments.tables import StoredSegment
+from retrieval.library.vector_kinds import VectorKind, kept_kinds
 
 MOST_FRESH = 50_000
 FRESH_SHARE = 0.1
 _REBUILD = "run `wenshi library rebuild`"
 _LOG = logging.getLogger(__name__)
+_Job = tuple[VectorKind, int, int]      # kind, generation, dimension
 
 
 class Merger:
@@ -43,18 +45,19 @@ class Merger:
     def compact(self) -> list[StoredSegment]:
         """Build the segment of every generation that has fresh rows, deleted ones, or a damaged or missing file."""
         with self._building:
-            built = [self._build(*generation) for generation in self._stale()]
+            built = [self._build(*job) for job in self._stale()]
         return [segment for segment in built if segment is not None]
 
     def rebuild(self) -> None:
         """Build the segment of every generation again, whatever is there of it."""
         with self._building:
             with self._database.reading() as db:
-                generations = db.execute("SELECT number, dimension FROM generations ORDER BY active DESC").fetchall()
-            for generation in generations:
-                self._build(*generation)
+                jobs = list(_jobs(db))
+            for job in jobs:
+                self._build(*job)
             with self._database.writing() as db:
-                tables.drop_damaged_tombstones(db)
+                for kind in kept_kinds(db):
+                    tables.drop_damaged_tombstones(db, kind)
 
     def added(self, rows: int) -> None:
         """Rows were written: start a merge in the background when it is time for one."""
@@ -78,57 +81,60 @@ class Merger:
             with self._building:
                 with self._database.reading() as db:
                     due = list(_due(db))
-                for generation in due:
-                    self._build(*generation)
+                for job in due:
+                    self._build(*job)
                 while postings_merging.merge_step(self._database):
                     pass
         except (LibraryError, OSError) as error:        # the disk is full, say: search goes on with the fresh rows
-            _LOG.warning("the index of the clips could not be made again: %s", error)
+            _LOG.warning("the index of the vectors could not be made again: %s", error)
 
-    def _build(self, generation: int, dimension: int) -> StoredSegment | None:
-        return build(self._database, generation, dimension, self._sizes)
+    def _build(self, kind: VectorKind, generation: int, dimension: int) -> StoredSegment | None:
+        return build(self._database, kind, generation, dimension, self._sizes)
 
-    def _stale(self) -> list[tuple[int, int]]:
+    def _stale(self) -> list[_Job]:
         with self._database.reading() as db:
-            listed = tables.listed(db)
-            generations = db.execute("SELECT number, dimension FROM generations ORDER BY active DESC").fetchall()
+            listed = {kind: tables.listed(db, kind) for kind in kept_kinds(db)}
             return [
-                (number, dimension) for number, dimension in generations
-                if any(_pending(db, number, listed.get(number)))
-                or _damage(self._database.directory, listed.get(number)) is not None
+                (kind, number, dimension) for kind, number, dimension in _jobs(db)
+                if any(_pending(db, kind, number, listed[kind].get(number)))
+                or _damage(self._database.directory, listed[kind].get(number)) is not None
             ]  # fmt: skip
 
 
-def stored_segments(db: sqlite3.Connection) -> list[StoredSegment]:
+def stored_segments(db: sqlite3.Connection, kind: VectorKind) -> list[StoredSegment]:
     """The segments that are listed and can be understood, by generation."""
-    return [segment for _, segment in sorted(tables.listed(db).items()) if segment is not None]
+    return [segment for _, segment in sorted(tables.listed(db, kind).items()) if segment is not None]
 
 
 def problems(db: sqlite3.Connection, directory: Path) -> Iterator[Problem]:
     """Damage in the listed segments: every byte of each file is read, and its rows are compared with those stored."""
-    listed = tables.listed(db)
-    for generation, stored in listed.items():
+    for kind in kept_kinds(db):
+        yield from _problems(db, directory, kind)
+
+
+def _problems(db: sqlite3.Connection, directory: Path, kind: VectorKind) -> Iterator[Problem]:
+    for generation, stored in tables.listed(db, kind).items():
         if stored is None:
             what = f"the row of the index of generation {generation} is damaged or of another version of Wenshi"
-            yield Problem(what=what, where="table segments", how_to_mend=_REBUILD)
+            yield Problem(what=what, where=f"table {kind.segments}", how_to_mend=_REBUILD)
         elif (damage := _damage(directory, stored)) is not None:
             yield Problem(what=f"the file {damage.what}", where=f"{FOLDER}/{stored.name}", how_to_mend=_REBUILD)
-        elif not _has_the_rows(db, Segment(directory, stored)):
+        elif not _has_the_rows(db, kind, Segment(directory, stored)):
             what = "the rows that it holds are not those of the library"
             yield Problem(what=what, where=f"{FOLDER}/{stored.name}", how_to_mend=_REBUILD)
-    if tables.have_tables(db):
-        for number in tables.damaged_tombstones(db):
+    if tables.have_tables(db, kind):
+        for number in tables.damaged_tombstones(db, kind):
             what = f"the note {number} of a deleted row is not as it was written"
-            yield Problem(what=what, where="table segment_tombstones", how_to_mend=_REBUILD)
+            yield Problem(what=what, where=f"table {kind.tombstones}", how_to_mend=_REBUILD)
 
 
-def _has_the_rows(db: sqlite3.Connection, segment: Segment) -> bool:
+def _has_the_rows(db: sqlite3.Connection, kind: VectorKind, segment: Segment) -> bool:
     """Whether a segment holds every row up to its last, and others only that a tombstone names."""
     stored = segment.stored
-    sql = "SELECT number FROM clip_vectors WHERE generation = ? AND number <= ?"
+    sql = f"SELECT number FROM {kind.vectors} WHERE generation = ? AND number <= ?"
     alive = np.fromiter((n for (n,) in db.execute(sql, [stored.generation, stored.last])), np.int64)
     deleted = np.setdiff1d(segment.numbers, alive)
-    dead = np.array(tables.tombstones(db, stored.generation, after=0), np.int64)
+    dead = np.array(tables.tombstones(db, kind, stored.generation, after=0), np.int64)
     return bool(
         np.isin(alive, segment.numbers).all() and np.isin(deleted, dead).all() and not np.isin(alive, dead).any()
     )
@@ -144,18 +150,26 @@ def _damage(directory: Path, stored: StoredSegment | None) -> SegmentDamage | No
     return None
 
 
-def _due(db: sqlite3.Connection) -> Iterator[tuple[int, int]]:
-    listed = tables.listed(db)
-    for number, dimension in db.execute("SELECT number, dimension FROM generations").fetchall():
-        segment = listed.get(number)
+def _jobs(db: sqlite3.Connection) -> Iterator[_Job]:
+    """Every generation of every kind, those that are searched first."""
+    for kind in kept_kinds(db):
+        rows = db.execute(f"SELECT number, dimension FROM {kind.generations} ORDER BY active DESC").fetchall()
+        for number, dimension in rows:
+            yield kind, number, dimension
+
+
+def _due(db: sqlite3.Connection) -> Iterator[_Job]:
+    listed = {kind: tables.listed(db, kind) for kind in kept_kinds(db)}
+    for kind, number, dimension in _jobs(db):
+        segment = listed[kind].get(number)
         rows = segment.rows if segment else 0
-        if sum(_pending(db, number, segment)) > max(MOST_FRESH, FRESH_SHARE * rows):
-            yield number, dimension
+        if sum(_pending(db, kind, number, segment)) > max(MOST_FRESH, FRESH_SHARE * rows):
+            yield kind, number, dimension
 
 
-def _pending(db: sqlite3.Connection, generation: int, segment: StoredSegment | None) -> tuple[int, int]:
+def _pending(db: sqlite3.Connection, kind: VectorKind, generation: int, segment: StoredSegment | None) -> tuple[int, int]:
     """How many rows came after the segment, and how many of it were deleted since."""
     last = segment.last if segment else 0
-    fresh = "SELECT count(*) FROM clip_vectors WHERE generation = ? AND number > ?"
-    dead = "SELECT count(*) FROM segment_tombstones WHERE generation = ? AND number <= ?"
+    fresh = f"SELECT count(*) FROM {kind.vectors} WHERE generation = ? AND number > ?"
+    dead = f"SELECT count(*) FROM {kind.tombstones} WHERE generation = ? AND number <= ?"
     return tuple(int(db.execute(sql, [generation, last]).fetchone()[0]) for sql in (fresh, dead))  # type: ignore[return-value]

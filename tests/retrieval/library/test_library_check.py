@@ -7,10 +7,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from library_samples import GENERATION, OTHER_GENERATION, clips, evidence, location, put, video_id
+from library_samples import GENERATION, OTHER_GENERATION, clips, evidence, location, put, unit, video_id
 
 from retrieval.library import Library
-from retrieval.library.digests import KEYS, covered_columns
+from retrieval.library.digests import KEYS, covered_columns, tables
 
 FORMAT_1 = Path(__file__).with_name("library_format_1.zip")
 
@@ -20,6 +20,7 @@ def filled(directory: Path) -> Path:
         put(library, "a", evidence=[evidence("asr", "小狗追球")], location_evidence=[evidence("title", "标题")])
         put(library, "b", clips=clips(1, dimension=16), generation=OTHER_GENERATION)
         library.put_location(video_id("a"), location("/videos/second.mp4"), location_evidence=[evidence("tag", "狗")])
+        library.put_text_vectors(GENERATION, {1: unit(GENERATION.dimension)})
         library.record_failure("/videos/bad.mp4", kind="corrupt", message="坏", size_bytes=5, modified_ns=6)
         library.set_setting("model", "某")
         library.activate(GENERATION)
@@ -88,5 +89,5 @@ def test_a_library_of_format_1_is_read_as_it_is_and_brought_up_to_date_by_a_writ
         assert library.check() == []
     db = sqlite3.connect(tmp_path / "library.sqlite")
     assert db.execute("PRAGMA user_version").fetchone() == (2,)
-    assert all(db.execute(f"SELECT count(*) FROM {t} WHERE digest IS NULL").fetchone() == (0,) for t in KEYS)
+    assert all(db.execute(f"SELECT count(*) FROM {t} WHERE digest IS NULL").fetchone() == (0,) for t in tables(db))
     db.close()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from retrieval.library import Library, VideoFilter
 from retrieval.library.segments import Merger, building, merging, problems, tables
 from retrieval.library.segments.building import Sizes
+from retrieval.library.vector_kinds import CLIPS
 from retrieval.records import Clip
 
 PER_VIDEO = 50
@@ -105,7 +106,7 @@ def test_compacting_twice_builds_once_and_leaves_one_file(library: Library) -> N
 
 def test_inverted_lists_keep_their_promise(large: Library) -> None:
     with large._database.reading() as db:
-        (segment,) = merging.stored_segments(db)
+        (segment,) = merging.stored_segments(db, CLIPS)
     point = next(p for p in segment.calibration["points"] if p["recall"] == 0.97)
     assert point["reached"]
     assert min(share for name, share in point["measured"].items() if name.endswith("@10")) >= 0.97
