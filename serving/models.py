@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from retrieval.errors import ModelError
 from retrieval.library import Library
+from retrieval.records import Generation
 
 if TYPE_CHECKING:
-    from retrieval.encoders import TextEncoder
+    from retrieval.encoders import SentenceModel, TextEncoder
+
+_Encoder = TypeVar("_Encoder")
 
 NO_MODEL = "none"
 MODEL_SETTING = "model"  # where the library's model was loaded from: a folder or a hub name
+SENTENCES_SETTING = "sentences"  # the same of its sentence model
 
 
 def visual_channel_off(error: ModelError) -> str:
@@ -25,23 +30,54 @@ def text_encoder_for(library: Library, asked: str | None) -> tuple[TextEncoder |
     A library without vectors, or `none`, gives (None, None). Raises ModelError when a model was asked for by name and
     cannot be loaded or did not make the library's vectors.
     """
-    generation = library.generation()
-    name = asked or library.setting(MODEL_SETTING)
+    remembered = library.setting(MODEL_SETTING)
+    return _encoder_for(library.generation(), asked, remembered, _load_model, channel="visual", option="--model")
+
+
+def sentence_model_for(library: Library, asked: str | None) -> tuple[SentenceModel | None, str | None]:
+    """The same for the sentence model that reads the library's texts."""
+    remembered = library.setting(SENTENCES_SETTING)
+    return _encoder_for(
+        library.text_generation(), asked, remembered, load_sentences, channel="meaning", option="--sentences"
+    )
+
+
+def load_sentences(name: str, generation: Generation | None) -> SentenceModel:
+    """The sentence model of that name. Raises ModelError when it is not the one that made vectors of this generation."""
+    from retrieval.encoders import load_sentence_encoder, made_text_vectors
+
+    if generation is not None and not made_text_vectors(name, generation):  # cheap: it does not load the weights
+        raise ModelError(
+            f"The sentence model at {name} did not make this library's vectors of texts ({generation.encoder}, "
+            f"{generation.revision}): name that one, or run `wenshi library embed --sentences {name}` to change."
+        )
+    return load_sentence_encoder(name)
+
+
+def _load_model(name: str, generation: Generation) -> TextEncoder:
+    from retrieval.encoders import load_encoder, read_generation
+
+    found = read_generation(name)  # cheap: it does not load the weights
+    if not found.same_vectors(generation):
+        raise ModelError(
+            f"The model at {name} ({found.revision}) did not make this library's vectors "
+            f"({generation.encoder}, {generation.revision}): search with that one, or add the videos anew with this one."
+        )
+    return load_encoder(name)
+
+
+def _encoder_for(
+    generation: Generation | None, asked: str | None, remembered: str | None, load: Callable[[str, Generation], _Encoder],
+    *, channel: str, option: str,
+) -> tuple[_Encoder | None, str | None]:  # fmt: skip
+    name = asked or remembered
     if generation is None or asked == NO_MODEL:
         return None, None
     if name is None:
-        return None, f"The visual channel is off: say with --model where {generation.encoder} is."
-    from retrieval.encoders import load_encoder, read_generation
-
+        return None, f"The {channel} channel is off: say with {option} where {generation.encoder} is."
     try:
-        found = read_generation(name)  # cheap: it does not load the weights
-        if not found.same_vectors(generation):
-            raise ModelError(
-                f"The model at {name} ({found.revision}) did not make this library's vectors "
-                f"({generation.encoder}, {generation.revision}): search with that one, or add the videos anew with this one."
-            )
-        return load_encoder(name), None
+        return load(name, generation), None
     except ModelError as error:
         if asked is not None:
             raise
-        return None, f"The visual channel is off: {error}"
+        return None, f"The {channel} channel is off: {error}"

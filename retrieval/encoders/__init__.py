@@ -6,13 +6,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from retrieval.encoders.loading import DEFAULT_MODEL, fetch_model, load_clip_encoder, load_encoder, read_generation
+    from retrieval.encoders.loading import (
+        DEFAULT_MODEL,
+        fetch_model,
+        load_clip_encoder,
+        load_encoder,
+        load_sentence_encoder,
+        made_text_vectors,
+        read_generation,
+    )
     from retrieval.encoders.pooling import pool_frames
     from retrieval.encoders.protocols import (
         ClipEncoder,
         EncodedClips,
         FrameEncoder,
         FrameGeometry,
+        SentenceModel,
+        SentenceVectors,
         TextEncoder,
         TextVectors,
         VideoTextEncoder,
@@ -25,6 +35,8 @@ __all__ = [
     "EncodedClips",
     "FrameEncoder",
     "FrameGeometry",
+    "SentenceModel",
+    "SentenceVectors",
     "TextEncoder",
     "TextVectors",
     "TransformersEncoder",
@@ -32,6 +44,8 @@ __all__ = [
     "fetch_model",
     "load_clip_encoder",
     "load_encoder",
+    "load_sentence_encoder",
+    "made_text_vectors",
     "pool_frames",
     "read_generation",
 ]
@@ -42,6 +56,8 @@ _HOME = {
     "fetch_model": "loading",
     "load_clip_encoder": "loading",
     "load_encoder": "loading",
+    "load_sentence_encoder": "loading",
+    "made_text_vectors": "loading",
     "read_generation": "loading",
     "pool_frames": "pooling",
     "TransformersEncoder": "transformers_encoder",

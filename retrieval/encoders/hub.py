@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from retrieval.encoders.checkpoint import (
@@ -34,9 +36,20 @@ def find_checkpoint(name: str, *, weights: bool = True) -> Checkpoint:
     if not open_clip and (directory.exists() or not _HUB_NAME.fullmatch(name) or name.startswith(".")):
         return open_checkpoint(directory)
     snapshot = _cached(name, weights=weights, open_clip=open_clip) or _download(
-        name, weights=weights, open_clip=open_clip
+        name, partial(_wanted, weights=weights, open_clip=open_clip)
     )
     return open_checkpoint(snapshot, name=name, commit=snapshot.name, open_clip=open_clip)
+
+
+def find_sentence_model(name: str) -> Path:
+    """The folder of the sentence-transformers model that `name` means; otherwise as `find_checkpoint`."""
+    directory = Path(name).expanduser()
+    if directory.exists() or not _HUB_NAME.fullmatch(name) or name.startswith("."):
+        return directory
+    snapshot = _snapshot(name)
+    if snapshot is not None and (snapshot / "modules.json").is_file() and weight_files(snapshot):
+        return snapshot
+    return _download(name, _wanted_of_sentences)
 
 
 def _cached(name: str, *, weights: bool, open_clip: bool) -> Path | None:
@@ -61,7 +74,7 @@ def _snapshot(name: str) -> Path | None:
     return snapshots[0] if len(snapshots) == 1 else None    # of several without a reference none is the right one
 
 
-def _download(name: str, *, weights: bool, open_clip: bool) -> Path:
+def _download(name: str, wanted: Callable[[list[str]], list[str]]) -> Path:
     from huggingface_hub import HfApi, constants, snapshot_download
 
     if constants.HF_HUB_OFFLINE:
@@ -72,7 +85,7 @@ def _download(name: str, *, weights: bool, open_clip: bool) -> Path:
     try:
         found = HfApi().model_info(name, timeout=_SECONDS_TO_ANSWER)
         files = [sibling.rfilename for sibling in found.siblings or []]
-        return Path(snapshot_download(name, allow_patterns=_wanted(files, weights=weights, open_clip=open_clip)))
+        return Path(snapshot_download(name, allow_patterns=wanted(files)))
     except Exception as error:      # whichever of the hub's, the HTTP library's or the system's errors it is
         raise _explained(name, error) from error
 
@@ -85,6 +98,12 @@ def _wanted(files: list[str], *, weights: bool, open_clip: bool) -> list[str]:
         return [*small, next((file for file in OPEN_CLIP_WEIGHTS if file in files), OPEN_CLIP_WEIGHTS[0])]
     safe = any(re.fullmatch(r"model.*\.safetensors", file) for file in files)
     return [*small, "model*.safetensors" if safe else "pytorch_model*.bin"]
+
+
+def _wanted_of_sentences(files: list[str]) -> list[str]:
+    """A pooling or a dense layer has settings, and may have weights, in a folder of its own."""
+    safe = any(file.endswith(".safetensors") for file in files)
+    return ["*.json", "*.txt", "*.model", "*.safetensors" if safe else "*pytorch_model*.bin"]
 
 
 def _explained(name: str, error: Exception) -> ModelError:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retrieval.encoders.checkpoint import Checkpoint, require_files
 from retrieval.encoders.families import OPEN_CLIP, vector_dimension
 from retrieval.encoders.fingerprint import content_revision
-from retrieval.encoders.hub import find_checkpoint
+from retrieval.encoders.hub import find_checkpoint, find_sentence_model
 from retrieval.encoders.preprocessing import read_preprocessing
 from retrieval.errors import ModelError
 from retrieval.records import Generation
 
 if TYPE_CHECKING:
-    from retrieval.encoders.protocols import ClipEncoder, VideoTextEncoder
+    from retrieval.encoders.protocols import ClipEncoder, SentenceModel, VideoTextEncoder
 
 DEFAULT_MODEL = "OFA-Sys/chinese-clip-vit-base-patch16"
 
@@ -57,6 +58,25 @@ def read_generation(name: str) -> Generation:
     Takes milliseconds and imports no torch. Raises ModelError when there is no such model or its files are damaged.
     """
     return _generation(find_checkpoint(name, weights=False))
+
+
+def load_sentence_encoder(name: str, *, device: str = "auto", batch_size: int = 32) -> SentenceModel:
+    """The sentence-transformers model in a directory or on the hub; options and errors as of `load_encoder`."""
+    from retrieval.encoders.sentence_encoder import SentenceEncoder
+
+    directory = find_sentence_model(name)
+    hub_name = None if directory == Path(name).expanduser() else name
+    return SentenceEncoder(directory, name=hub_name, device=device, batch_size=batch_size)
+
+
+def made_text_vectors(name: str, generation: Generation) -> bool:
+    """Whether a sentence model is the one that made vectors, told from its files alone.
+
+    Raises ModelError when there is no such model or its files are damaged.
+    """
+    from retrieval.encoders.sentence_encoder import PREPROCESSING, sentence_revision
+
+    return (sentence_revision(find_sentence_model(name)), PREPROCESSING) == (generation.revision, generation.preprocessing)
 
 
 def _with_texts(checkpoint: Checkpoint, *, device: str, batch_size: int) -> VideoTextEncoder:

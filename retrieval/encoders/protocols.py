@@ -68,6 +68,23 @@ class FrameEncoder(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SentenceVectors:
+    """B sentences as vectors of D numbers, unit length."""
+
+    vectors: NDArray[np.float32]    # [B, D]
+    unread: list[int]               # tokens of each sentence beyond the model's context; 0 = it was read in full
+
+
+class SentenceModel(Protocol):
+    """Turns sentences into vectors of one space, whichever is asked for and whichever is found."""
+
+    @property
+    def generation(self) -> Generation: ...
+
+    def encode(self, sentences: Sequence[str]) -> SentenceVectors: ...
+
+
+@dataclass(frozen=True, kw_only=True)
 class EncodedClips:
     """N clips as vectors of D numbers, unit length; F is the number of frames of the longest clip."""
 

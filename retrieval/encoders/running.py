@@ -26,7 +26,7 @@ class Runner:
         if batch_size < 1:
             raise InputError(f"The batch size must be 1 or more, not {batch_size}.")
         self.name = name
-        self.device = _device(device)
+        self.device = usable_device(device)
         self._batch_size = batch_size
 
     def in_batches(self, count: int, run: Callable[[slice], _T], *, at_most: int | None = None) -> list[_T]:
@@ -92,7 +92,8 @@ def joined(parts: list[NDArray[np.float32]], *, dimension: int) -> NDArray[np.fl
     return np.concatenate([np.zeros((0, dimension), dtype=np.float32), *parts])
 
 
-def _device(name: str) -> torch.device:
+def usable_device(name: str) -> torch.device:
+    """What "auto", "cpu", "cuda:1" and the like mean here. Raises ModelError for a device that is not there."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

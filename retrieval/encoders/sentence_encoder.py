@@ -4,51 +4,51 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from retrieval.encoders.fingerprint import content_revision
+from retrieval.encoders.protocols import SentenceVectors
 from retrieval.encoders.quiet import quiet_transformers
 from retrieval.errors import InputError, ModelError
 from retrieval.records import Generation
+from retrieval.text import normalise, simplify
 
-
-@dataclass(frozen=True, kw_only=True)
-class SentenceVectors:
-    """B sentences as vectors of D numbers, unit length."""
-
-    vectors: NDArray[np.float32]    # [B, D]
-    unread: list[int]               # tokens of each sentence beyond the model's context; 0 = it was read in full
+PREPROCESSING = "simplified"
 
 
 class SentenceEncoder:
     """Sentences to vectors with the model in a sentence-transformers folder (one with a modules.json).
 
-    device: "cpu", "cuda", "mps". batch_size: sentences that go through the model at once. Raises ModelError when the
-    package is not installed or the folder is missing, incomplete or damaged.
+    name: what the model is called, None = as its folder. device: "auto" (CUDA where there is one), "cpu", "cuda",
+    "mps". batch_size: sentences that go through the model at once. Raises ModelError when the package is not installed
+    or the folder is missing, incomplete or damaged.
     """
 
-    def __init__(self, directory: Path, *, device: str = "cpu", batch_size: int = 32) -> None:
+    def __init__(
+        self, directory: Path, *, name: str | None = None, device: str = "cpu", batch_size: int = 32
+    ) -> None:
         revision = sentence_revision(directory)
         try:
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
             raise ModelError("Sentence vectors need an extra: install wenshi[sentence].") from error
+        from retrieval.encoders.running import usable_device
+
+        on = str(usable_device(device))
         try:
             with quiet_transformers():
-                self._model = SentenceTransformer(str(directory), device=device, local_files_only=True)
+                self._model = SentenceTransformer(str(directory), device=on, local_files_only=True)
         except Exception as error:      # transformers', torch's or the file system's, whichever it is
             raise ModelError(
                 f"The sentence model in {directory} cannot be loaded ({type(error).__name__}): fetch it again."
             ) from error
-        self._name = directory.name
+        self._name = name or directory.name
         self._batch_size = batch_size
         self.dimension = int(self._model.encode("a", show_progress_bar=False).shape[0])
         self.generation = Generation(
-            encoder=directory.name, revision=revision, preprocessing="sentence", dimension=self.dimension
+            encoder=self._name, revision=revision, preprocessing=PREPROCESSING, dimension=self.dimension
         )
 
     @property
@@ -57,19 +57,23 @@ class SentenceEncoder:
         return int(self._model.max_seq_length)
 
     def encode(self, sentences: Sequence[str]) -> SentenceVectors:
-        """Raises InputError for a single string or an empty sentence, ModelError for vectors without a direction."""
+        """Read sentences, traditional characters as simplified ones.
+
+        Raises InputError for a single string or an empty sentence, ModelError for vectors without a direction.
+        """
         if isinstance(sentences, str):
             raise InputError("The sentence encoder takes a list of sentences, not a single string.")
-        if any(not sentence.strip() for sentence in sentences):
+        read = [simplify(normalise(sentence)) for sentence in sentences]
+        if not all(read):
             raise InputError("An empty sentence has no vector: leave it out.")
         if not sentences:
             return SentenceVectors(vectors=np.zeros((0, self.dimension), dtype=np.float32), unread=[])
-        raw = self._model.encode(list(sentences), batch_size=self._batch_size, show_progress_bar=False)
+        raw = self._model.encode(read, batch_size=self._batch_size, show_progress_bar=False)
         vectors = np.asarray(raw, dtype=np.float32)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not np.isfinite(lengths).all() or not (lengths > 0).all():
             raise ModelError(f"The sentence model {self._name} gives vectors without a direction: it is damaged.")
-        return SentenceVectors(vectors=vectors / lengths, unread=self._unread(sentences))
+        return SentenceVectors(vectors=vectors / lengths, unread=self._unread(read))
 
     def _unread(self, sentences: Sequence[str]) -> list[int]:
         ids = self._model.tokenizer(list(sentences), truncation=False, verbose=False)["input_ids"]

@@ -18,8 +18,8 @@ from retrieval.search.query import Query, Reading, WordScorer
 from retrieval.search.results import Match
 from retrieval.text import count_of_ngrams, fold
 
-VISUAL = "visual"
-CHANNELS: tuple[str, ...] = (*EVIDENCE_KINDS, VISUAL)
+VISUAL, MEANING = "visual", "meaning"
+CHANNELS: tuple[str, ...] = (*EVIDENCE_KINDS, MEANING, VISUAL)
 MOST_ROWS = 20_000  # a channel; so many lines are read in about a second
 
 
@@ -161,6 +161,31 @@ def clip_recall(
         for rank, clip in zip(_ranks([clip.score for clip in ordered]), ordered, strict=True)
     ]
     return Recall(tuple(matches))
+
+
+def meaning_recall(
+    library: Library, vector: NDArray[np.float32], *, rows: int, videos: int, where: VideoFilter | None = None
+) -> Recall:
+    """Titles, lines and signs by the cosine of their vector and the query's; otherwise as `clip_recall`.
+
+    A row is worth the square of its cosine, and nothing below zero: some row is the nearest to any query at all.
+    """
+    texts = _recall_videos(partial(library.search_texts, vector, where=where), rows=rows, videos=videos)
+    matches = [
+        Match(
+            channel=MEANING,
+            video_id=text.video_id,
+            start_ms=text.start_ms,
+            end_ms=text.end_ms,
+            text=text.text,
+            source=text.source,
+            score=text.score,
+            worth=min(1.0, text.score**2),
+        )
+        for text in texts
+        if text.score > 0
+    ]
+    return Recall(tuple(ranked(matches)))
 
 
 def ranked(matches: Sequence[Match], scores: Sequence[float] | None = None) -> list[Match]:

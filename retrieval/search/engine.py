@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.encoders import TextEncoder, TextVectors
+from retrieval.encoders import SentenceModel, TextEncoder, TextVectors
 from retrieval.errors import InputError
 from retrieval.library import Library, StoredVideo, VideoFilter
-from retrieval.search.channels import VISUAL, Recall, clip_recall, text_recall
+from retrieval.search.channels import MEANING, VISUAL, Recall, clip_recall, meaning_recall, text_recall
 from retrieval.search.diversity import maximal_marginal_relevance
 from retrieval.search.fusion import FusedVideo, fuse
 from retrieval.search.likeness import CLIPS_COMPARED, CopyDetector, may_be_copies
@@ -33,13 +33,20 @@ class SearchSettings:
 
 
 class SearchEngine:
-    """Answers free-text queries over a library. Without a text encoder only the text channels answer."""
+    """Answers free-text queries over a library: its words, with a text encoder also what is seen, with a sentence model
+    also what titles, speech and on-screen text mean."""
 
     def __init__(
-        self, library: Library, *, encoder: TextEncoder | None = None, settings: SearchSettings | None = None
+        self,
+        library: Library,
+        *,
+        encoder: TextEncoder | None = None,
+        sentences: SentenceModel | None = None,
+        settings: SearchSettings | None = None,
     ) -> None:
         self._library = library
         self._encoder = encoder
+        self._sentences = sentences
         self._settings = settings or SearchSettings()
 
     def search(self, text: str, *, count: int = 10, where: VideoFilter | None = None) -> SearchResult:
@@ -76,11 +83,12 @@ class SearchEngine:
     ) -> tuple[dict[str, Recall], NDArray[np.float32] | None, tuple[str, ...]]:
         rows = self._settings.recall
         channels = text_recall(self._library, query, rows=rows, videos=videos, where=where)
-        if self._settings.channels is not None:
-            channels = {name: recall for name, recall in channels.items() if name in self._settings.channels}
-            if VISUAL not in self._settings.channels:
-                return channels, None, ()
-        read, notices = self._read(query)
+        channels = {name: recall for name, recall in channels.items() if self._asks(name)}
+        meant, notices = self._read_meaning(query) if self._asks(MEANING) else (None, ())
+        if meant is not None:
+            channels[MEANING] = meaning_recall(self._library, meant, rows=rows, videos=videos, where=where)
+        read, more = self._read(query) if self._asks(VISUAL) else (None, ())
+        notices += more
         if read is None:
             return channels, None, notices
         vector: NDArray[np.float32] = read.pooled[0]
@@ -114,6 +122,24 @@ class SearchEngine:
             return None, (f"The visual channel is off for this query: {error}",)
         unread = f"The model could not read {read.unread[0]} tokens at the end of the query."
         return read, (unread,) if read.unread[0] else ()
+
+    def _asks(self, channel: str) -> bool:
+        return self._settings.channels is None or channel in self._settings.channels
+
+    def _read_meaning(self, query: Query) -> tuple[NDArray[np.float32] | None, tuple[str, ...]]:
+        """The query [D] in the space of the library's texts; None where there is none, and what to tell about it."""
+        generation = self._library.text_generation()
+        if self._sentences is None or generation is None:
+            return None, ()
+        own = self._sentences.generation
+        if not own.same_vectors(generation):
+            return None, (
+                f"The meaning channel is off: the library's vectors of texts come from {generation.encoder} "
+                f"({generation.revision}), the model given is {own.encoder} ({own.revision}).",
+            )
+        read = self._sentences.encode([query.text])
+        unread = f"The sentence model could not read {read.unread[0]} tokens at the end of the query."
+        return read.vectors[0], (unread,) if read.unread[0] else ()
 
     def _diversify(self, fused: Sequence[FusedVideo], count: int) -> list[FusedVideo]:
         candidates = fused[: _candidates(count)]

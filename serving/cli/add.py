@@ -23,6 +23,13 @@ def add(
             metavar="NAME|DIR|none", help="Model for the visual channel: a hub name or a folder; `none` = text only."
         ),
     ] = None,
+    sentences: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|DIR|none",
+            help="Sentence model for the meaning channel (extra `wenshi[sentence]`). Default: the library's own, if any.",
+        ),
+    ] = None,
     manifest: Annotated[
         Path | None,
         typer.Option(
@@ -52,6 +59,7 @@ def add(
 
     options = AddOptions(
         model=model,
+        sentences=sentences,
         manifest=manifest,
         exclude=tuple(exclude),
         on_screen_text=on_screen_text,

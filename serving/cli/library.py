@@ -39,9 +39,15 @@ def status(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = False
             f"model {generation.generation.encoder} ({generation.generation.revision}): "
             f"{generation.share:.0%} of clips{', active' if generation.active else ''}"
         )
+    for texts in state.text_generations:
+        typer.echo(
+            f"sentence model {texts.generation.encoder} ({texts.generation.revision}): "
+            f"{texts.share:.0%} of texts{', active' if texts.active else ''}"
+        )
     for index in state.indexes:
         found = ", ".join(f"recall{depth} {share:.3f}" for depth, share in index.recall.items()) or "exact"
-        typer.echo(f"index of {index.encoder}: {index.rows} of {index.of_rows} clips, {index.bytes / 1e6:.1f} MB, {found}")
+        rows = f"{index.rows} of {index.of_rows} {index.kind}s"
+        typer.echo(f"index of {index.encoder}: {rows}, {index.bytes / 1e6:.1f} MB, {found}")
     if state.reclaimable_bytes:
         typer.echo(f"frame vectors no longer used: {state.reclaimable_bytes / 1e6:.1f} MB")
     if state.stale_words:
@@ -91,6 +97,23 @@ def compact(library: LibraryOption = DEFAULT_LIBRARY) -> None:
         built = opened.compact()
     rows = sum(segment.rows for segment in built)
     typer.echo(f"{library}: {rows} vectors indexed anew." if built else f"{library}: nothing to fold in.")
+
+
+@app.command()
+def embed(
+    library: LibraryOption = DEFAULT_LIBRARY,
+    sentences: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|DIR", help="Sentence model (extra `wenshi[sentence]`). Default: the library's own."),
+    ] = None,
+) -> None:
+    """Give titles, speech and on-screen text that have none a vector of what they mean; goes on where it was ended."""
+    from serving.cli.progress import counted
+    from serving.ingest.meanings import embed_texts
+
+    with counted("texts") as progress:
+        done, generation = embed_texts(library, sentences, progress=progress)
+    typer.echo(f"{library}: {done} texts read by {generation.encoder} ({generation.revision}).")
 
 
 @app.command()

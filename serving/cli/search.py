@@ -36,9 +36,13 @@ def search(
         str | None,
         typer.Option(help="Model for the visual channel: a folder, a hub name, or `none`. Default: the library's own."),
     ] = None,
+    sentences: Annotated[
+        str | None,
+        typer.Option(help="Sentence model for the meaning channel, as --model. Default: the library's own."),
+    ] = None,
     channel: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Ask only these: title, tag, subtitle, asr, ocr, visual (repeatable)."),
+        typer.Option(metavar="NAME", help="Ask only these: title, tag, subtitle, asr, ocr, meaning, visual (repeatable)."),
     ] = None,
     path: PathFilter = None,
     tag: TagFilter = None,
@@ -53,7 +57,7 @@ def search(
     from retrieval.errors import InputError
     from retrieval.library import Library
     from retrieval.search import CHANNELS, SearchEngine, SearchSettings
-    from serving.models import text_encoder_for
+    from serving.models import sentence_model_for, text_encoder_for
 
     unknown = sorted(set(channel or ()) - set(CHANNELS))
     if unknown:
@@ -64,10 +68,10 @@ def search(
     settings = SearchSettings(channels=frozenset(channel) if channel else None)
     with Library.open(library) as opened:
         encoder, notice = text_encoder_for(opened, model)
-        result = SearchEngine(opened, encoder=encoder, settings=settings).search(
-            " ".join(words), count=count, where=where
-        )
-    for sentence in filter(None, (notice, *result.notices)):
+        reads, other_notice = sentence_model_for(opened, sentences)
+        engine = SearchEngine(opened, encoder=encoder, sentences=reads, settings=settings)
+        result = engine.search(" ".join(words), count=count, where=where)
+    for sentence in filter(None, (notice, other_notice, *result.notices)):
         say(f"note: {sentence}")
     if as_json:
         print_json(result.to_json())

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from data_pipeline.manifest import ManifestRow
 from retrieval.errors import LibraryError, ModelError
 from retrieval.library import Library, StoredVideo
-from retrieval.records import Clip, Generation
+from retrieval.records import Clip, Evidence, Generation, Meanings
 from serving.ingest.analysis import SUBTITLE_VERSION, Analysis, FileIdentity, file_state
+from serving.ingest.meanings import EvidenceReader
 from serving.ingest.messages import ClipRead, Failed, Finished, Identified, Progress
 from serving.ingest.path_records import PathRecords
 from serving.ingest.pool import ClipVectors, ReaderPool
@@ -33,12 +35,14 @@ class _Job:
     identity: FileIdentity | None = None
     clips: list[Clip] = field(default_factory=list)
     analysis: Analysis | None = None
+    path_evidence: list[Evidence] = field(default_factory=list)
+    meanings: Future[Meanings] | None = None
     at_model: int = 0
     model_failure: str | None = None
 
 
 class Adder:
-    """Adds files to an open library. `manifest`: rows by absolute path. Used once."""
+    """Adds files to an open library. `manifest`: rows by absolute path; `sentences`: gives texts their vectors. Used once."""
 
     def __init__(
         self,
@@ -46,12 +50,14 @@ class Adder:
         pool: ReaderPool,
         *,
         manifest: Mapping[Path, ManifestRow] | None = None,
+        sentences: EvidenceReader | None = None,
         on_progress: OnProgress = lambda path, position, duration: None,
         on_outcome: OnOutcome = lambda outcome: None,
     ) -> None:
         self._library = library
         self._pool = pool
-        self._paths = PathRecords(library, manifest or {})
+        self._sentences = sentences
+        self._paths = PathRecords(library, manifest or {}, sentences=sentences)
         self._on_progress = on_progress
         self._on_outcome = on_outcome
         self._waiting: deque[Path] = deque()
@@ -71,8 +77,9 @@ class Adder:
         try:
             while self._waiting or self._jobs:
                 known_left = self._take_what_fits()
-                for message in self._pool.receive(0.0 if known_left else 0.5):
+                for message in self._pool.receive(0.0 if known_left else 0.05 if self._reads_texts else 0.5):
                     self._handle(message)
+                self._put_what_was_read()
         except KeyboardInterrupt:
             self.report.interrupted = True
         except (ModelError, LibraryError) as error:
@@ -135,8 +142,7 @@ class Adder:
         elif isinstance(message, ClipVectors):
             self._vectors(message)
         elif isinstance(message, Finished):
-            self._jobs[message.job].analysis = message.analysis
-            self._put_when_complete(message.job)
+            self._finished(message)
         else:
             assert isinstance(message, Failed)
             self._failed(message.job, message.kind, message.message)
@@ -183,9 +189,26 @@ class Adder:
             job.clips[message.position] = replace(clip, vector=vectors.vector, frame_vectors=vectors.frame_vectors)
         self._put_when_complete(message.job)
 
+    def _finished(self, message: Finished) -> None:
+        job, video = self._jobs[message.job], message.analysis.video
+        job.analysis = message.analysis
+        job.path_evidence = self._paths.evidence(job.path, video.id, video.duration_ms)
+        if self._sentences is not None:
+            job.meanings = self._sentences.begin([*message.analysis.evidence, *job.path_evidence])
+        self._put_when_complete(message.job)
+
+    @property
+    def _reads_texts(self) -> bool:
+        return any(job.meanings is not None for job in self._jobs.values())
+
+    def _put_what_was_read(self) -> None:
+        """Put the videos that only waited for the vectors of their texts."""
+        for job_id in [number for number, job in self._jobs.items() if job.meanings is not None and job.meanings.done()]:
+            self._put_when_complete(job_id)
+
     def _put_when_complete(self, job_id: int) -> None:
         job = self._jobs[job_id]
-        if job.analysis is None or job.at_model:
+        if job.analysis is None or job.at_model or (job.meanings is not None and not job.meanings.done()):
             return
         if job.model_failure is not None:
             self._failed(job_id, "crashed", f"{job.path}: the model {job.model_failure}.")
@@ -221,10 +244,11 @@ class Adder:
             analysis.video,
             self._paths.location(job.path, identity),
             evidence=evidence,
-            location_evidence=self._paths.evidence(job.path, analysis.video.id, analysis.video.duration_ms),
+            location_evidence=job.path_evidence,
             clips=job.clips,
             generation=generation,
             examined=examined,
+            meanings=job.meanings.result() if job.meanings is not None else None,
         )
 
     def _remember_model(self) -> None:

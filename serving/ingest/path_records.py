@@ -10,10 +10,11 @@ from pathlib import Path
 from data_pipeline.evidence.subtitles import sidecar_evidence
 from data_pipeline.evidence.titles import location_titles
 from data_pipeline.manifest import ManifestRow
-from retrieval.library import Library, StoredVideo
-from retrieval.records import Evidence, Location
+from retrieval.library import Library, StoredLocation, StoredVideo, evidence_fingerprint
+from retrieval.records import Evidence, Location, Meanings
 from retrieval.video import SidecarFolders
 from serving.ingest.analysis import FileIdentity, file_state
+from serving.ingest.meanings import EvidenceReader
 from serving.ingest.report import FileOutcome, Outcome
 
 # What a file that once was a video is when it has become something else.
@@ -21,11 +22,15 @@ _NO_LONGER_A_VIDEO = frozenset({"empty", "not_a_video", "no_video_stream", "no_f
 
 
 class PathRecords:
-    """Keeps the paths of one library during one run. `manifest`: rows by absolute path; `notices` collects sentences."""
+    """Keeps the paths of one library during one run. `manifest`: rows by absolute path; `notices` collects sentences;
+    `sentences`: gives titles and sidecar lines their vectors."""
 
-    def __init__(self, library: Library, manifest: Mapping[Path, ManifestRow]) -> None:
+    def __init__(
+        self, library: Library, manifest: Mapping[Path, ManifestRow], *, sentences: EvidenceReader | None = None
+    ) -> None:
         self._library = library
         self._manifest = manifest
+        self._sentences = sentences
         self._sidecars = SidecarFolders()
         self.notices: dict[str, None] = {}
 
@@ -37,10 +42,12 @@ class PathRecords:
         assert stored is not None
         known = self._library.location(str(path))
         try:
+            evidence = self.evidence(path, identity.video_id, stored.video.duration_ms)
             changed = self._library.put_location(
                 identity.video_id,
                 self.location(path, identity),
-                location_evidence=self.evidence(path, identity.video_id, stored.video.duration_ms),
+                location_evidence=evidence,
+                meanings=self._meanings(evidence, known, identity),
             )
         except ValueError as error:
             return self.fail(path, "invalid", f"{path} cannot be kept: {error}.")
@@ -48,6 +55,18 @@ class PathRecords:
             self._drop_paths_it_moved_from(stored)
         outcome: Outcome = "unchanged" if not changed else "updated" if known else "added"
         return FileOutcome(str(path), outcome, identity.video_id, message=stored.video.damage)
+
+    def _meanings(
+        self, evidence: list[Evidence], known: StoredLocation | None, identity: FileIdentity
+    ) -> Meanings | None:
+        """The vectors of evidence that is new at this path."""
+        if self._sentences is None:
+            return None
+        if known is not None and (known.video_id, known.evidence_fingerprint) == (
+            identity.video_id, evidence_fingerprint(evidence)
+        ):  # fmt: skip
+            return None
+        return self._sentences.begin(evidence).result()
 
     def _drop_paths_it_moved_from(self, stored: StoredVideo) -> None:
         """Forget paths whose file is gone from a folder that is still there (a missing folder may be an unplugged disk)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,18 +17,21 @@ from retrieval.records import Generation
 from serving.ingest.adder import Adder
 from serving.ingest.files import find_videos
 from serving.ingest.machine import available_cores, readers_that_fit_in_memory
+from serving.ingest.meanings import EvidenceReader, settle_sentences
 from serving.ingest.pool import PoolSettings, ReaderPool
 from serving.ingest.report import AddReport, FileOutcome
-from serving.models import MODEL_SETTING, NO_MODEL, visual_channel_off
+from serving.models import MODEL_SETTING, NO_MODEL, SENTENCES_SETTING, visual_channel_off
 
 _MOST_ROWS_NAMED = 20  # of a manifest's rows that match no file
 
 
 @dataclass(frozen=True, kw_only=True)
 class AddOptions:
-    """`model`: None = the library's own, else the default, as far as it can be loaded. `readers`: None = one a core."""
+    """`model`: None = the library's own, else the default, as far as it can be loaded. `sentences`: None = the library's
+    own sentence model, if it has one. `readers`: None = one a core."""
 
     model: str | None = None
+    sentences: str | None = None
     manifest: Path | None = None
     exclude: tuple[str, ...] = ()
     on_screen_text: bool = True
@@ -67,11 +71,21 @@ def add_videos(
     rows, notices = _manifest_rows(options.manifest, found.videos)
     notices += [f"The folder {folder} cannot be read." for folder in found.unreadable]
     model = _settle_model(library_path, options.model, notices.append)
-    with Library.open(library_path, write=True, create=True) as library:
+    sentences = settle_sentences(library_path, options.sentences, notices.append)
+    with ExitStack() as stack:
+        library = stack.enter_context(Library.open(library_path, write=True, create=True))
+        reader = None
+        if sentences is not None:
+            library.set_setting(SENTENCES_SETTING, sentences.name)
+            reader = stack.enter_context(EvidenceReader(sentences))
         progress.begin(len(found.videos))
-        with ReaderPool(_pool_settings(options, model, len(found.videos))) as pool:
-            adder = Adder(library, pool, manifest=rows, on_progress=progress.position, on_outcome=progress.finished)
-            report = adder.add(found.videos)
+        pool = stack.enter_context(ReaderPool(_pool_settings(options, model, len(found.videos))))
+        adder = Adder(
+            library, pool, manifest=rows, sentences=reader, on_progress=progress.position, on_outcome=progress.finished
+        )
+        report = adder.add(found.videos)
+        if sentences is not None and library.texts_without_vector(sentences.generation, limit=1):
+            notices.append("Some texts that were there before have no vector yet: `wenshi library embed` makes them.")
     report.notices[:0] = notices
     return report
 

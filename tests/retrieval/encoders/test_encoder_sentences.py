@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from retrieval.encoders import load_sentence_encoder, made_text_vectors
 from retrieval.encoders.sentence_encoder import SentenceEncoder, sentence_revision
 from retrieval.errors import InputError, ModelError
 from tests.checkpoints import edit_json
+from tests.sentence_models import save_sentence_model
 
 SENTENCES = ["一只狗在草地上追球", "狗", "a dog chases a ball on the lawn"]
 
@@ -20,27 +22,7 @@ SENTENCES = ["一只狗在草地上追球", "狗", "a dog chases a ball on the l
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small BERT with a mean of its tokens on top, saved by sentence-transformers itself."""
     pytest.importorskip("sentence_transformers", reason="wenshi[sentence] is not installed")
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer import modules
-    from transformers import BertConfig, BertModel, BertTokenizer
-
-    bert = tmp_path_factory.mktemp("bert")
-    letters = sorted({letter for sentence in SENTENCES for letter in sentence if letter.strip()})
-    pieces = [*letters, *(f"##{letter}" for letter in letters if letter.isascii())]
-    (bert / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *pieces]), "utf-8")
-    tokenizer = BertTokenizer(str(bert / "vocab.txt"))
-    assert tokenizer.unk_token_id not in tokenizer(SENTENCES[0])["input_ids"]
-    torch.manual_seed(0)
-    BertModel(
-        BertConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-                   intermediate_size=64, max_position_embeddings=40)
-    ).save_pretrained(bert)
-    tokenizer.save_pretrained(bert)
-    word = modules.Transformer(str(bert), max_seq_length=32)
-    pooling = modules.Pooling(32, pooling_mode="mean")
-    directory = tmp_path_factory.mktemp("sentence") / "model"
-    SentenceTransformer(modules=[word, pooling], device="cpu").save(str(directory))
-    return directory
+    return save_sentence_model(tmp_path_factory.mktemp("sentence") / "model", SENTENCES)
 
 
 def test_vectors_are_the_mean_of_the_token_states_at_unit_length(folder: Path) -> None:
@@ -58,6 +40,26 @@ def test_vectors_are_the_mean_of_the_token_states_at_unit_length(folder: Path) -
     np.testing.assert_allclose(encoded.vectors, np.stack(expected), atol=1e-5)
     assert np.abs(encoded.vectors[0] - encoded.vectors[2]).max() > 1e-3
     assert encoded.unread == [0, 0, 0]
+
+
+def test_traditional_characters_are_read_as_simplified_ones(folder: Path) -> None:
+    encoder = SentenceEncoder(folder)
+
+    np.testing.assert_array_equal(encoder.encode(["一隻狗在草地上追球"]).vectors, encoder.encode(SENTENCES[:1]).vectors)
+
+
+def test_a_model_is_found_by_its_folder_or_its_name_on_the_hub(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    snapshot = tmp_path / "models--owner--sentences" / "snapshots" / "0123"
+    shutil.copytree(folder, snapshot)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+
+    here, there = load_sentence_encoder(str(folder)), load_sentence_encoder("owner/sentences")
+
+    assert (here.generation.encoder, there.generation.encoder) == ("model", "owner/sentences")
+    assert here.generation.same_vectors(there.generation)
+    assert made_text_vectors("owner/sentences", here.generation)
+    with pytest.raises(ModelError, match="HF_HUB_OFFLINE"):
+        load_sentence_encoder("owner/others")
 
 
 def test_what_lies_behind_the_context_is_counted(folder: Path) -> None:

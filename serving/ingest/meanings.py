@@ -1,0 +1,118 @@
+"""Vectors of what titles, speech and on-screen text mean: made while videos are added, or later for what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from retrieval.encoders import SentenceModel
+from retrieval.errors import InputError, LibraryError, ModelError
+from retrieval.library import Library
+from retrieval.records import MEANINGFUL_KINDS, Evidence, Generation, Meanings
+from retrieval.text import normalise
+from serving.models import NO_MODEL, SENTENCES_SETTING, load_sentences
+
+_BATCH = 256    # texts a transaction
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """A sentence model; `name`: where it is loaded from, `generation`: as the library calls what it makes."""
+
+    name: str
+    model: SentenceModel
+    generation: Generation
+
+    def read(self, texts: Iterable[str]) -> Meanings:
+        """The vectors of texts, each once; a text of nothing that is read has none."""
+        distinct = [text for text in dict.fromkeys(texts) if normalise(text)]
+        vectors = self.model.encode(distinct).vectors
+        return Meanings(generation=self.generation, vectors=dict(zip(distinct, vectors, strict=True)))
+
+
+class EvidenceReader:
+    """Reads evidence in a thread of its own, so that those who read videos are not kept waiting."""
+
+    def __init__(self, sentences: Sentences) -> None:
+        self.sentences = sentences
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sentences")
+
+    def __enter__(self) -> EvidenceReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def begin(self, evidence: Iterable[Evidence]) -> Future[Meanings]:
+        """The vectors of what these rows say, when they are there."""
+        texts = [row.text for row in evidence if row.kind in MEANINGFUL_KINDS]
+        return self._thread.submit(self.sentences.read, texts)
+
+
+def settle_sentences(library_path: Path, asked: str | None, notice: Callable[[str], None]) -> Sentences | None:
+    """The sentence model that was asked for, else the library's own as far as it can be loaded; None = no vectors.
+
+    Raises ModelError when one was asked for by name and is not there, or is not that of the library's vectors.
+    """
+    if asked == NO_MODEL:
+        return None
+    try:
+        with Library.open(library_path) as library:
+            active, remembered = library.text_generation(), library.setting(SENTENCES_SETTING)
+    except LibraryError:
+        active, remembered = None, None     # none yet, or one that says what is wrong when it is opened to be written
+    name = asked or remembered
+    if name is None:
+        return None
+    name = _absolute(name)
+    try:
+        model = load_sentences(name, active)
+    except ModelError as error:
+        if asked is not None:
+            raise
+        notice(f"What is added gets no vectors for the meaning channel: {error}")
+        return None
+    return Sentences(name, model, active or model.generation)
+
+
+def embed_texts(library_path: Path, asked: str | None, *, progress: Callable[[int, int], None]) -> tuple[int, Generation]:
+    """Give every text of a library that lacks one a vector: how many were given, and what made them.
+
+    Ended at any moment it goes on from there. With another model than before, its vectors stand beside the old ones
+    and are searched when all are there. progress: takes how many are done, and of how many.
+    """
+    with Library.open(library_path, write=True) as library:
+        name = asked or library.setting(SENTENCES_SETTING)
+        if name is None:
+            raise InputError("This library has no sentence model yet: name one with --sentences.")
+        name = _absolute(name)
+        model = load_sentences(name, None)
+        known = {status.generation: status.texts for status in library.status().text_generations}
+        generation = next((g for g in known if g.same_vectors(model.generation)), model.generation)
+        done = _embed(library, Sentences(name, model, generation), progress, covered=known.get(generation, 0))
+        if (done or generation in known) and library.text_generation() != generation:
+            library.activate(generation)
+        library.set_setting(SENTENCES_SETTING, name)
+        return done, generation
+
+
+def _embed(library: Library, sentences: Sentences, progress: Callable[[int, int], None], *, covered: int) -> int:
+    counts = library.status().evidence
+    total = sum(counts[kind] for kind in MEANINGFUL_KINDS) - covered
+    done = last = 0
+    while rows := library.texts_without_vector(sentences.generation, after=last, limit=_BATCH):
+        vectors = sentences.read(text for _, text in rows).vectors
+        library.put_text_vectors(sentences.generation, {row: vectors[text] for row, text in rows if text in vectors})
+        done, last = done + len(rows), rows[-1][0]
+        progress(done, total)
+    return done
+
+
+def _absolute(name: str) -> str:
+    """A folder is found again from any other."""
+    return str(Path(name).absolute()) if Path(name).is_dir() else name
