@@ -24,7 +24,8 @@ test: $(VENV)/.installed-dev
 test-open-clip: export PYTHONPATH = tests/open_clip_models/with_cpu_torch
 test-open-clip: $(OPEN_CLIP_VENV)/.installed
 	$(OPEN_CLIP_VENV)/bin/python -c "import open_clip, sentence_transformers"
-	HF_HUB_OFFLINE=1 $(OPEN_CLIP_VENV)/bin/python -m pytest tests/open_clip_models tests/retrieval/encoders/test_encoder_sentences.py
+	HF_HUB_OFFLINE=1 $(OPEN_CLIP_VENV)/bin/python -m pytest tests/open_clip_models \
+		tests/retrieval/encoders/test_encoder_sentences.py tests/serving/test_meaning_real_model.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

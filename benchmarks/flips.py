@@ -3,7 +3,7 @@
     python -m benchmarks.flips --flips 1000
 
 The library holds everything: videos, evidence of all kinds with segments of the word index, vectors of two generations
-with an exact and an inverted segment and rows added and deleted since, settings, failures. A flip that `check` does not
+and of texts with exact and inverted segments and rows added and deleted since, settings, failures. A flip that `check` does not
 name must have changed nothing that is stored: every value of every table is read before and after. Such flips are
 counted apart, by where in the file they fell: free space, or bytes of SQLite's own that carry no value.
 """
@@ -27,10 +27,11 @@ from retrieval.library.connections import DATABASE_NAME
 from retrieval.library.frames import FOLDER, HEADER_BYTES
 from retrieval.library.segments import Merger, building
 from retrieval.library.segments.building import Sizes
-from retrieval.records import EVIDENCE_KINDS, Clip, Evidence, Generation, Location, Video
+from retrieval.records import EVIDENCE_KINDS, Clip, Evidence, Generation, Location, Meanings, Video
 
 FIRST = Generation(encoder="tower", revision="1", preprocessing="p", dimension=8)
 SECOND = Generation(encoder="tower", revision="2", preprocessing="p", dimension=16)
+SENTENCES = Generation(encoder="sentences", revision="1", preprocessing="p", dimension=8)
 INVERTED_FROM, ROWS_A_LIST, MOST_FRESH = 100, 8, 30
 DATABASE_SHARE = 0.7                    # of the flips; the others are shared by all other files
 NAMED, WRONG = "named", "NOT NAMED, and a stored value is another"
@@ -76,7 +77,9 @@ def _put(library: Library, made: Made, number: int, generation: Generation) -> N
     location = Location(path=f"/videos/{number}.mp4", size_bytes=10, modified_ns=number)
     library.put(
         video, location, evidence=evidence, location_evidence=evidence[:1], clips=clips, generation=generation,
-        examined={"asr": "whisper"},
+        examined={"asr": "whisper"}, meanings=Meanings(
+            generation=SENTENCES, vectors={row.text: made.unit(1, SENTENCES.dimension)[0] for row in evidence}
+        ),
     )  # fmt: skip
 
 
