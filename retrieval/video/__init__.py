@@ -2,6 +2,7 @@
 
 from retrieval.video.audio import iter_audio, read_audio
 from retrieval.video.clips import ClipCutter, CutClip
+from retrieval.video.decoders import DECODERS, open_reader, require_decoder
 from retrieval.video.frame import DecodedFrame
 from retrieval.video.probing import SubtitleStream, VideoInfo, probe
 from retrieval.video.reader import VideoReader
@@ -11,8 +12,8 @@ from retrieval.video.sidecars import SidecarFolders, find_sidecars, read_sidecar
 from retrieval.video.subtitles import SubtitleLine, read_subtitle_stream, read_subtitle_streams
 
 __all__ = [
-    "ClipCutter", "CutClip", "DecodedFrame", "ShotDetector", "SidecarFolders", "SubtitleLine", "SubtitleStream",
-    "VideoInfo", "VideoReader", "at_times", "detect_shots", "every", "find_sidecars", "iter_audio", "keyframes",
-    "probe", "read_audio", "read_sidecar", "read_subtitle_stream", "read_subtitle_streams", "sidecar_language",
-    "uniform",
+    "DECODERS", "ClipCutter", "CutClip", "DecodedFrame", "ShotDetector", "SidecarFolders", "SubtitleLine",
+    "SubtitleStream", "VideoInfo", "VideoReader", "at_times", "detect_shots", "every", "find_sidecars", "iter_audio",
+    "keyframes", "open_reader", "probe", "read_audio", "read_sidecar", "read_subtitle_stream", "read_subtitle_streams",
+    "require_decoder", "sidecar_language", "uniform",
 ]

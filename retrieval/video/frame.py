@@ -53,14 +53,14 @@ class Converter:
 class DecodedFrame:
     """A picture as shown: its time and length on the presentation timeline, its size after rotation and aspect."""
 
-    __slots__ = ("_converter", "_frame", "_orientation", "duration_ms", "height", "is_keyframe", "time_ms", "width")
+    __slots__ = ("_converter", "_frame", "duration_ms", "height", "is_keyframe", "orientation", "time_ms", "width")
 
     def __init__(
         self, frame: VideoFrame, *, time_ms: int, duration_ms: int, orientation: Orientation = UPRIGHT,
         pixel_aspect: Fraction | None = None, converter: Converter | None = None,
     ) -> None:
         self._frame = frame
-        self._orientation = orientation
+        self.orientation = orientation
         self._converter = converter or Converter()
         self.time_ms = time_ms
         self.duration_ms = duration_ms
@@ -112,7 +112,7 @@ class DecodedFrame:
 
     def _cropped_then_scaled(self, height: int, width: int) -> NDArray[np.uint8]:
         """As "crop", for a long and narrow picture: scaled as a whole it would take memory without bound."""
-        whole = self._scaled(*_transposed(self._frame.height, self._frame.width, self._orientation.transposed))
+        whole = self._scaled(*_transposed(self._frame.height, self._frame.width, self.orientation.transposed))
         scale = max(height / self.height, width / self.width)
         rows = max(round(whole.shape[0] * height / (scale * self.height)), 1)
         columns = max(round(whole.shape[1] * width / (scale * self.width)), 1)
@@ -121,11 +121,11 @@ class DecodedFrame:
         return self._converter.convert(centre, height=height, width=width, pixel_format="rgb24", interpolation="BICUBIC")
 
     def _scaled(self, height: int, width: int) -> NDArray[np.uint8]:
-        height, width = _transposed(height, width, self._orientation.transposed)
+        height, width = _transposed(height, width, self.orientation.transposed)
         picture = self._converter.convert(
             self._frame, height=height, width=width, pixel_format="rgb24", interpolation="BICUBIC"
         )
-        return self._orientation.apply(picture)
+        return self.orientation.apply(picture)
 
 
 def shown_size(*, width: int, height: int, pixel_aspect: Fraction | None, transposed: bool) -> tuple[int, int]:

@@ -26,6 +26,11 @@ class Orientation:
             return 90 if not self.mirrored_y else 270
         return 180 if self.mirrored_x and self.mirrored_y else 0
 
+    @property
+    def is_rotation(self) -> bool:
+        """Whether the picture is turned, or left as it is, but not mirrored."""
+        return self.transposed == (self.mirrored_x != self.mirrored_y)
+
     def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turn a picture [H, W, ...]; the result is contiguous."""
         if self.transposed:

@@ -40,6 +40,9 @@ def add(
         list[str], typer.Option(metavar="PATTERN", help="Leave out names or paths that match (repeatable).")
     ] = [],  # noqa: B006
     on_screen_text: Annotated[bool, typer.Option(help="Read text in the picture (extra `wenshi[ocr]`).")] = True,
+    decoder: Annotated[
+        str, typer.Option(help="What decodes the pictures: pyav, or torchcodec (extra `wenshi[torchcodec]`).")
+    ] = "pyav",
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, help="Files read at once. Default: one a core.")
     ] = None,
@@ -63,6 +66,7 @@ def add(
         manifest=manifest,
         exclude=tuple(exclude),
         on_screen_text=on_screen_text,
+        decoder=decoder,
         readers=jobs,
         stall_seconds=stall_limit,
         memory_bytes=int(memory_limit * 2**30),

@@ -14,7 +14,7 @@ from data_pipeline.evidence.titles import content_titles
 from retrieval.encoders import FrameGeometry
 from retrieval.errors import VideoError, WenshiError
 from retrieval.records import Evidence, Video
-from retrieval.video import ClipCutter, CutClip, VideoInfo, VideoReader
+from retrieval.video import ClipCutter, CutClip, VideoInfo, open_reader
 
 SUBTITLE_VERSION = "1"
 _HASH_BLOCK = 1 << 20
@@ -65,6 +65,7 @@ def analyse(
     geometry: FrameGeometry | None,
     ocr: OcrEngine | None,
     threads: int,
+    decoder: str,
     emit: Callable[[CutClip], None],
     progress: Callable[[int, int], None],
 ) -> Analysis:
@@ -78,7 +79,7 @@ def analyse(
         fit=geometry.fit if geometry else "stretch",
     )
     on_screen = OnScreenText(ocr) if ocr else None
-    with VideoReader(path, threads=threads) as reader:
+    with open_reader(path, decoder=decoder, threads=threads) as reader:
         info = reader.info
         for frame in reader.frames():
             if on_screen is not None:

@@ -46,6 +46,7 @@ class PoolSettings:
     model_needed: bool = True
     device: str = "auto"
     on_screen_text: bool = True
+    decoder: str = "pyav"
     stall_seconds: float = 60.0
     total_seconds: float = 6 * 3600.0
     memory_bytes: int = 4 << 30
@@ -190,6 +191,7 @@ class ReaderPool:
             layout=slots.layout if slots else None,
             on_screen_text=self.settings.on_screen_text,
             threads=self.settings.threads,
+            decoder=self.settings.decoder,
         )
         child = Child(run_reader, settings, name="wenshi-reader")
         child.deadline = time.monotonic() + _START_SECONDS

@@ -30,6 +30,7 @@ class ReaderSettings:
     layout: SlotLayout | None
     on_screen_text: bool
     threads: int
+    decoder: str
 
 
 def run_reader(connection: Connection, settings: ReaderSettings) -> None:
@@ -86,6 +87,7 @@ class Reader:
             geometry=self._settings.geometry,
             ocr=self._ocr,
             threads=self._settings.threads,
+            decoder=self._settings.decoder,
             emit=lambda clip: self._emit(job, clip),
             progress=lambda position, duration: self._progress(job, position, duration),
         )

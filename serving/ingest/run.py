@@ -14,6 +14,7 @@ from retrieval.encoders import DEFAULT_MODEL, read_generation
 from retrieval.errors import InputError, LibraryError, ModelError
 from retrieval.library import Library
 from retrieval.records import Generation
+from retrieval.video import require_decoder
 from serving.ingest.adder import Adder
 from serving.ingest.files import find_videos
 from serving.ingest.machine import available_cores, readers_that_fit_in_memory
@@ -35,6 +36,7 @@ class AddOptions:
     manifest: Path | None = None
     exclude: tuple[str, ...] = ()
     on_screen_text: bool = True
+    decoder: str = "pyav"
     readers: int | None = None
     stall_seconds: float = 60.0
     memory_bytes: int = 4 << 30
@@ -63,6 +65,7 @@ def add_videos(
     ModelError when that comes before the first file is settled.
     """
     progress = progress or NoDisplay()
+    require_decoder(options.decoder)
     found = find_videos(paths, exclude=options.exclude)
     if found.missing:
         raise InputError(f"There is no file or folder {', '.join(map(str, found.missing))}.")
@@ -150,6 +153,7 @@ def _pool_settings(options: AddOptions, model: _Model | None, files: int) -> Poo
         generation=model.generation if model else None,
         model_needed=options.model is not None,
         on_screen_text=options.on_screen_text,
+        decoder=options.decoder,
         stall_seconds=options.stall_seconds,
         memory_bytes=options.memory_bytes,
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from making_videos import Recipe, make, number_of
 
-from retrieval.video import DecodedFrame, VideoReader, at_times, every, keyframes, uniform
+from retrieval.errors import InputError
+from retrieval.video import DECODERS, DecodedFrame, VideoReader, at_times, every, keyframes, require_decoder, uniform
 
 UNEVEN = (0, 10, 95, 130, 400, 401, 433, 900, 1000, 1300, 1333, 1366, 2000)
 GOP_10 = {"g": "10", "sc_threshold": "0", "bf": "2"}
@@ -88,6 +89,15 @@ def clip(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return make(recipe, tmp_path_factory.mktemp("clip") / f"clip.{recipe.suffix}"), recipe
 
 
+@pytest.fixture(scope="module", params=DECODERS)
+def reader_of(request: pytest.FixtureRequest) -> type[VideoReader]:
+    """Each kind of reader."""
+    try:
+        return require_decoder(request.param)
+    except InputError as error:
+        pytest.skip(str(error))
+
+
 def seen(frames: list[DecodedFrame]) -> list[tuple[int | None, int]]:
     return [(number_of(frame.rgb()), frame.time_ms) for frame in frames]
 
@@ -96,18 +106,18 @@ def on_screen(expected: list[tuple[int, int]], time_ms: int) -> tuple[int, int]:
     return next((each for each in reversed(expected) if each[1] <= time_ms), expected[0])
 
 
-def test_all_frames_have_their_number_and_time(clip: tuple[Path, Recipe]) -> None:
+def test_all_frames_have_their_number_and_time(clip: tuple[Path, Recipe], reader_of: type[VideoReader]) -> None:
     path, recipe = clip
-    with VideoReader(path) as reader:
+    with reader_of(path) as reader:
         assert seen(list(reader.frames())) == recipe.expected()
         assert reader.damage is None
         assert reader.read_until_ms == pytest.approx(recipe.expected()[-1][1] + recipe.last_ms, abs=1)
         assert (reader.info.height, reader.info.width) == recipe.size
 
 
-def test_keyframes_are_those_that_a_full_decode_marks(clip: tuple[Path, Recipe]) -> None:
+def test_keyframes_are_those_that_a_full_decode_marks(clip: tuple[Path, Recipe], reader_of: type[VideoReader]) -> None:
     path, recipe = clip
-    with VideoReader(path) as reader:
+    with reader_of(path) as reader:
         keys = seen(list(keyframes(reader)))
         expected = recipe.expected()
         if recipe.keys is None:
@@ -119,20 +129,20 @@ def test_keyframes_are_those_that_a_full_decode_marks(clip: tuple[Path, Recipe])
 
 
 @pytest.mark.parametrize("interval_ms", [33, 250])
-def test_every_gives_what_is_on_screen_once(clip: tuple[Path, Recipe], interval_ms: int) -> None:
+def test_every_gives_what_is_on_screen_once(clip: tuple[Path, Recipe], reader_of: type[VideoReader], interval_ms: int) -> None:
     path, recipe = clip
     expected = recipe.expected()
-    with VideoReader(path) as reader:
+    with reader_of(path) as reader:
         got = seen(list(every(reader, interval_ms)))
         shown = [on_screen(expected, time_ms) for time_ms in range(0, reader.read_until_ms, interval_ms)]
         assert got == list(dict.fromkeys(shown))
 
 
 @pytest.mark.parametrize("count", [1, 5, 60])
-def test_uniform_gives_the_middles_of_equal_spans(clip: tuple[Path, Recipe], count: int) -> None:
+def test_uniform_gives_the_middles_of_equal_spans(clip: tuple[Path, Recipe], reader_of: type[VideoReader], count: int) -> None:
     path, recipe = clip
     expected = recipe.expected()
-    with VideoReader(path) as reader:
+    with reader_of(path) as reader:
         got = seen(uniform(reader, count))
         start_ms, end_ms = expected[0][1], expected[-1][1] + recipe.last_ms
         middles = [start_ms + (end_ms - start_ms) * (2 * i + 1) / (2 * count) for i in range(count)]
@@ -140,15 +150,15 @@ def test_uniform_gives_the_middles_of_equal_spans(clip: tuple[Path, Recipe], cou
         assert [one in allowed for one, allowed in zip(got, acceptable, strict=True)] == [True] * count
 
 
-def test_at_times_answers_in_the_order_asked(clip: tuple[Path, Recipe]) -> None:
+def test_at_times_answers_in_the_order_asked(clip: tuple[Path, Recipe], reader_of: type[VideoReader]) -> None:
     path, recipe = clip
     times_ms = [700, 0, 39, 40, 41, 1, 700, 10**7, 333, 1599, 1560]
-    with VideoReader(path) as reader:
+    with reader_of(path) as reader:
         assert seen(at_times(reader, times_ms)) == [on_screen(recipe.expected(), time_ms) for time_ms in times_ms]
 
 
 @pytest.mark.parametrize("threads", [1, 4])
-def test_the_number_of_threads_changes_nothing(clip: tuple[Path, Recipe], threads: int) -> None:
+def test_the_number_of_threads_changes_nothing(clip: tuple[Path, Recipe], reader_of: type[VideoReader], threads: int) -> None:
     path, recipe = clip
-    with VideoReader(path, threads=threads) as reader:
+    with reader_of(path, threads=threads) as reader:
         assert seen(list(reader.frames())) == recipe.expected()
