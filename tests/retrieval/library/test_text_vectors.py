@@ -214,6 +214,8 @@ def test_a_snapshot_holds_them_and_a_restored_library_finds_them(tmp_path: Path)
         put_said(library, "a")
         library.compact()
     snapshot = snapshots.take(directory, tmp_path / "snapshot")
+    with Library.open(tmp_path / "snapshot") as taken:
+        assert taken.check() == []          # it has no files of indexes, so it lists none
     before = texts_of(directory)
     with Library.open(directory, write=True) as library:
         library.remove("/videos/a.mp4")
