@@ -317,7 +317,8 @@ class Objective(Section):
 
     masked_language, matching, text_video: on texts and clips that are read together by the text tower (SNP).
     identical_texts: whether another clip with the very same text counts as a negative. chunk: so many rows of a
-    similarity matrix are held for the gradient at a time and computed again, None = all are held.
+    similarity matrix are held for the gradient at a time and computed again, None = all are held. hardest: token-wise
+    losses look at own pairs and, by the pooled score, at so many of each text's and each clip's hardest, None = at all.
     """
 
     pooled: Losses = Losses(info_nce=1.0)
@@ -329,6 +330,7 @@ class Objective(Section):
     neg_nce: NegNce = NegNce()
     identical_texts: Literal["ignored", "negative"] = "ignored"
     chunk: int | None = Field(default=None, ge=1)
+    hardest: int | None = Field(default=None, ge=1)
     masked_language: MaskedLanguage = MaskedLanguage()
     matching: Matching = Matching()
     text_video: TextVideo = TextVideo()
@@ -338,6 +340,8 @@ class Objective(Section):
         scores = any(weight > 0 for losses in (self.pooled, self.token_wise) for _, weight in losses)
         if not (scores or self.local_words.weight or self.queue.weight):
             raise ValueError("at least one loss needs a weight above 0")
+        if self.hardest is not None and not any(weight > 0 for _, weight in self.token_wise):
+            raise ValueError("hardest is for token-wise losses, and none has a weight above 0")
         return self
 
     @property

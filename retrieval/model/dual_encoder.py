@@ -26,8 +26,8 @@ class TextFeatures:
     mask: Tensor        # bool [A, L], True = a token of the text; special tokens and padding are False
     weights: Tensor | None = None       # float32 [A, L] >= 0, of the words by their significance, None = nobody asks
 
-    def rows(self, rows: slice) -> TextFeatures:
-        """Some of the texts."""
+    def rows(self, rows: slice | Tensor) -> TextFeatures:
+        """Some of the texts, by a slice or by their numbers."""
         weights = None if self.weights is None else self.weights[rows]
         return TextFeatures(self.pooled[rows], self.words[rows], self.mask[rows], weights)
 
@@ -40,8 +40,8 @@ class VideoFeatures:
     frames: Tensor      # [B, F, D], mixed in time
     mask: Tensor        # bool [B, F], True = a frame of the clip
 
-    def rows(self, rows: slice) -> VideoFeatures:
-        """Some of the clips."""
+    def rows(self, rows: slice | Tensor) -> VideoFeatures:
+        """Some of the clips, by a slice or by their numbers."""
         return VideoFeatures(self.pooled[rows], self.frames[rows], self.mask[rows])
 
 

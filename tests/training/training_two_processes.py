@@ -39,6 +39,7 @@ CASES = {
     "hard negatives by rows": {"pooled": Losses(neg_nce=1.0), "token_wise": Losses(neg_nce=0.5), "chunk": 2},
     "read together": READ_TOGETHER,
     "read together by the gradient cache": READ_TOGETHER,
+    "hardest alone": {"token_wise": Losses(info_nce=0.5, neg_nce=0.5), "hardest": 2},
     "joint softmax": {"pooled": Losses(mil_nce=1.0), "token_wise": Losses(mil_nce=0.5), "chunk": 3},
 }
 TERMS = (

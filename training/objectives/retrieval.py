@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from retrieval.model import InteractionSettings, TextFeatures, VideoFeatures, pooled_similarity, token_wise_score
+from training.objectives.hardest_pairs import hardest_pairs
 from training.objectives.info_nce import info_nce, info_nce_by_rows
 from training.objectives.mil_nce import mil_nce_of_rows
 from training.objectives.neg_nce import neg_nce_sums
@@ -74,9 +75,13 @@ class RetrievalObjective:
         for score, losses in self._scores.items():
             names = [name for name, weight in losses if weight > 0]
             if names:
-                there, back = self._both_ways(score, texts, videos, together, alone=gather is None)
+                skipped, wanted = ignored, None
+                if score == "token_wise" and self._settings.hardest is not None:
+                    wanted = self._hardest(texts, videos, text_ids, together)[positives]
+                    skipped = ~wanted if ignored is None else ignored | ~wanted
+                there, back = self._both_ways(score, texts, videos, together, alone=gather is None, wanted=wanted)
                 matrices = _Matrices(
-                    there=there, back=back, positives=positives, ignored=ignored, gather=together, logit_scale=logit_scale
+                    there=there, back=back, positives=positives, ignored=skipped, gather=together, logit_scale=logit_scale
                 )
                 terms |= {f"{score}.{name}": self._term(name, matrices) for name in names}
         if words is not None:
@@ -149,10 +154,22 @@ class RetrievalObjective:
         )  # fmt: skip
         return total / len(matrices.positives)
 
+    def _hardest(self, texts: TextFeatures, videos: VideoFeatures, text_ids: Tensor, gather: Gather) -> Tensor:
+        """bool [N, N]: the pairs that a token-wise loss looks at, the same for all processes."""
+        assert self._settings.hardest is not None
+        pooled = pooled_similarity(gather(texts.pooled.detach()), gather(videos.pooled.detach()))
+        ids = gather(text_ids)
+        same = ids[:, None] == ids[None, :] if self._settings.identical_texts == "ignored" else None
+        return hardest_pairs(pooled, count=self._settings.hardest, excluded=same)
+
     def _both_ways(
-        self, score: str, texts: TextFeatures, videos: VideoFeatures, gather: Gather, *, alone: bool
-    ) -> tuple[Similarity, Similarity]:
-        """Similarities of own texts with all clips, and of own clips with all texts."""
+        self, score: str, texts: TextFeatures, videos: VideoFeatures, gather: Gather, *, alone: bool,
+        wanted: Tensor | None = None,
+    ) -> tuple[Similarity, Similarity]:  # fmt: skip
+        """Similarities of own texts with all clips, and of own clips with all texts.
+
+        wanted: bool [b, N], of both directions: other token-wise similarities are 0 and cost nothing.
+        """
         if score == "pooled":
             all_texts, all_videos = gather(texts.pooled), gather(videos.pooled)
             ways: tuple[Similarity, Similarity] = (
@@ -165,11 +182,32 @@ class RetrievalObjective:
                 lambda rows: self._token_wise(texts.rows(rows), videos_of_all),
                 lambda rows: self._token_wise(texts_of_all, videos.rows(rows)).T,
             )
+            if wanted is not None:
+                ways = (
+                    _on(wanted, lambda row, columns: self._token_wise(texts.rows(row), videos_of_all.rows(columns))),
+                    _on(wanted, lambda row, columns: self._token_wise(texts_of_all.rows(columns), videos.rows(row)).T),
+                )
         if self._settings.chunk is not None:
             return ways
         there = ways[0](slice(None))                    # several losses look at it: compute it once
         back = there.T if alone else ways[1](slice(None))
         return there.__getitem__, back.__getitem__
+
+
+def _on(wanted: Tensor, similarity: Callable[[slice, Tensor], Tensor]) -> Similarity:
+    """Rows of a matrix of which only some entries are computed, the others being 0; similarity: a row and numbers of
+    columns -> [1, columns].
+    """
+
+    def rows_of(rows: slice) -> Tensor:
+        found = []
+        for row in range(*rows.indices(len(wanted))):
+            columns = wanted[row].nonzero()[:, 0]
+            values = similarity(slice(row, row + 1), columns)[0]
+            found.append(values.new_zeros(wanted.shape[1]).scatter(0, columns, values))
+        return torch.stack(found)
+
+    return rows_of
 
 
 def _gathered_texts(texts: TextFeatures, gather: Gather) -> TextFeatures:
