@@ -1,4 +1,4 @@
-"""`wenshi corpus words`: what training shards speak of."""
+"""`wenshi corpus words`: the significant words of training shards."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from serving.cli.terminal import print_json, printable, say
 
 if TYPE_CHECKING:
     from retrieval.model.word_table import WordTable
+
 
 def words(
     shards: Annotated[list[Path], typer.Argument(metavar="SHARDS...", help="Folders of training shards.")],
