@@ -51,9 +51,24 @@ class Staged(RootModel[tuple[tuple[int, T], ...]], Generic[T]):
 class Temporal(Section):
     """How frames become a clip, see `retrieval.model.TemporalSettings`."""
 
-    aggregation: Literal["mean", "max", "attention", "transformer"] = "transformer"
+    aggregation: Literal["mean", "max", "attention", "transformer", "recurrent", "non_local"] = "transformer"
     layers: int = Field(default=1, ge=1)
     heads: int = Field(default=4, ge=1)
+
+
+class Video(Section):
+    """What looks at several frames at once, see `retrieval.model.VideoSettings`."""
+
+    tower: Literal["single", "grid", "token_shift", "two_stream", "inflated", "slow_fast", "video_swin"] = "single"
+    share: float = Field(default=0.125, gt=0, le=0.5)
+    tubelet: int = Field(default=3, ge=1)
+    shared: bool = False
+    every: int = Field(default=4, ge=1)
+    width: int = Field(default=32, ge=1)
+    head_width: int = Field(default=16, ge=1)
+    depths: tuple[int, ...] = Field(default=(2, 2, 2), min_length=1)
+    window: tuple[int, int, int] = (8, 4, 4)
+    patch: int = Field(default=4, ge=1)
 
 
 class Interaction(Section):
@@ -98,13 +113,14 @@ class NewModel(Section):
 class Model(Section):
     """Where the weights begin: `start` (a folder or a hub name) or `new`, one of the two.
 
-    temporal, interaction: None = as the start says. attention: "sdpa" or "eager", None = transformers' choice.
+    temporal, interaction, video: None = as the start says. attention: "sdpa" or "eager", None = transformers' choice.
     """
 
     start: str | None = None
     new: NewModel | None = None
     temporal: Temporal | None = None
     interaction: Interaction | None = None
+    video: Video | None = None
     attention: Literal["sdpa", "eager"] | None = None
 
     @model_validator(mode="after")

@@ -25,6 +25,7 @@ from retrieval.model import (
     DualEncoder,
     InteractionSettings,
     TemporalSettings,
+    VideoSettings,
     load_dual_encoder,
     save_dual_encoder,
 )
@@ -211,11 +212,14 @@ def _words(path: Path) -> Sequence[str]:
 
 
 def _starting_model(settings: Model, checkpoint: Checkpoint, *, seed: int) -> DualEncoder:
-    torch.manual_seed(seed)     # a new temporal aggregation draws its weights here
+    torch.manual_seed(seed)     # a new temporal aggregation or video tower draws its weights here
     temporal = None
     if settings.temporal is not None:
         temporal = TemporalSettings.read(settings.temporal.model_dump())
-    model = load_dual_encoder(checkpoint, temporal=temporal, attention=settings.attention)
+    video = None
+    if settings.video is not None:
+        video = VideoSettings.read(settings.video.model_dump())
+    model = load_dual_encoder(checkpoint, temporal=temporal, video=video, attention=settings.attention)
     if settings.interaction is not None:
         model.interaction = InteractionSettings.read(settings.interaction.model_dump())
     return model

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from retrieval.encoders.checkpoint import Checkpoint
 from retrieval.encoders.preprocessing import Preprocessing, read_preprocessing
 from retrieval.encoders.protocols import EncodedClips, TextVectors
-from retrieval.encoders.running import Runner, joined
+from retrieval.encoders.running import MOST_CLIPS, Runner, joined
 from retrieval.encoders.text_reading import TextReader
 from retrieval.encoders.tokenizing import Tokenizer
 from retrieval.encoders.towers import load_towers, normalised, text_features
@@ -22,8 +22,6 @@ from retrieval.model.aggregation import unit
 from retrieval.model.dual_encoder import TextFeatures
 from retrieval.model.settings import InteractionSettings
 from retrieval.records import Generation
-
-_MOST_CLIPS = 8     # at once: a clip is as large as its 8 or 16 frames
 
 # Pixels float32 [B, T, 3, H, W] -> the vector of each clip [B, D] and the states [B, S, D] of its S equal spans of time.
 ClipTower = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -57,7 +55,7 @@ class ClipReader:
             rows = range(part.start, part.stop)
             return self._batch(np.stack([pictures[row, own[row][places[row]]] for row in rows]))
 
-        batches = self._runner.in_batches(len(pictures), encode, at_most=_MOST_CLIPS)
+        batches = self._runner.in_batches(len(pictures), encode, at_most=MOST_CLIPS)
         frames = np.zeros((*frame_mask.shape, self._dimension), dtype=np.float32)
         for row, states in enumerate(state for _, batch in batches for state in batch):
             frames[row, own[row]] = _of_frames(states, places[row], count=len(own[row]))

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from retrieval.encoders.protocols import FrameGeometry
 from retrieval.errors import InputError, ModelError
 
+MOST_CLIPS = 8      # at once, where frames look at each other: a clip is as large as its 8 or 16 frames
+
 _T = TypeVar("_T")
 
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from retrieval.encoders.protocols import EncodedClips, TextVectors
-from retrieval.encoders.running import Runner, joined
+from retrieval.encoders.running import MOST_CLIPS, Runner, joined
 from retrieval.encoders.text_reading import TextReader, TextTokenizer
 from retrieval.errors import ModelError
 from retrieval.model.dual_encoder import DualEncoder
@@ -60,13 +60,30 @@ class TowerEncoder:
         InputError for another shape or type or a clip without a frame, and ModelError when the model fails.
         """
         self._runner.check_clips(pictures, self.geometry, frame_mask=frame_mask)
-        frames = np.zeros((*frame_mask.shape, self.dimension), dtype=np.float32)
-        frames[frame_mask] = self.encode_frames(pictures[frame_mask])
+        frames = self._frames_of(pictures, frame_mask)
         with torch.inference_mode():
             mask = torch.tensor(frame_mask, device=self.device)
             clips = self._model.mix(torch.tensor(frames, device=self.device), mask=mask)
         self._runner.checked(clips.frames[mask])
         return EncodedClips(pooled=self._runner.checked(clips.pooled), frames=clips.frames.cpu().numpy())
+
+    def _frames_of(self, pictures: NDArray[np.uint8], frame_mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Frame vectors [N, F, D]; frames that do not look at each other go through together, whichever clip they are of."""
+        if self._model.video is not None:
+            batches = self._runner.in_batches(
+                len(pictures), lambda part: self._clip_batch(pictures[part], frame_mask[part]), at_most=MOST_CLIPS
+            )
+            return np.concatenate([np.zeros((0, *frame_mask.shape[1:], self.dimension), np.float32), *batches])
+        frames = np.zeros((*frame_mask.shape, self.dimension), dtype=np.float32)
+        frames[frame_mask] = self.encode_frames(pictures[frame_mask])
+        return frames
+
+    def _clip_batch(self, pictures: NDArray[np.uint8], frame_mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+        with torch.inference_mode(), self._runner.precision():
+            mask = torch.tensor(frame_mask, device=self.device)
+            frames = self._model.encode_clips(torch.tensor(pictures, device=self.device), mask=mask)
+        self._runner.checked(frames[mask])
+        return frames.cpu().numpy()
 
     def _frame_batch(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode(), self._runner.precision():

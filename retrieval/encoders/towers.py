@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ from retrieval.encoders.quiet import quiet_transformers
 from retrieval.errors import ModelError
 
 
-def load_towers(checkpoint: Checkpoint, *, device: torch.device, attention: str | None = None) -> Any:
+def load_towers(
+    checkpoint: Checkpoint, *, device: torch.device, attention: str | None = None, without: Sequence[str] = ()
+) -> Any:
     """The model in float32, ready to run. Raises ModelError when a weight is missing, misshapen or unreadable.
 
-    attention: "sdpa" or "eager", the way transformers computes it; None = its own choice.
+    attention: "sdpa" or "eager", the way transformers computes it; None = its own choice. without: parts that the model
+    has no use for; they need no weights, and are None in it.
     """
     import transformers
 
@@ -33,7 +37,9 @@ def load_towers(checkpoint: Checkpoint, *, device: torch.device, attention: str 
             f"The weights in {checkpoint.directory} cannot be read or do not fit its config.json "
             f"({type(error).__name__}): fetch the model again."
         ) from error
-    _require_all_weights(report, directory=checkpoint.directory)
+    _require_all_weights(report, directory=checkpoint.directory, without=without)
+    for part in without:
+        setattr(model, part, None)
     try:
         return model.eval().requires_grad_(False).to(device)
     except RuntimeError as error:
@@ -66,17 +72,37 @@ def frame_features(model: Any, pictures: Tensor, *, preprocessing: Preprocessing
     pooling: "class" takes what the model itself gives; "max_mean" the largest number of each dimension over the
     projected patches plus their mean, so that a small thing is not lost in a large background: for towers that project.
     """
-    pixels = normalised(pictures, preprocessing)
+    # Contiguous: on a CPU the gradient of a convolution over a permuted view takes several times as long.
+    pixels = normalised(pictures, preprocessing).permute(0, 3, 1, 2).contiguous()
+    return pixel_features(model, pixels, patch_size=preprocessing.patch_size, pooling=pooling)
+
+
+def pixel_features(model: Any, pixels: Tensor, *, patch_size: int | None, pooling: str) -> Tensor:
+    """`frame_features` of pictures that are normalised already: float32 [B, 3, H, W] -> [B, D].
+
+    patch_size: of families that want their pictures cut into a list of patches, otherwise None.
+    """
     if pooling == "max_mean":
-        output = model.vision_model(pixel_values=pixels.permute(0, 3, 1, 2).contiguous())
-        patches = model.visual_projection(model.vision_model.post_layernorm(output.last_hidden_state[:, 1:]))
-        return patches.amax(dim=1) + patches.mean(dim=1)
-    if preprocessing.patch_size is None:
-        # Contiguous: on a CPU the gradient of a convolution over a permuted view takes several times as long.
-        output = model.get_image_features(pixel_values=pixels.permute(0, 3, 1, 2).contiguous())
+        return pooled_states(model, model.vision_model(pixel_values=pixels).last_hidden_state, pooling=pooling)
+    if patch_size is None:
+        output = model.get_image_features(pixel_values=pixels)
     else:
-        output = model.get_image_features(**_patches(pixels, size=preprocessing.patch_size))
+        output = model.get_image_features(**_patches(pixels.permute(0, 2, 3, 1), size=patch_size))
     return output if isinstance(output, Tensor) else output.pooler_output      # a tensor before transformers 5
+
+
+def pooled_states(model: Any, states: Tensor, *, pooling: str) -> Tensor:
+    """The vector of each picture from the last states of a tower that projects, the class first: [B, 1 + P, W] -> [B, D]."""
+    states = model.vision_model.post_layernorm(states)
+    if pooling == "class":
+        return model.visual_projection(states[:, 0])
+    return pooled_patches(model.visual_projection(states[:, 1:]), pooling=pooling)
+
+
+def pooled_patches(patches: Tensor, *, pooling: str) -> Tensor:
+    """One vector for projected patches [..., P, D] -> [..., D]: their mean, for "max_mean" plus the largest numbers."""
+    mean = patches.mean(dim=-2)
+    return patches.amax(dim=-2) + mean if pooling == "max_mean" else mean
 
 
 def normalised(pictures: Tensor, preprocessing: Preprocessing) -> Tensor:
@@ -97,9 +123,9 @@ def _patches(pixels: Tensor, *, size: int) -> dict[str, Tensor]:
     }
 
 
-def _require_all_weights(report: dict[str, Any], *, directory: Path) -> None:
+def _require_all_weights(report: dict[str, Any], *, directory: Path, without: Sequence[str]) -> None:
     # transformers fills what is missing with random numbers: such a model answers, and every answer is nonsense.
-    missing = sorted(map(str, report["missing_keys"]))
+    missing = sorted(name for name in map(str, report["missing_keys"]) if name.split(".")[0] not in without)
     if missing:
         raise ModelError(
             f"The weights in {directory} lack {len(missing)} of the model's tensors, {missing[0]} for one: "

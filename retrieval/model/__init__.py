@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from retrieval.model.dual_encoder import DualEncoder, TextFeatures, VideoFeatures, token_wise_score
     from retrieval.model.interaction import pooled_similarity, token_wise_similarity
-    from retrieval.model.settings import AGGREGATIONS, FrameSettings, InteractionSettings, TemporalSettings
+    from retrieval.model.settings import (
+        AGGREGATIONS,
+        FrameSettings,
+        InteractionSettings,
+        TemporalSettings,
+        VideoSettings,
+    )
     from retrieval.model.storing import load_dual_encoder, save_dual_encoder
 
 # Torch takes seconds to import; whoever only needs a name must not wait for it.
@@ -17,6 +23,7 @@ _HOME = {
     "FrameSettings": "settings",
     "InteractionSettings": "settings",
     "TemporalSettings": "settings",
+    "VideoSettings": "settings",
     "DualEncoder": "dual_encoder",
     "TextFeatures": "dual_encoder",
     "VideoFeatures": "dual_encoder",
@@ -35,6 +42,7 @@ __all__ = [
     "TemporalSettings",
     "TextFeatures",
     "VideoFeatures",
+    "VideoSettings",
     "load_dual_encoder",
     "pooled_similarity",
     "save_dual_encoder",

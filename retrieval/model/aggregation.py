@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from retrieval.errors import ModelError
+from retrieval.model.blocks import PLACE_NUMBERS, Block, places
 from retrieval.model.settings import TemporalSettings
 
 
@@ -17,9 +18,13 @@ def build_aggregation(settings: TemporalSettings, *, dimension: int) -> Aggregat
         if dimension % settings.heads:
             raise ModelError(f"{settings.heads} temporal heads do not divide vectors of {dimension} numbers.")
         return TransformerAggregation(dimension, layers=settings.layers, heads=settings.heads)
-    return {"mean": MeanAggregation, "max": MaxAggregation, "attention": AttentionAggregation}[settings.aggregation](
-        dimension
-    )
+    if settings.aggregation == "recurrent":
+        return RecurrentAggregation(dimension, layers=settings.layers)
+    plain: dict[str, type[Aggregation]] = {
+        "mean": MeanAggregation, "max": MaxAggregation, "attention": AttentionAggregation,
+        "non_local": NonLocalAggregation,
+    }  # fmt: skip
+    return plain[settings.aggregation](dimension)
 
 
 class Aggregation(nn.Module):
@@ -71,7 +76,7 @@ class AttentionAggregation(Aggregation):
 
 
 class TransformerAggregation(Aggregation):
-    """Frames look at each other before they are averaged: the only aggregation that knows their order.
+    """Frames look at each other, and at where they stand in the clip, before they are averaged.
 
     A frame's place is its share of the clip, (number + 0.5) / count, as sines and cosines, so that any count of frames
     will do. What the blocks find is added to the frame (as the sequential head of CLIP4Clip, arXiv 2104.08860, does).
@@ -79,47 +84,58 @@ class TransformerAggregation(Aggregation):
 
     def __init__(self, dimension: int, *, layers: int, heads: int) -> None:
         super().__init__(dimension)
-        self.place = nn.Linear(_PLACE_NUMBERS, dimension)
-        self.blocks = nn.ModuleList(_Block(dimension, heads) for _ in range(layers))
+        self.place = nn.Linear(PLACE_NUMBERS, dimension)
+        self.blocks = nn.ModuleList(Block(dimension, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(dimension)
 
     def mix(self, frames: Tensor, mask: Tensor) -> Tensor:
         # Unit vectors have entries of about 1 / sqrt(D); blocks and places are made for entries of about 1.
         scale = math.sqrt(self.dimension)
-        x = frames * scale + self.place(_places(mask).to(frames.dtype))
+        x = frames * scale + self.place(places(mask).to(frames.dtype))
         for block in self.blocks:
             x = block(x, mask)
         return frames + self.norm(x) / scale
 
 
-class _Block(nn.Module):
-    def __init__(self, dimension: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm_1, self.norm_2 = nn.LayerNorm(dimension), nn.LayerNorm(dimension)
-        self.attend = nn.Linear(dimension, 3 * dimension)
-        self.out = nn.Linear(dimension, dimension)
-        self.mlp = nn.Sequential(nn.Linear(dimension, 4 * dimension), nn.GELU(), nn.Linear(4 * dimension, dimension))
+class RecurrentAggregation(Aggregation):
+    """A GRU reads the frames in order and adds to each what it remembers, before they are averaged.
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        batch, count, dimension = x.shape
-        parts = self.attend(self.norm_1(x)).view(batch, count, 3, self.heads, dimension // self.heads)
-        query, key, value = parts.permute(2, 0, 3, 1, 4)        # [B, heads, F, D / heads] each
-        mixed = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
-        x = x + self.out(mixed.transpose(1, 2).reshape(batch, count, dimension))
-        return x + self.mlp(self.norm_2(x))
+    Source: the sequential head of CLIP4Clip (arXiv 2104.08860), an LSTM whose output is added to the frames.
+    """
 
+    def __init__(self, dimension: int, *, layers: int) -> None:
+        super().__init__(dimension)
+        self.memory = nn.GRU(dimension, dimension, num_layers=layers, batch_first=True)
 
-_OCTAVES = 4
-_PLACE_NUMBERS = 2 * _OCTAVES + 1
+    def mix(self, frames: Tensor, mask: Tensor) -> Tensor:
+        scale = math.sqrt(self.dimension)       # as in the transformer
+        # Frames stand first, in their order: what is masked is read after them and cannot be remembered by them.
+        order = mask.int().argsort(dim=1, descending=True, stable=True)[..., None].expand_as(frames)
+        read, _ = self.memory(frames.gather(1, order) * scale)
+        return frames + torch.zeros_like(frames).scatter(1, order, read.to(frames.dtype)) / scale
 
 
-def _places(mask: Tensor) -> Tensor:
-    """[B, F, numbers]: where each valid frame stands in its clip; masked ones may say anything."""
-    number = mask.cumsum(dim=1) - 1
-    share = (number + 0.5) / mask.sum(dim=1, keepdim=True)
-    angles = math.pi * share[..., None] * 2.0 ** torch.arange(_OCTAVES, device=mask.device)
-    return torch.cat([share[..., None] * 2 - 1, angles.sin(), angles.cos()], dim=-1)
+class NonLocalAggregation(Aggregation):
+    """Every frame takes over a share of all frames, by how alike they are: an embedded Gaussian; it begins as the mean.
+
+    It has no notion of order. Source: the non-local block of arXiv 1711.07971, over the vectors of frames.
+    """
+
+    def __init__(self, dimension: int) -> None:
+        super().__init__(dimension)
+        inner = max(dimension // 2, 1)
+        self.query, self.key, self.value = (nn.Linear(dimension, inner) for _ in range(3))
+        self.out = nn.Linear(inner, dimension)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def mix(self, frames: Tensor, mask: Tensor) -> Tensor:
+        scale = math.sqrt(self.dimension)
+        x = frames * scale
+        alike = torch.einsum("bfd,bgd->bfg", self.query(x), self.key(x)).float()
+        shares = alike.masked_fill(~mask[:, None, :], float("-inf")).softmax(dim=-1)
+        value = self.value(x)
+        return frames + self.out(torch.einsum("bfg,bgd->bfd", shares.to(value.dtype), value)) / scale
 
 
 def unit(vectors: Tensor) -> Tensor:

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from retrieval.encoders.preprocessing import Preprocessing
-from retrieval.encoders.towers import frame_features, text_features
+from retrieval.encoders.towers import frame_features, normalised, text_features
 from retrieval.model.aggregation import Aggregation, build_aggregation, unit
 from retrieval.model.interaction import token_wise_similarity
-from retrieval.model.settings import FrameSettings, InteractionSettings, TemporalSettings
+from retrieval.model.settings import FrameSettings, InteractionSettings, TemporalSettings, VideoSettings
+from retrieval.model.video_towers import VideoTower, build_video_tower
 from retrieval.model.word_table import WordTable
 
 
@@ -70,8 +71,9 @@ def token_wise_score(texts: TextFeatures, videos: VideoFeatures, *, interaction:
 class DualEncoder(nn.Module):
     """A transformers model of two towers with a temporal aggregation over its frames; made by `load_dual_encoder`.
 
-    towers: ChineseCLIPModel, CLIPModel, SiglipModel or Siglip2Model; projected: as in the model family. significant_words:
-    what an interaction with text weights weighs words by.
+    towers: ChineseCLIPModel, CLIPModel, SiglipModel or Siglip2Model; projected: as in the model family. video: what looks
+    at several frames of a clip at once, before their vectors are mixed; by default each is looked at by itself.
+    significant_words: what an interaction with text weights weighs words by.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class DualEncoder(nn.Module):
         interaction: InteractionSettings | None = None,
         frames: FrameSettings | None = None,
         significant_words: WordTable | None = None,
+        video: VideoSettings | None = None,
     ) -> None:
         super().__init__()
         self.towers = towers
@@ -93,6 +96,11 @@ class DualEncoder(nn.Module):
         self.interaction = interaction or InteractionSettings()
         self.frame_settings = frames or FrameSettings()
         self.significant_words = significant_words
+        self.video_settings = video or VideoSettings()
+        self.video: VideoTower | None = build_video_tower(
+            self.video_settings, towers, dimension=dimension, projected=projected, pooling=self.frame_settings.pooling,
+            patch_size=preprocessing.patch_size,
+        )  # fmt: skip
         self.preprocessing = preprocessing
         self.dimension = dimension
         self._projected = projected
@@ -108,7 +116,12 @@ class DualEncoder(nn.Module):
         return TextFeatures(unit(pooled), unit(tokens) * words[..., None], words)
 
     def encode_frames(self, pictures: Tensor) -> Tensor:
-        """Single frames before they are mixed in time: uint8 [N, H, W, 3] -> [N, D], unit length."""
+        """Single frames before they are mixed in time: uint8 [N, H, W, 3] -> [N, D], unit length.
+
+        A video tower sees each as a clip of one frame.
+        """
+        if self.video is not None:
+            return self._full_clips(pictures[:, None])[:, 0]
         pooling = self.frame_settings.pooling
         return unit(frame_features(self.towers, pictures, preprocessing=self.preprocessing, pooling=pooling))
 
@@ -117,9 +130,26 @@ class DualEncoder(nn.Module):
 
         Masked frames are not looked at: they cost nothing.
         """
+        return self.mix(self.encode_clips(pictures, mask=mask), mask=mask)
+
+    def encode_clips(self, pictures: Tensor, *, mask: Tensor) -> Tensor:
+        """The frames of clips before their vectors are mixed: shapes as in `encode_videos` -> [B, F, D], unit length."""
         frames = torch.zeros(*mask.shape, self.dimension, device=pictures.device)
-        frames[mask] = self.encode_frames(pictures[mask])
-        return self.mix(frames, mask=mask)
+        if self.video is None:
+            frames[mask] = self.encode_frames(pictures[mask])
+            return frames
+        # A video tower sees clips of one length at a time, without padding: there is nothing in them to be masked.
+        counts = mask.sum(dim=1)
+        for count in counts.unique().tolist():
+            own = mask & (counts == count)[:, None]
+            frames[own] = self._full_clips(pictures[own].unflatten(0, (-1, count))).flatten(0, 1)
+        return frames
+
+    def _full_clips(self, pictures: Tensor) -> Tensor:
+        """uint8 [B, T, H, W, 3], every one a frame -> [B, T, D] of unit length, through the video tower."""
+        assert self.video is not None
+        pixels = normalised(pictures.flatten(0, 1), self.preprocessing).permute(0, 3, 1, 2).contiguous()
+        return unit(self.video(self.towers, pixels.unflatten(0, pictures.shape[:2])))
 
     def mix(self, frames: Tensor, *, mask: Tensor) -> VideoFeatures:
         """Clips from the vectors of their frames [B, F, D], as `encode_frames` gives them."""

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 from retrieval.errors import ModelError
 
-AGGREGATIONS = ("mean", "max", "attention", "transformer")
+AGGREGATIONS = ("mean", "max", "attention", "transformer", "recurrent", "non_local")
 FRAME_POOLINGS = ("class", "max_mean")
 TEXT_WEIGHTS = ("uniform", "significant")
+# Video towers by name, and which of the settings each uses.
+VIDEO_TOWERS: dict[str, tuple[str, ...]] = {
+    "single": (),
+    "grid": (),
+    "token_shift": ("share",),
+    "two_stream": ("shared",),
+    "inflated": ("tubelet",),
+    "slow_fast": ("every", "width", "head_width"),
+    "video_swin": ("width", "head_width", "depths", "window", "patch"),
+}
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TemporalSettings:
-    """`aggregation`: one of AGGREGATIONS; `layers` and `heads` are those of the temporal transformer."""
+    """`aggregation`: one of AGGREGATIONS; `layers`: of the transformer or the recurrent one; `heads`: of the transformer."""
 
     aggregation: str = "mean"
     layers: int = 1
@@ -33,7 +44,8 @@ class TemporalSettings:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) if self.aggregation == "transformer" else {"aggregation": self.aggregation}
+        used = {"transformer": ("layers", "heads"), "recurrent": ("layers",)}.get(self.aggregation, ())
+        return {"aggregation": self.aggregation, **{name: getattr(self, name) for name in used}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +97,65 @@ class FrameSettings:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoSettings:
+    """What looks at several frames at once; `tower` is one of VIDEO_TOWERS, and each has settings of its own.
+
+    share: of the channels that a token shift takes from either neighbour. tubelet: frames that a patch of the inflated
+    tower reaches over. shared: whether the differences of a two-stream tower go through the picture tower itself, or
+    through one of their own that begins as its copy. every: a slow-fast tower looks at every so many-th frame in full.
+    width: of the fast path, or of the first stage of the Video Swin. head_width: of an attention head of those two.
+    depths: blocks of each stage of the Video Swin; each stage is twice as wide as the one before and half as fine. window:
+    of its attention, in frames, rows and columns of patches; patch: in pixels a side.
+    """
+
+    tower: str = "single"
+    share: float = 0.125
+    tubelet: int = 3
+    shared: bool = False
+    every: int = 4
+    width: int = 32
+    head_width: int = 16
+    depths: tuple[int, ...] = (2, 2, 2)
+    window: tuple[int, int, int] = (8, 4, 4)
+    patch: int = 4
+
+    @classmethod
+    def read(cls, entry: dict[str, Any] | None) -> VideoSettings:
+        """From the `video` entry of config.json; None = single frames. Raises ModelError when it says something else."""
+        found = _read(cls, entry, "video")
+        if found.tower not in VIDEO_TOWERS:
+            raise ModelError(f"The video tower {found.tower!r} is not known: use one of {', '.join(VIDEO_TOWERS)}.")
+        try:
+            found = replace(found, depths=tuple(map(int, found.depths)), window=_three(found.window))
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"The `video` entry of config.json cannot be read ({error}).") from error
+        wrong = found.wrong()
+        if wrong is not None:
+            raise ModelError(f"The video tower {found.tower} cannot be built: {wrong}.")
+        return found
+
+    def wrong(self) -> str | None:
+        """What cannot be among the settings that the tower uses; None = nothing."""
+        if not 0 < self.share <= 0.5:
+            return f"a share of {self.share} lies outside 0 to 0.5"
+        sizes = (self.tubelet, self.every, self.width, self.head_width, self.patch, *self.window, *self.depths)
+        if not self.depths or min(sizes) < 1:
+            return "its numbers must be 1 or more"
+        if self.width % self.head_width:
+            return f"heads of {self.head_width} numbers do not divide a width of {self.width}"
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        """The name, and what the tower of that name uses."""
+        return {"tower": self.tower, **{name: getattr(self, name) for name in VIDEO_TOWERS[self.tower]}}
+
+
+def _three(window: Sequence[Any]) -> tuple[int, int, int]:
+    frames, rows, columns = window
+    return int(frames), int(rows), int(columns)
 
 
 def _read(kind: type[_T], entry: dict[str, Any] | None, name: str) -> _T:

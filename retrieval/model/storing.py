@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from retrieval.encoders.checkpoint import (
     PROCESSOR_FILES,
@@ -24,42 +24,54 @@ from retrieval.encoders.quiet import quiet_transformers
 from retrieval.encoders.towers import load_towers
 from retrieval.errors import ModelError
 from retrieval.library.frames import sync_folder
-from retrieval.model.aggregation import Aggregation
 from retrieval.model.dual_encoder import DualEncoder
-from retrieval.model.settings import FrameSettings, InteractionSettings, TemporalSettings
+from retrieval.model.settings import FrameSettings, InteractionSettings, TemporalSettings, VideoSettings
+from retrieval.model.video_towers import parts_replaced
 from retrieval.model.word_table import WORDS_NAME, load_words
 
-TEMPORAL = "temporal"           # the entry of config.json, and the first word of the weights' names
+TEMPORAL, VIDEO = "temporal", "video"       # entries of config.json, and the first word of the weights' names
 INTERACTION, FRAMES = "interaction", "frames"       # entries of config.json
 
 
 def load_dual_encoder(
     source: str | Path | Checkpoint, *, device: str | torch.device = "cpu", temporal: TemporalSettings | None = None,
-    attention: str | None = None,
+    video: VideoSettings | None = None, attention: str | None = None,
 ) -> DualEncoder:
     """A model from a directory, a hub name or an opened checkpoint, in float32, in evaluation mode, with gradients.
 
     temporal: None = as config.json says, mean where it says nothing; another aggregation than the stored one begins
-    untrained. A table of significant words is read where the interaction needs it, and may be missing. attention: "sdpa"
-    or "eager" (on a CPU, short sequences train faster with it), None = transformers' choice; it does not change what is
-    computed. Raises ModelError when the model is not there, incomplete, damaged or of an unknown kind.
+    untrained. video: likewise, single frames where it says nothing; another video tower than the stored one begins as
+    close to the picture tower as it can. A table of significant words is read where the interaction needs it, and may be
+    missing. attention: "sdpa" or "eager" (on a CPU, short sequences train faster with it), None = transformers' choice; it
+    does not change what is computed. Raises ModelError when the model is not there, incomplete, damaged or of an unknown
+    kind.
     """
     checkpoint = source if isinstance(source, Checkpoint) else find_checkpoint(str(source))
     _require_two_towers(checkpoint)
     stored = TemporalSettings.read(checkpoint.config.get(TEMPORAL))
+    stored_video = VideoSettings.read(checkpoint.config.get(VIDEO))
+    without = parts_replaced(video or stored_video)
+    if set(parts_replaced(stored_video)) - set(without):
+        raise ModelError(
+            f"The model in {checkpoint.directory} has no picture tower beside its {stored_video.tower}: keep that, or start "
+            "from another model."
+        )
     model = DualEncoder(
-        load_towers(checkpoint, device=torch.device("cpu"), attention=attention),
+        load_towers(checkpoint, device=torch.device("cpu"), attention=attention, without=without),
         preprocessing=read_preprocessing(checkpoint),
         temporal=temporal or stored,
         dimension=vector_dimension(checkpoint.config, family=checkpoint.family),
         projected=checkpoint.family.projected,
         interaction=InteractionSettings.read(checkpoint.config.get(INTERACTION)),
         frames=FrameSettings.read(checkpoint.config.get(FRAMES)),
+        video=video or stored_video,
     )
     if model.interaction.text_weights == "significant" and (checkpoint.directory / WORDS_NAME).is_file():
         model.significant_words = load_words(checkpoint.directory / WORDS_NAME)
     if temporal is None or temporal == stored:
-        _load_temporal(model.temporal, checkpoint.directory)
+        _load_part(model.temporal, checkpoint.directory, name=TEMPORAL, what="temporal aggregation")
+    if model.video is not None and (video or stored_video).to_json() == stored_video.to_json():
+        _load_part(model.video, checkpoint.directory, name=VIDEO, what="video tower")
     try:
         return model.requires_grad_(True).eval().to(device)
     except RuntimeError as error:
@@ -92,7 +104,9 @@ def save_dual_encoder(
         partial.mkdir(parents=True)
         _write_config(model, partial, dtype=dtype)
         weights = {name: _stored(tensor, dtype) for name, tensor in model.towers.state_dict().items()}
-        weights |= {f"{TEMPORAL}.{name}": _stored(tensor, dtype) for name, tensor in model.temporal.state_dict().items()}
+        for part, module in ((TEMPORAL, model.temporal), (VIDEO, model.video)):
+            if module is not None:
+                weights |= {f"{part}.{name}": _stored(tensor, dtype) for name, tensor in module.state_dict().items()}
         save_file(weights, partial / "model.safetensors", metadata={"format": "pt"})
         shutil.copymode(partial / "config.json", partial / "model.safetensors")     # it is written for its owner alone
         for name in (*TOKENIZER_FILES, *PROCESSOR_FILES):
@@ -130,6 +144,7 @@ def _write_config(model: DualEncoder, directory: Path, *, dtype: torch.dtype) ->
     setattr(config, TEMPORAL, model.temporal_settings.to_json())
     setattr(config, INTERACTION, model.interaction.to_json())
     setattr(config, FRAMES, model.frame_settings.to_json())
+    setattr(config, VIDEO, model.video_settings.to_json())
     config.architectures = [type(model.towers).__name__]
     config.dtype = dtype
     with quiet_transformers():
@@ -141,7 +156,7 @@ def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous()
 
 
-def _load_temporal(module: Aggregation, directory: Path) -> None:
+def _load_part(module: nn.Module, directory: Path, *, name: str, what: str) -> None:
     wanted = module.state_dict()
     if not wanted:
         return
@@ -149,10 +164,8 @@ def _load_temporal(module: Aggregation, directory: Path) -> None:
     for path in require_weights(directory):
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
-                names = [name for name in file.keys() if name.startswith(f"{TEMPORAL}.")]  # noqa: SIM118
-                found |= {name.removeprefix(f"{TEMPORAL}."): file.get_tensor(name).float() for name in names}
-    if found.keys() != wanted.keys() or any(found[name].shape != tensor.shape for name, tensor in wanted.items()):
-        raise ModelError(
-            f"The weights in {directory} lack what config.json calls its temporal aggregation: fetch the model again."
-        )
+                keys = [key for key in file.keys() if key.startswith(f"{name}.")]  # noqa: SIM118
+                found |= {key.removeprefix(f"{name}."): file.get_tensor(key).float() for key in keys}
+    if found.keys() != wanted.keys() or any(found[key].shape != tensor.shape for key, tensor in wanted.items()):
+        raise ModelError(f"The weights in {directory} lack what config.json calls its {what}: fetch the model again.")
     module.load_state_dict(found)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from retrieval.errors import InputError
-from retrieval.model import AGGREGATIONS, FrameSettings
-from retrieval.model.settings import FRAME_POOLINGS
+from retrieval.model import AGGREGATIONS, FrameSettings, VideoSettings
+from retrieval.model.settings import FRAME_POOLINGS, VIDEO_TOWERS
 from retrieval.model.tiny import TinySettings
 from tests.training.training_world import small_recipe
-from training.recipe import Frames, NewModel, Temporal
+from training.recipe import Frames, NewModel, Temporal, Video
 from training.recipe_file import differing_settings, packaged_recipe, plain, read_recipe, recipe_of, recipe_text
 
 SHARDS = Path("shards")
@@ -111,6 +111,11 @@ def test_a_new_model_of_a_recipe_has_the_settings_and_defaults_of_a_tiny_one():
     assert Frames().pooling == TinySettings().frames.pooling
     own = NewModel().model_dump(exclude={"vocabulary", "whiten", "frames"})
     assert own == tiny
+
+
+def test_a_recipe_names_every_video_tower_with_the_settings_and_defaults_of_the_model():
+    assert Video().model_dump() == asdict(VideoSettings())
+    assert set(get_args(Video.model_fields["tower"].annotation)) == set(VIDEO_TOWERS)
 
 
 def test_the_recipe_of_the_demo_comes_with_the_package_and_a_wrong_name_is_told_the_right_ones():

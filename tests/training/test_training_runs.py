@@ -125,6 +125,22 @@ def test_it_goes_on_from_a_model_that_is_there(finished, shards, tmp_path):
         train(small_recipe(shards, model={"start": str(tmp_path / "nowhere")}), tmp_path / "other")
 
 
+@pytest.mark.parametrize("tower", ["inflated", "video_swin"])
+def test_a_video_tower_learns_and_goes_on_from_the_model_that_was_stored(tower, shards, tmp_path):
+    recipe = small_recipe(
+        shards, f"model.video.tower={tower}", "model.video.depths=[1, 1]", "model.temporal.aggregation=mean",
+        "schedule.steps=40", "evaluation.every=40", "optimiser.learning_rate=2e-3", "ema_decay=0.5",
+    )  # fmt: skip
+    train(recipe, tmp_path / "out")
+    losses = [line["loss"] for line in read_log(tmp_path / "out") if "loss" in line]
+    assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
+    model = load_dual_encoder(tmp_path / "out" / "model")
+    assert model.video_settings.tower == tower
+    again = small_recipe(shards, model={"start": str(tmp_path / "out" / "model")})
+    setup = prepare(again, tmp_path / "start", Processes())
+    assert setup.validator(model, bf16=False).figures == setup.validator(setup.model.eval(), bf16=False).figures
+
+
 def test_a_loss_that_is_no_number_ends_the_run_with_step_and_samples_and_keeps_the_last_state(
     shards, tmp_path, monkeypatch
 ):

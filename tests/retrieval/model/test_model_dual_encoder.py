@@ -11,18 +11,12 @@ import torch
 from retrieval.encoders import load_encoder, pool_frames
 from retrieval.encoders.towers import normalised
 from retrieval.errors import InputError, ModelError
-from retrieval.model import AGGREGATIONS, DualEncoder, TemporalSettings, load_dual_encoder, save_dual_encoder
-from retrieval.model.aggregation import build_aggregation, unit
+from retrieval.model import AGGREGATIONS, TemporalSettings, load_dual_encoder, save_dual_encoder
+from retrieval.model.aggregation import Aggregation, build_aggregation, unit
 from retrieval.model.tiny import TinySettings, build_tiny, settings_of
 from retrieval.model.whitening import whiten_patches
 from tests.checkpoints import edit_json
-
-COMMON = list("的一是在不了有和人这中大为上个国我以要他红色猫狗")
-SMALL = {"side": 32, "patch": 16, "width": 32, "layers": 1, "heads": 2, "text_width": 32, "text_layers": 1, "text_heads": 2}
-
-
-def tiny(directory: Path, **settings: object) -> Path:
-    return build_tiny(directory, vocabulary=COMMON, settings=settings_of({**SMALL, "dimension": 16, **settings}), seed=0)
+from tests.tiny_models import SMALL, pictures, stirred, tiny
 
 
 @pytest.fixture(scope="module")
@@ -30,25 +24,17 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny(tmp_path_factory.mktemp("models") / "tiny")
 
 
-def pictures(clips: int, frames: int, *, seed: int = 0) -> torch.Tensor:
-    random = torch.Generator().manual_seed(seed)
-    return torch.randint(0, 256, (clips, frames, 32, 32, 3), generator=random, dtype=torch.uint8)
-
-
-def stirred(model: DualEncoder) -> DualEncoder:
-    """Weights that nobody starts with, so that one which is not stored would be noticed."""
-    torch.manual_seed(7)
-    for parameter in model.parameters():
-        parameter.data.add_(torch.randn_like(parameter) * 0.05)
-    return model
+def moved(module: Aggregation) -> Aggregation:
+    """Weights that are no longer those that it begins with."""
+    for parameter in module.parameters():
+        parameter.data.add_(torch.randn_like(parameter) * 0.2)
+    return module
 
 
 @pytest.mark.parametrize("name", AGGREGATIONS)
 def test_masked_frames_change_nothing_and_all_vectors_have_unit_length(name):
     torch.manual_seed(0)
-    module = build_aggregation(TemporalSettings(aggregation=name), dimension=16)
-    for parameter in module.parameters():
-        parameter.data.add_(torch.randn_like(parameter) * 0.2)
+    module = moved(build_aggregation(TemporalSettings(aggregation=name), dimension=16))
     frames = unit(torch.randn(3, 5, 16))
     mask = torch.tensor([[True] * 5, [True, True, False, False, False], [True, False, False, False, False]])
     pooled, mixed = module(frames, mask)
@@ -59,6 +45,8 @@ def test_masked_frames_change_nothing_and_all_vectors_have_unit_length(name):
     short_pooled, short_mixed = module(frames[1:2, :2], mask[1:2, :2])
     torch.testing.assert_close(short_pooled, pooled[1:2])
     torch.testing.assert_close(short_mixed, mixed[1:2, :2])
+    gap = torch.tensor([[True, False, True, False, False]])     # what is masked may stand anywhere
+    torch.testing.assert_close(module(frames[1:2], gap)[0], module(frames[1:2, [0, 2]], gap[:, [0, 2]])[0])
 
 
 def test_the_mean_is_the_clip_vector_of_single_frames():
@@ -68,13 +56,13 @@ def test_the_mean_is_the_clip_vector_of_single_frames():
     torch.testing.assert_close(mixed, frames)
 
 
-@pytest.mark.parametrize(("name", "knows_order"), [("mean", False), ("max", False), ("attention", False), ("transformer", True)])
-def test_only_the_transformer_knows_the_order_of_frames(name, knows_order):
+@pytest.mark.parametrize("name", AGGREGATIONS)
+def test_only_the_transformer_and_the_recurrent_one_know_the_order_of_frames(name):
     torch.manual_seed(0)
-    module = build_aggregation(TemporalSettings(aggregation=name), dimension=16)
+    module = moved(build_aggregation(TemporalSettings(aggregation=name), dimension=16))
     frames, mask = unit(torch.randn(1, 4, 16)), torch.ones(1, 4, dtype=torch.bool)
     there, back = module(frames, mask)[0], module(frames.flip(1), mask)[0]
-    assert bool((there - back).abs().max() > 1e-3) == knows_order
+    assert bool((there - back).abs().max() > 1e-3) == (name in ("transformer", "recurrent"))
 
 
 @pytest.mark.parametrize("name", AGGREGATIONS)
@@ -95,6 +83,33 @@ def test_a_stored_model_gives_the_same_vectors_after_a_reload(name, dtype, tmp_p
     encoded = encoder.encode_clips(clips.numpy(), frame_mask=mask.numpy())
     np.testing.assert_allclose(encoded.pooled, wanted.pooled.numpy(), atol=1e-5)
     np.testing.assert_allclose(encoded.frames, wanted.frames.numpy(), atol=1e-5)
+
+
+def test_a_recurrent_aggregation_adds_what_a_gru_read_frame_by_frame():
+    torch.manual_seed(0)
+    module = moved(build_aggregation(TemporalSettings(aggregation="recurrent"), dimension=6))
+    frames = unit(torch.randn(1, 3, 6))
+    cell = torch.nn.GRUCell(6, 6)
+    cell.load_state_dict({name.removesuffix("_l0"): value for name, value in module.memory.state_dict().items()})
+    state, read = torch.zeros(1, 6), []
+    for frame in frames[0]:
+        state = cell(frame[None] * 6**0.5, state)
+        read.append(frame + state[0] / 6**0.5)
+    mixed = module(frames, torch.ones(1, 3, dtype=torch.bool))[1]
+    torch.testing.assert_close(mixed[0], unit(torch.stack(read)))
+
+
+def test_a_non_local_aggregation_weighs_frames_by_the_exponential_of_how_alike_they_are():
+    torch.manual_seed(0)
+    module = moved(build_aggregation(TemporalSettings(aggregation="non_local"), dimension=6))
+    frames = unit(torch.randn(1, 3, 6))
+    x, wanted = frames[0] * 6**0.5, []
+    for i in range(3):
+        weights = torch.stack([(module.query(x[i]) @ module.key(x[j])).exp() for j in range(3)])
+        taken = sum(weights[j] * module.value(x[j]) for j in range(3)) / weights.sum()
+        wanted.append(frames[0, i] + module.out(taken) / 6**0.5)
+    mixed = module(frames, torch.ones(1, 3, dtype=torch.bool))[1]
+    torch.testing.assert_close(mixed[0], unit(torch.stack(wanted)))
 
 
 def test_texts_of_the_trainer_and_of_the_search_are_the_same_vectors(checkpoint):
