@@ -132,12 +132,12 @@ class VideoSettings:
             found = replace(found, depths=tuple(map(int, found.depths)), window=_three(found.window))
         except (TypeError, ValueError) as error:
             raise ModelError(f"The `video` entry of config.json cannot be read ({error}).") from error
-        wrong = found.wrong()
+        wrong = found._wrong()
         if wrong is not None:
             raise ModelError(f"The video tower {found.tower} cannot be built: {wrong}.")
         return found
 
-    def wrong(self) -> str | None:
+    def _wrong(self) -> str | None:
         """What cannot be among the settings that the tower uses; None = nothing."""
         if not 0 < self.share <= 0.5:
             return f"a share of {self.share} lies outside 0 to 0.5"
