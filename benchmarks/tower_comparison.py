@@ -2,12 +2,13 @@
 
     python -m benchmarks.tower_comparison --directory DIR [--rows NAME ...] [--seeds 3] [--steps 600] ... [--table]
 
-Draws a part of the miniature world into DIR, trains every row with every seed on it with the same steps, clips and
-sizes, and asks two things of clips that no training saw. Motion: groups of clips that are alike in all but what the thing
-does, and captions that differ in the verb alone, ranked within their group. Overall: full descriptions against all clips of
-the test split. Both as the pooled R@sum, mean of both directions, at most 300. DIR/runs.jsonl has a line a finished run,
-keyed by row, seed and all settings: a later call does what is missing, also after a kill in the middle of a run.
-The table gives the mean over seeds and its 95 % interval (Student's t). --table only prints it.
+Draws clips of the small world of `benchmarks.methods`, without dirt, into DIR, trains every row with every seed on them with
+the same steps, clips and sizes, and asks two things of clips that no training saw. Motion: groups of clips that are alike in
+all but what the thing does, and captions that differ in the verb alone, ranked within their group. Overall: full
+descriptions against all clips of the test split. Both as the pooled R@sum, mean of both directions, at most 300; chance
+ranking at random within groups gives 163. DIR/runs.jsonl has a line a finished run, keyed by row, seed and all settings: a later
+call does what is missing, also after a kill in the middle of a run. The table gives the mean over seeds and its 95 % interval
+(Student's t). --table only prints it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import shutil
 import statistics
 import sys
@@ -24,18 +24,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data_pipeline.corpus.samples import PictureFormat
+from benchmarks.methods.job import Finished, append_finished, read_finished
+from benchmarks.methods.statistics import mean_of
+from benchmarks.methods.world import PALETTE
 from data_pipeline.corpus.shard_reader import ShardDataset, decode
-from data_pipeline.corpus.shards import write_shards
 from data_pipeline.miniature.captions import say
 from data_pipeline.miniature.motions import MOTIONS
 from data_pipeline.miniature.spec import SceneSpec
-from data_pipeline.miniature.training_set import WorldSample, write_training_set
+from data_pipeline.miniature.training_set import write_clips
 from data_pipeline.miniature.truth import condition_of, relevant_sets
 from data_pipeline.miniature.world import WorldClip, generate, queries
 from data_pipeline.miniature.world.held_out import Split, split_of
@@ -48,9 +48,8 @@ from training.recipe_file import plain, recipe_of
 from training.trainer import train
 
 WORLD_SEED = 31
+_VALIDATION = 200       # clips, to write the model by
 _CLIPS_AT_ONCE = 64
-# 97.5 % quantiles of Student's t by degrees of freedom.
-_T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +94,11 @@ class Settings:
 def digest(name: str, settings: Settings) -> str:
     """8 hex digits of everything that decides a row's runs but their seed."""
     recipe = plain(recipe_for(ROWS[name], seed=0, settings=settings, shards=Path("world")))
-    return _hash([asdict(settings), WORLD_SEED, asdict(ROWS[name]), recipe])
+    return _hash([asdict(settings), WORLD_SEED, asdict(PALETTE), asdict(ROWS[name]), recipe])
 
 
 def _hash(facts: object) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
 
 def recipe_for(row: Row, *, seed: int, settings: Settings, shards: Path) -> Recipe:
@@ -127,7 +126,7 @@ def recipe_for(row: Row, *, seed: int, settings: Settings, shards: Path) -> Reci
         },
         "optimiser": {"learning_rate": settings.learning_rate, "betas": [0.9, 0.99]},
         "schedule": {"steps": settings.steps}, "batch": {"size": settings.batch}, "ema_decay": 0.99,
-        "evaluation": {"every": settings.steps, "clips": 200, "texts": {"language": {"zh": 1}, "detail": {"full": 1}}},
+        "evaluation": {"every": settings.steps, "texts": {"language": {"zh": 1}, "detail": {"full": 1}}},
         "checkpoint": {"every": max(settings.steps // 6, 1), "keep": 1},
     })  # fmt: skip
 
@@ -169,7 +168,7 @@ def _lone_scenes(count: int, *, seed: int) -> list[SceneSpec]:
     found: list[SceneSpec] = []
     start = 0
     while len(found) < count:
-        specs = [clip.spec for clip in generate(100, seed=seed, split="test", start=start)]
+        specs = [clip.spec for clip in generate(100, seed=seed, split="test", start=start, palette=PALETTE)]
         found += [one for one in specs if len(one.shots) == 1 and len(one.actors) == 1 and one.actors[0].then is None]
         start += 100
     return found[:count]
@@ -215,21 +214,21 @@ class World:
 def draw_world(directory: Path, settings: Settings) -> World:
     """Draw what is not there yet; worlds of other sizes lie beside each other."""
     shape = (settings.clips, settings.asked, settings.groups, settings.side, settings.frames)
-    folder = directory / f"world-{_hash([WORLD_SEED, *shape])}"
+    folder = directory / f"world-{_hash([WORLD_SEED, asdict(PALETTE), *shape])}"
     shards, motion_shards = folder / "world", folder / "motion"
-    clips: dict[Split, int] = {"train": settings.clips, "validation": 200, "test": settings.asked}
-    write_training_set(shards, clips=clips, seed=WORLD_SEED, side=settings.side, frames=settings.frames)
-    seen = frozenset(condition_of(clip.spec) for clip in generate(settings.clips, seed=WORLD_SEED, split="train"))
+    counts: tuple[tuple[Split, int], ...] = (
+        ("train", settings.clips), ("validation", _VALIDATION), ("test", settings.asked)
+    )  # fmt: skip
+    trained, validated, tested = (
+        generate(count, seed=WORLD_SEED, split=split, palette=PALETTE) for split, count in counts
+    )
+    write_clips(shards, [*trained, *validated, *tested], side=settings.side, frames=settings.frames)
+    seen = frozenset(condition_of(clip.spec) for clip in trained)
     motion = motion_groups(settings.groups, seed=WORLD_SEED + 1, seen=seen)
-    drawn = (
-        WorldSample(clip=WorldClip(spec=scene, split="test", captions=()), frames=settings.frames)
-        for scene in motion.scenes
-    )
-    write_shards(drawn, motion_shards, form=PictureFormat(height=settings.side, width=settings.side), workers=2)
-    tested = [clip.spec for clip in generate(settings.asked, seed=WORLD_SEED, split="test")]
-    return World(
-        shards=shards, motion=motion, motion_shards=motion_shards, overall=all_of(tested, seed=WORLD_SEED)
-    )
+    drawn = [WorldClip(spec=scene, split="test", captions=()) for scene in motion.scenes]
+    write_clips(motion_shards, drawn, side=settings.side, frames=settings.frames)
+    overall = all_of([clip.spec for clip in tested], seed=WORLD_SEED)
+    return World(shards=shards, motion=motion, motion_shards=motion_shards, overall=overall)
 
 
 def scores(model: Path, asked: Asked, *, shards: Path, one_frame: bool) -> Scores:
@@ -252,7 +251,7 @@ def scores(model: Path, asked: Asked, *, shards: Path, one_frame: bool) -> Score
     return score_texts(asked.texts, encoder, vectors)
 
 
-def run(name: str, *, seed: int, settings: Settings, world: World, output: Path) -> dict[str, Any]:
+def run(name: str, *, seed: int, settings: Settings, world: World, output: Path) -> dict[str, float]:
     """Train a row with a seed, going on from what an earlier call left, and ask it: the figures."""
     row, began = ROWS[name], time.process_time()
     train(recipe_for(row, seed=seed, settings=settings, shards=world.shards), output, device="cpu")
@@ -272,39 +271,14 @@ def run(name: str, *, seed: int, settings: Settings, world: World, output: Path)
     }  # fmt: skip
 
 
-def finished(jobs: Path, settings: Settings) -> dict[tuple[str, int], dict[str, Any]]:
-    """The figures of every run of these settings that a job file holds; a line that a kill cut off is not one."""
-    found: dict[tuple[str, int], dict[str, Any]] = {}
-    for line in jobs.read_text(encoding="utf-8").splitlines() if jobs.is_file() else ():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if entry["row"] in ROWS and entry["key"] == digest(entry["row"], settings):
-            found[entry["row"], entry["seed"]] = entry["figures"]
-    return found
+def finished(jobs: Path, settings: Settings) -> dict[tuple[str, int], dict[str, float]]:
+    """Row and seed -> figures, of every run of these settings that a job file holds."""
+    keys = {name: digest(name, settings) for name in ROWS}
+    found = [one for one in read_finished(jobs) if keys.get(one.row) == one.settings]
+    return {(one.row, one.seed): one.figures for one in found}
 
 
-def keep(jobs: Path, name: str, seed: int, settings: Settings, figures: dict[str, Any]) -> None:
-    """Add a finished run to the job file, on the disk when this returns; on a line of its own, whatever stands before."""
-    key = digest(name, settings)
-    entry = {"row": name, "seed": seed, "key": key, "settings": asdict(settings), "figures": figures}
-    torn = jobs.is_file() and not jobs.read_bytes().endswith(b"\n")
-    with jobs.open("a", encoding="utf-8") as file:
-        file.write(("\n" if torn else "") + json.dumps(entry) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def mean_and_interval(values: Sequence[float]) -> tuple[float, float]:
-    """The mean and half the width of its 95 % interval over seeds; infinite for a single one."""
-    if len(values) == 1:
-        return values[0], float("inf")
-    quantile = _T.get(len(values) - 1, 1.96)
-    return statistics.mean(values), quantile * statistics.stdev(values) / len(values) ** 0.5
-
-
-def table(done: dict[tuple[str, int], dict[str, Any]]) -> str:
+def table(done: dict[tuple[str, int], dict[str, float]]) -> str:
     """The rows as Markdown, those that were run."""
     lines = [
         "| row | seeds | motion R@sum | overall R@sum | motion, re-ranked | loss, first → last | parameters | CPU minutes |",
@@ -314,11 +288,11 @@ def table(done: dict[tuple[str, int], dict[str, Any]]) -> str:
         runs = [figures for (own, _), figures in sorted(done.items()) if own == name]
         if not runs:
             continue
-        columns = [mean_and_interval([one[key] for one in runs]) for key in ("motion", "overall", "motion_reranked")]
+        columns = [str(mean_of([one[key] for one in runs])) for key in ("motion", "overall", "motion_reranked")]
         first, last, cpu = (statistics.mean(one[key] for one in runs) for key in ("first_loss", "last_loss", "cpu_seconds"))
         lines.append(
-            f"| {row.what} (`{name}`) | {len(runs)} | " + " | ".join(f"{mean:.1f} ± {half:.1f}" for mean, half in columns)
-            + f" | {first:.2f} → {last:.2f} | {runs[0]['parameters']:,} | {cpu / 60:.1f} |"
+            f"| {row.what} (`{name}`) | {len(runs)} | {' | '.join(columns)}"
+            f" | {first:.2f} → {last:.2f} | {runs[0]['parameters']:,.0f} | {cpu / 60:.1f} |"
         )
     return "\n".join(lines)
 
@@ -343,7 +317,7 @@ def main() -> int:
         for name, seed in missing:
             output = options.directory / f"{name}-{seed}-{digest(name, settings)}"
             figures = run(name, seed=seed, settings=settings, world=world, output=output)
-            keep(jobs, name, seed, settings, figures)
+            append_finished(jobs, Finished(row=name, seed=seed, settings=digest(name, settings), figures=figures))
             shutil.rmtree(output)
             print(f"{name}, seed {seed}: {json.dumps(figures)}", flush=True)
     print(table(finished(jobs, settings)))

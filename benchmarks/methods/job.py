@@ -71,7 +71,7 @@ def run_all(rows: Sequence[Row], *, seeds: int, world: Path, path: Path, process
     def do(row: Row, seed: int) -> Finished:
         finished = _one(row, seed, world)
         with lock:
-            _append(path, finished)
+            append_finished(path, finished)
         return finished
 
     with ThreadPoolExecutor(processes) as pool:
@@ -94,7 +94,7 @@ def _one(row: Row, seed: int, world: Path) -> Finished:
     return Finished(row=row.name, seed=seed, settings=settings_of(row), figures=json.loads(result.stdout.splitlines()[-1]))
 
 
-def _append(path: Path, finished: Finished) -> None:
+def append_finished(path: Path, finished: Finished) -> None:
     """Add a line and see that it is on the disk; a line that was cut short before is ended first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as file:
