@@ -210,6 +210,7 @@ class Library:
         """Make the word index again from the rows of evidence."""
         with self._database.writing() as db:
             words.rebuild(db)
+        self._merge_words()
 
     def rebuild(self) -> None:
         """Make everything derived again: the word index, and the index over the vectors of every generation."""
@@ -330,8 +331,7 @@ class Library:
         if self._merger is None:
             raise InputError(f"the library {self.directory} is open for reading only: open it with write=True")
         built = self._merger.compact()
-        while merge_step(self._database, most_small=1):
-            pass
+        self._merge_words()
         return built
 
     def frame_vectors(self, clip_ids: Collection[int]) -> dict[int, tuple[tuple[int, ...], NDArray[np.float32]]]:
@@ -381,6 +381,10 @@ class Library:
         return checks.check(self._database)
 
     # --- inside
+
+    def _merge_words(self) -> None:
+        while merge_step(self._database, most_small=1):
+            pass
 
     def _nearest(
         self, index: VectorIndex, rows_of: _RowsOf[_Hit], vector: NDArray[np.float32], limit: int,

@@ -1,20 +1,31 @@
-"""Small segments of the word index made into large ones: a search asks each segment for each of its tokens."""
+"""Small segments of the word index made into large ones: a search asks each segment for each of its tokens.
+
+A merge goes on from step to step, each a short transaction, and is searched from its last step on; what it has written
+before is in no one's way, and a kill leaves it to be gone on with. Rows deleted meanwhile are told from those deleted
+before by a copy of what was deleted at the beginning, kept under the negative number of each source.
+"""
 
 from __future__ import annotations
 
+import heapq
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.library import postings
 from retrieval.library.database import Database, Unchanged
+from retrieval.library.posting_lists import decode, encode
 from retrieval.library.postings import ROWS_OF_SEGMENT
 from retrieval.records import EVIDENCE_KINDS, EvidenceKind
 
-MOST_SMALL = 8      # neighbours of a kind that fit into one segment are left apart until there are so many
+MOST_SMALL = 4      # neighbours of about one size are left apart until there are more
+STEP = 20_000       # keys that one step writes
+_GROWTH = 4         # a segment is of about the size of those next to it when it is not so many times as large
+_MOST_DEAD = 0.3    # share of a segment
 
 
 def merge_step(database: Database, *, most_small: int | None = None) -> bool:
@@ -28,49 +39,124 @@ def merge_step(database: Database, *, most_small: int | None = None) -> bool:
 
 def due(db: sqlite3.Connection) -> bool:
     """Whether `merge_some` would find something."""
-    return any(len(group) > MOST_SMALL for kind in EVIDENCE_KINDS for group in _groups(postings.sizes(db, kind)))
+    if not postings.exist(db):
+        return False
+    begun = "SELECT 1 FROM word_merges UNION ALL SELECT 1 FROM word_dropped LIMIT 1"
+    return db.execute(begun).fetchone() is not None or next(_groups(db, MOST_SMALL), None) is not None
 
 
 def merge_some(db: sqlite3.Connection, *, most_small: int) -> bool:
-    """Make one segment of neighbours that fit into one, in the caller's transaction; False when there are none to merge.
+    """One step of making one segment of several, in the caller's transaction; False when there is nothing to do.
 
-    most_small: so many neighbours are left as they are. Rows keep their numbers and stay findable: nothing is read anew.
+    most_small: so many neighbours are left as they are; 1 = all that fit into one segment are merged, whatever their size.
+    Rows keep their numbers and stay findable: nothing is read anew.
     """
-    for kind in EVIDENCE_KINDS:
-        for group in _groups(postings.sizes(db, kind)):
-            if len(group) > most_small:
-                _merge(db, kind, group)
-                return True
+    if postings.sweep(db, most=STEP):
+        return True
+    if not postings.exist(db):
+        return False
+    begun = db.execute("SELECT number, kind, sources, last FROM word_merges").fetchone()
+    if begun is not None:
+        number, kind, sources, last = begun
+        _go_on(db, number, kind, list(map(int, sources.split())), last)
+        return True
+    for kind, sources in _groups(db, most_small):
+        _begin(db, kind, sources)
+        return True
     return False
 
 
-def _groups(sizes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
-    """Neighbouring segments, as many as fit into one, of (number, places)."""
+def _groups(db: sqlite3.Connection, most_small: int) -> Iterator[tuple[EvidenceKind, list[int]]]:
+    """Neighbours to make one segment of, and single segments that are dead to a large part."""
+    for kind in EVIDENCE_KINDS:
+        sizes = postings.sizes(db, kind)
+        for group in _neighbours([(number, rows) for number, _, rows in sizes], alike=most_small > 1):
+            if len(group) > most_small:
+                yield kind, group
+        yield from ((kind, [number]) for number, places, rows in sizes if places - rows > _MOST_DEAD * places)
+
+
+def _neighbours(sizes: Sequence[tuple[int, int]], *, alike: bool) -> Iterator[list[int]]:
+    """Neighbouring segments, as many as fit into one, of (number, rows); alike: of about one size."""
     group: list[int] = []
     total = 0
-    for number, places in sizes:
-        if group and total + places > ROWS_OF_SEGMENT:
+    for number, rows in sizes:
+        if group and (total + rows > ROWS_OF_SEGMENT or (alike and _GROWTH * rows * len(group) <= total)):
             yield group
             group, total = [], 0
         group.append(number)
-        total += places
+        total += rows
     if group:
         yield group
 
 
-def _merge(db: sqlite3.Connection, kind: EvidenceKind, numbers: Sequence[int]) -> None:
-    segments = [postings.stored(db, number) for number in numbers]
-    lists: dict[str, list[NDArray[np.int64]]] = defaultdict(list)
-    offset = 0
-    for number, segment in zip(numbers, segments, strict=True):
-        for key, places in postings.lists_of(db, number):
-            lists[key].append(places.astype(np.int64) + offset)
-        offset += len(segment.ids)
-    postings.drop(db, numbers)
-    postings.write_segment(
-        db, kind, ids=np.concatenate([segment.ids for segment in segments]),
-        videos=np.concatenate([segment.videos for segment in segments]),
-        lengths=np.concatenate([segment.lengths for segment in segments]),
-        rows=sum(segment.rows for segment in segments),
-        lists={key: np.concatenate(parts).astype("<u2") for key, parts in lists.items()},
-    )  # fmt: skip
+def _begin(db: sqlite3.Connection, kind: EvidenceKind, sources: Sequence[int]) -> None:
+    number = postings.next_number(db)
+    db.execute("INSERT INTO word_merges VALUES (?, ?, ?, '')", [number, kind, " ".join(map(str, sources))])
+    for source in sources:
+        db.execute("INSERT INTO word_dead SELECT -segment, chunk, bits FROM word_dead WHERE segment = ?", [source])
+        db.execute("INSERT INTO word_gone SELECT -segment, token, rows FROM word_gone WHERE segment = ?", [source])
+
+
+def _go_on(db: sqlite3.Connection, number: int, kind: EvidenceKind, sources: Sequence[int], last: str) -> None:
+    """Write the next keys, or publish the segment when there are none left."""
+    places = {source: size for source, size, _ in postings.sizes(db, kind) if source in sources}
+    new_places, total = _new_places(db, {source: places[source] for source in sources})
+    following = heapq.merge(*(postings.raw_lists(db, source, after=last) for source in sources))
+    by_key = islice(groupby(following, key=itemgetter(0)), STEP)
+    merged = [(key, _moved(parts, places, new_places)) for key, parts in by_key]
+    db.executemany(
+        "INSERT INTO word_lists VALUES (?, ?, ?, ?)",
+        ((number, key, len(of_key), encode(of_key, of=total)) for key, of_key in merged if len(of_key)),
+    )
+    if len(merged) == STEP:
+        db.execute("UPDATE word_merges SET last = ? WHERE number = ?", [merged[-1][0], number])
+    else:
+        _publish(db, number, kind, new_places, total)
+
+
+def _moved(
+    lists: Iterable[tuple[str, int, int, bytes]], places: Mapping[int, int], new_places: Mapping[int, NDArray[np.int64]]
+) -> NDArray[np.int64]:
+    """The lists of one key, by source, as one list of new places."""
+    parts = [new_places[source][decode(blob, rows=rows, of=places[source]).places] for _, source, rows, blob in lists]
+    moved = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    return moved[moved >= 0]
+
+
+def _new_places(db: sqlite3.Connection, places: dict[int, int]) -> tuple[dict[int, NDArray[np.int64]], int]:
+    """For each source the new place of each of its places, -1 for a dead one; and how many new places there are."""
+    new: dict[int, NDArray[np.int64]] = {}
+    total = 0
+    for source, size in places.items():
+        alive = ~postings.dead_places(db, -source, places=size)
+        new[source] = np.where(alive, np.cumsum(alive) - 1 + total, -1)
+        total += int(alive.sum())
+    return new, total
+
+
+def _publish(
+    db: sqlite3.Connection, number: int, kind: EvidenceKind, new_places: dict[int, NDArray[np.int64]], total: int
+) -> None:
+    parts, dead = [], np.zeros(total, np.bool_)
+    for source, new in new_places.items():
+        arrays, alive = postings.stored(db, source), new >= 0
+        parts.append((arrays.ids[alive], arrays.videos[alive], arrays.lengths[alive]))
+        died = postings.dead_places(db, source, places=len(new)) & alive
+        dead[new[died]] = True
+    marks = ", ".join("?" * len(new_places))
+    lost = (
+        "INSERT INTO word_gone SELECT ?, token, sum(CASE WHEN segment > 0 THEN rows ELSE -rows END) AS lost FROM word_gone "
+        f"WHERE abs(segment) IN ({marks}) GROUP BY token HAVING lost > 0"
+    )
+    db.execute(lost, [number, *new_places])
+    if total:
+        ids, videos, lengths = (np.concatenate(of_all) for of_all in zip(*parts, strict=True))
+        arrays = postings.Stored(ids=ids, videos=videos, lengths=lengths)
+        postings.publish(db, kind, number=number, rows=total, arrays=arrays)
+        if dead.any():
+            postings.write_dead(db, number, dead)
+    postings.drop(db, new_places)
+    for table in ("word_dead", "word_gone"):
+        db.execute(f"DELETE FROM {table} WHERE segment IN ({marks})", [-source for source in new_places])
+    db.execute("DELETE FROM word_merges WHERE number = ?", [number])

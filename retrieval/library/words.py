@@ -26,8 +26,9 @@ from retrieval.text import folding_version, is_pair, ngrams
 UNIGRAM_WEIGHT = 1.0                # measured: better than equal weights on short Chinese texts
 BIGRAM_WEIGHT = 0.5                 # a bigram repeats what its two characters already said
 MOST_FRESH = 8192                   # rows in the FTS5 table of a kind; then they become a segment
+_ROWS_AT_ONCE = 65_536              # are made a segment at a rebuild; merging goes on from there
 LONGEST_QUERY = 256                 # distinct tokens; also keeps FTS5's expression within its limits
-_LAYOUT = 2                         # count up when `columns` divides the tokens in another way
+_LAYOUT = 3                         # count up when `columns` divides the tokens in another way
 
 Row = tuple[int, EvidenceKind, str]     # evidence id, kind, text
 
@@ -92,7 +93,7 @@ def _make_segments(db: sqlite3.Connection, kind: EvidenceKind, *, after: int) ->
     """Index the rows above a number anew: segments, and in the FTS5 table the rest that is too small for one."""
     db.execute(f"INSERT INTO words_{kind} (words_{kind}) VALUES ('delete-all')")
     cursor = db.execute("SELECT id, video, text FROM evidence WHERE kind = ? AND id > ? ORDER BY id", [kind, after])
-    while rows := cursor.fetchmany(postings.ROWS_OF_SEGMENT):
+    while rows := cursor.fetchmany(_ROWS_AT_ONCE):
         if len(rows) >= MOST_FRESH:
             postings.add_segment(db, kind, rows)
         else:

@@ -16,7 +16,7 @@ TEXTS = [f"{'狗猫书山水火'[i % 6]}在{'草地街道海边'[i % 3 * 2 : i %
 @pytest.fixture
 def library(tmp_path, monkeypatch):
     monkeypatch.setattr(words, "MOST_FRESH", 20)
-    monkeypatch.setattr(postings, "_cache", {})
+    postings.forget()
     with Library.open(tmp_path / "library", write=True, create=True) as library:
         for video in range(24):
             put(library, video, TEXTS[10 * video : 10 * video + 10])
@@ -60,7 +60,7 @@ def test_what_was_removed_before_stays_away_and_what_is_removed_after_goes(libra
 def test_only_neighbours_that_fit_into_one_segment_are_merged(library, monkeypatch):
     monkeypatch.setattr(postings_merging, "ROWS_OF_SEGMENT", 60)
     library.compact()
-    places = [size for _, size in segments(library)]
+    places = [size for _, size, _ in segments(library)]
     assert all(size <= 60 for size in places)
     assert all(one + other > 60 for one, other in pairwise(places))
     assert found(library, "上") == set(TEXTS)
@@ -72,7 +72,7 @@ def test_a_merge_that_is_interrupted_changes_nothing(library, monkeypatch):
     def full(*args, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(postings, "write_segment", full)
+    monkeypatch.setattr(postings, "publish", full)
     with pytest.raises(Exception, match="disk is full"):
         library.compact()
     assert segments(library) == before

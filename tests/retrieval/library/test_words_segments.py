@@ -22,7 +22,7 @@ ALPHABET = "的的的的一一一是是我们在有人这中国狗猫书山水�
 @pytest.fixture
 def library(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
     monkeypatch.setattr(words, "MOST_FRESH", 50)
-    monkeypatch.setattr(postings, "_cache", {})
+    postings.forget()
     with Library.open(tmp_path / "library", write=True, create=True) as library:
         yield library
 
@@ -139,10 +139,10 @@ def test_a_changed_byte_of_a_segment_is_told(library: Library) -> None:
     put(library, 0, made(0, 60))
     assert library.check() == []
     for sql in (
-        "UPDATE word_postings SET places = CAST(x'fe00' || substr(places, 3) AS BLOB) WHERE token = '猫'",
-        "UPDATE word_postings SET rows = rows + 1 WHERE token = '猫'",
-        "UPDATE word_segments SET videos = CAST(x'ffffffff' || substr(videos, 5) AS BLOB)",
-        "DELETE FROM word_postings WHERE token = '狗'",
+        "UPDATE word_lists SET places = CAST(x'fe00' || substr(places, 3) AS BLOB) WHERE token = '猫'",
+        "UPDATE word_lists SET rows = rows + 1 WHERE token = '猫'",
+        "UPDATE word_arrays SET videos = CAST(x'ffffffff' || substr(videos, 5) AS BLOB)",
+        "DELETE FROM word_lists WHERE token = '狗'",
     ):
         with library._database.writing() as db:
             db.execute(sql)
@@ -156,8 +156,8 @@ def test_a_changed_byte_of_a_segment_is_told(library: Library) -> None:
 def test_an_index_that_cannot_be_read_is_a_sentence(library: Library) -> None:
     put(library, 0, made(0, 60))
     with library._database.writing() as db:
-        db.execute("UPDATE word_segments SET lengths = x'00'")
-    postings._cache.clear()
+        db.execute("UPDATE word_arrays SET lengths = x'00'")
+    postings.forget()
     with pytest.raises(LibraryError, match="wenshi library check"):
         library.search_words("asr", "狗", limit=5)
 
@@ -165,7 +165,7 @@ def test_an_index_that_cannot_be_read_is_a_sentence(library: Library) -> None:
 def test_a_library_without_segments_is_read_as_it_is(library: Library) -> None:
     put(library, 0, ["小狗"])
     with library._database.writing() as db:
-        db.execute("DROP TABLE IF EXISTS word_segments")
+        db.execute("DROP TABLE IF EXISTS word_parts")
     assert [hit.text for hit in library.search_words("asr", "狗", limit=5)] == ["小狗"]
     assert library.document_frequency("asr", ["狗"]) == (1, {"狗": 1})
 
