@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from retrieval.errors import LibraryError
 from retrieval.library.database import select_in
-from retrieval.library.posting_lists import PostingList, decode, encode, encode_one
+from retrieval.library.posting_lists import PostingList, decode, encode
 from retrieval.library.posting_scores import Allowed, Term, best_places, together
 from retrieval.records import EVIDENCE_KINDS, EvidenceKind
 from retrieval.text import is_pair, ngrams
@@ -36,7 +36,7 @@ _MOST_SEGMENTS = 1024               # in memory
 _MOST_LIST_BYTES = 64_000_000
 _BYTES_BESIDE = 400                 # that a list in memory takes beside its numbers
 _CHECKSUM_LENGTH = 8
-_LAST = "\U0010ffff"                # after every character a token goes on with
+LAST = "\U0010ffff"                 # after every character a token goes on with
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS word_parts (number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, "
     "name TEXT NOT NULL UNIQUE, first INTEGER NOT NULL, last INTEGER NOT NULL, places INTEGER NOT NULL, "
@@ -172,7 +172,9 @@ def add_segment(db: sqlite3.Connection, kind: EvidenceKind, rows: Sequence[tuple
     create_tables(db)
     tokens = [ngrams(text) for _, _, text in rows]
     number = next_number(db)
-    db.executemany("INSERT INTO word_lists VALUES (?, ?, ?, ?)", _encoded(number, [keys(of_row) for of_row in tokens]))
+    keys_of_rows = [keys(of_row) for of_row in tokens]
+    places = np.repeat(np.arange(len(rows)), [len(of_row) for of_row in keys_of_rows])
+    write_lists(db, number, list(chain.from_iterable(keys_of_rows)), places, of=len(rows))
     publish(
         db, kind, number=number, rows=len(rows),
         arrays=Stored(
@@ -182,22 +184,23 @@ def add_segment(db: sqlite3.Connection, kind: EvidenceKind, rows: Sequence[tuple
     )  # fmt: skip
 
 
-def _encoded(number: int, keys_of_rows: Sequence[Collection[str]]) -> Iterator[tuple[int, str, int, bytes]]:
-    """The rows of `word_lists` for a segment, by key."""
-    every = sorted(set(chain.from_iterable(keys_of_rows)))
-    numbers = {key: number for number, key in enumerate(every)}
-    listed = np.fromiter(map(numbers.__getitem__, chain.from_iterable(keys_of_rows)), np.int64)
+def write_lists(
+    db: sqlite3.Connection, number: int, keys_: Sequence[str], places: NDArray[np.int64], *, of: int
+) -> None:
+    """Write lists of a segment that has `of` places: the key that each place [n] is listed under, and the place.
+
+    The places of a key are given in ascending order.
+    """
+    distinct = sorted(set(keys_))
+    numbers = {key: place for place, key in enumerate(distinct)}
+    listed = np.fromiter(map(numbers.__getitem__, keys_), np.int64, len(keys_))
     order = np.argsort(listed, kind="stable")
-    places = np.repeat(np.arange(len(keys_of_rows)), [len(of_row) for of_row in keys_of_rows])[order]
-    counts = np.bincount(listed, minlength=len(every)).tolist()
-    singly = places.tolist()
-    start = 0
-    for key, count in zip(every, counts, strict=True):
-        if count == 1:
-            yield number, key, 1, encode_one(singly[start])
-        else:
-            yield number, key, count, encode(places[start : start + count], of=len(keys_of_rows))
-        start += count
+    counts = np.bincount(listed, minlength=len(distinct)).tolist()
+    blobs = encode(listed[order], places[order], lists=len(distinct), of=of)
+    # a plain cursor: every key came out of a text that SQLite has kept
+    db.cursor().executemany(
+        f"INSERT INTO word_lists VALUES ({number}, ?, ?, ?)", zip(distinct, counts, blobs, strict=True)
+    )
 
 
 def publish(db: sqlite3.Connection, kind: EvidenceKind, *, number: int, rows: int, arrays: Stored) -> None:
@@ -408,10 +411,17 @@ def next_number(db: sqlite3.Connection) -> int:
     return 1 + max(int(given[0]) if given else 0, int(begun[0]))
 
 
-def raw_lists(db: sqlite3.Connection, number: int, *, after: str) -> Iterator[tuple[str, int, int, bytes]]:
-    """Key, segment, rows and stored list of every key of a segment after one, by key."""
-    sql = "SELECT token, segment, rows, places FROM word_lists WHERE segment = ? AND token > ? ORDER BY token"
-    return db.execute(sql, [number, after])
+def key_after(db: sqlite3.Connection, number: int, *, after: str, keys_: int) -> str | None:
+    """The key of a segment that so many keys after another one lie before; None where there are fewer."""
+    sql = "SELECT token FROM word_lists WHERE segment = ? AND token > ? LIMIT 1 OFFSET ?"
+    row = db.execute(sql, [number, after, keys_]).fetchone()
+    return None if row is None else str(row[0])
+
+
+def raw_lists(db: sqlite3.Connection, number: int, *, after: str, up_to: str) -> list[tuple[str, int, bytes]]:
+    """Key, rows and stored list of the keys of a segment between two, the second one included, by key."""
+    sql = "SELECT token, rows, places FROM word_lists WHERE segment = ? AND token > ? AND token <= ?"
+    return db.execute(sql, [number, after, up_to]).fetchall()
 
 
 def _terms(db: sqlite3.Connection, segment: Segment, weights: Mapping[str, float]) -> list[Term]:
@@ -421,7 +431,7 @@ def _terms(db: sqlite3.Connection, segment: Segment, weights: Mapping[str, float
     for token, weight in weights.items():
         if len(token) >= 2 and not is_pair(token):
             sql = "SELECT rows, places FROM word_lists WHERE segment = ? AND token > ? AND token < ?"
-            longer = db.execute(sql, [segment.number, token, token + _LAST])
+            longer = db.execute(sql, [segment.number, token, token + LAST])
             terms += together(
                 [decode(blob, rows=rows, of=len(segment.ids)) for rows, blob in longer], _LONGER * weight
             )

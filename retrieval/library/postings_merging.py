@@ -7,23 +7,20 @@ before by a copy of what was deleted at the beginning, kept under the negative n
 
 from __future__ import annotations
 
-import heapq
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby, islice
-from operator import itemgetter
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.library import postings
 from retrieval.library.database import Database, Unchanged
-from retrieval.library.posting_lists import decode, encode
+from retrieval.library.posting_lists import decode_together
 from retrieval.library.postings import ROWS_OF_SEGMENT
 from retrieval.records import EVIDENCE_KINDS, EvidenceKind
 
 MOST_SMALL = 4      # neighbours of about one size are left apart until there are more
-STEP = 20_000       # keys that one step writes
+STEP = 8_000        # keys of a source that one step copies
 _GROWTH = 4         # a segment is of about the size of those next to it when it is not so many times as large
 _MOST_DEAD = 0.3    # share of a segment
 
@@ -102,26 +99,24 @@ def _go_on(db: sqlite3.Connection, number: int, kind: EvidenceKind, sources: Seq
     """Write the next keys, or publish the segment when there are none left."""
     places = {source: size for source, size, _ in postings.sizes(db, kind) if source in sources}
     new_places, total = _new_places(db, {source: places[source] for source in sources})
-    following = heapq.merge(*(postings.raw_lists(db, source, after=last) for source in sources))
-    by_key = islice(groupby(following, key=itemgetter(0)), STEP)
-    merged = [(key, _moved(parts, places, new_places)) for key, parts in by_key]
-    db.executemany(
-        "INSERT INTO word_lists VALUES (?, ?, ?, ?)",
-        ((number, key, len(of_key), encode(of_key, of=total)) for key, of_key in merged if len(of_key)),
-    )
-    if len(merged) == STEP:
-        db.execute("UPDATE word_merges SET last = ? WHERE number = ?", [merged[-1][0], number])
-    else:
+    bounds = [postings.key_after(db, source, after=last, keys_=STEP) for source in sources]
+    bound = min((bound for bound in bounds if bound is not None), default=None)
+    keys: list[str] = []
+    moved = [np.zeros(0, np.int64)]
+    for source, of_source in new_places.items():
+        rows = postings.raw_lists(db, source, after=last, up_to=postings.LAST if bound is None else bound)
+        if rows:
+            names, counts, blobs = zip(*rows, strict=True)
+            listed, old = decode_together(blobs, counts, of=len(of_source))
+            new = of_source[old]
+            keys += [names[n] for n in listed[new >= 0].tolist()]
+            moved.append(new[new >= 0])
+    if keys:
+        postings.write_lists(db, number, keys, np.concatenate(moved), of=total)
+    if bound is None:
         _publish(db, number, kind, new_places, total)
-
-
-def _moved(
-    lists: Iterable[tuple[str, int, int, bytes]], places: Mapping[int, int], new_places: Mapping[int, NDArray[np.int64]]
-) -> NDArray[np.int64]:
-    """The lists of one key, by source, as one list of new places."""
-    parts = [new_places[source][decode(blob, rows=rows, of=places[source]).places] for _, source, rows, blob in lists]
-    moved = np.concatenate(parts) if len(parts) > 1 else parts[0]
-    return moved[moved >= 0]
+    else:
+        db.execute("UPDATE word_merges SET last = ? WHERE number = ?", [bound, number])
 
 
 def _new_places(db: sqlite3.Connection, places: dict[int, int]) -> tuple[dict[int, NDArray[np.int64]], int]:
