@@ -256,7 +256,8 @@ def one_round(directory: Path, promised: Promised, chance: random.Random) -> lis
 def lower_sizes() -> None:
     """Fold indexes all the time."""
     changes: tuple[tuple[Any, str, int], ...] = (
-        (words, "MOST_FRESH", 12), (postings_merging, "MOST_SMALL", 3), (merging, "MOST_FRESH", 40),
+        (words, "MOST_FRESH", 12), (postings_merging, "MOST_SMALL", 3), (postings_merging, "STEP", 40),
+        (merging, "MOST_FRESH", 40),
     )  # fmt: skip
     for module, name, value in changes:
         setattr(module, name, value)

@@ -127,7 +127,7 @@ def frame_header(dimension: int) -> bytes:
 
 def read_frames(directory: Path, records: Sequence[FrameRecord], *, dimension: int) -> list[NDArray[np.float32]]:
     """The vectors [count, D] of each record, in order; LibraryError names the file and offset of a damaged one."""
-    vectors: list[NDArray[np.float32]] = [np.empty((0, dimension), np.float32)] * len(records)
+    payloads = [b""] * len(records)
     by_place = sorted(range(len(records)), key=lambda i: (records[i].file, records[i].offset))
     name, file = "", None
     try:
@@ -137,11 +137,12 @@ def read_frames(directory: Path, records: Sequence[FrameRecord], *, dimension: i
                     file.close()
                 name, file = records[i].file, _open(directory, records[i].file, dimension)
             assert file is not None
-            vectors[i] = _read(file, records[i], dimension, directory)
+            payloads[i] = _read(file, records[i], dimension, directory)
     finally:
         if file is not None:
             file.close()
-    return vectors
+    every = np.frombuffer(b"".join(payloads), _STORED).reshape(-1, dimension).astype(np.float32)
+    return np.split(every, np.cumsum([record.count for record in records])[:-1]) if records else []
 
 
 def _open(directory: Path, name: str, dimension: int) -> BinaryIO:
@@ -149,7 +150,7 @@ def _open(directory: Path, name: str, dimension: int) -> BinaryIO:
     if not _NAME.fullmatch(name):
         raise LibraryError(f"{path} is not the name of a file of frame vectors: run `wenshi library check`")
     try:
-        file = path.open("rb")
+        file = path.open("rb", buffering=0)     # records lie apart: what a buffer reads beside them is not asked for
     except OSError as error:
         raise LibraryError(f"{path} cannot be read ({error.strerror}): {HOW_TO_MEND}") from error
     header = file.read(_HEADER.size)
@@ -159,13 +160,13 @@ def _open(directory: Path, name: str, dimension: int) -> BinaryIO:
     return file
 
 
-def _read(file: BinaryIO, record: FrameRecord, dimension: int, directory: Path) -> NDArray[np.float32]:
+def _read(file: BinaryIO, record: FrameRecord, dimension: int, directory: Path) -> bytes:
     file.seek(record.offset)
     payload = file.read(record.count * dimension * _STORED.itemsize)
     if len(payload) != record.count * dimension * _STORED.itemsize or zlib.crc32(payload) != record.crc32:
         path = directory / FOLDER / record.file
         raise LibraryError(f"{path} is damaged at offset {record.offset}: {HOW_TO_MEND}")
-    return np.frombuffer(payload, _STORED).reshape(record.count, dimension).astype(np.float32)
+    return payload
 
 
 HOW_TO_MEND = "remove the videos that `wenshi library check` names and add them again"

@@ -49,10 +49,15 @@ def text_recall(
     folded = {kind: [fold(row.text) for row in of_kind] for kind, of_kind in found.items()}
     if not any(folded.values()):
         return {}
-    scorer = _scorer(library, query, [text for of_kind in folded.values() for text in of_kind])
+    lengths = {kind: list(map(count_of_ngrams, of_kind)) for kind, of_kind in folded.items()}
+    scorer = _scorer(library, query, [length for of_kind in lengths.values() for length in of_kind])
     admission = Admission.of(query, scorer.language)
     read: dict[EvidenceKind, list[_Read]] = {
-        kind: list(zip(of_kind, map(scorer.read_folded, folded[kind]), strict=True)) for kind, of_kind in found.items()
+        kind: [
+            (row, scorer.read_folded(text, length=length))
+            for row, text, length in zip(of_kind, folded[kind], lengths[kind], strict=True)
+        ]
+        for kind, of_kind in found.items()
     }
     admitted = {
         kind: [(row, reading) for row, reading in of_kind if admission.admits(kind, reading)]
@@ -107,14 +112,14 @@ def _recall_videos(ask: _Ask[Row], *, rows: int, videos: int) -> list[Row]:
         limit = min(2 * limit, MOST_ROWS)
 
 
-def _scorer(library: Library, query: Query, texts: Sequence[str]) -> WordScorer:
+def _scorer(library: Library, query: Query, lengths: Sequence[int]) -> WordScorer:
     count = 0
     frequency: Counter[str] = Counter()
     for kind in EVIDENCE_KINDS:
         rows_of_kind, held_in = library.document_frequency(kind, query.tokens)
         count += rows_of_kind
         frequency.update(held_in)
-    average_length = sum(map(count_of_ngrams, texts)) / len(texts)
+    average_length = sum(lengths) / len(lengths)
     return WordScorer(query, rows=count, document_frequency=frequency, average_length=average_length)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,21 +46,20 @@ class CopyDetector:
         self._clips = np.array([vectors[i][places] for i, places in zip(pictured, chosen, strict=True)], np.float32)
         # [candidates, 8]: what each clip weighs in the mean over its video
         self._weights = np.array([1 / np.bincount(places)[places] / len(set(places)) for places in chosen])
-        self._rows: dict[str, NDArray[np.float64]] = {}
+        self._rows: dict[str, list[float]] = {}
 
     def likeness(self, a: FusedVideo, b: FusedVideo) -> float:
         """0 for different videos, towards 1 for copies."""
         if a.video_id in self._place and b.video_id in self._place:
-            cosine = float(self._cosines(b.video_id)[self._place[a.video_id]])
-            return max(0.0, (cosine - _NEAR_DUPLICATE) / (1 - _NEAR_DUPLICATE))
+            return self._likenesses(b.video_id)[self._place[a.video_id]]
         mine, theirs = self._texts[a.video_id], self._texts[b.video_id]
         overlap = len(mine & theirs) / max(len(mine | theirs), 1)
         return max(0.0, (overlap - _NEAR_DUPLICATE_TEXT) / (1 - _NEAR_DUPLICATE_TEXT))
 
-    def _cosines(self, video_id: str) -> NDArray[np.float64]:
+    def _likenesses(self, video_id: str) -> list[float]:
         """The likeness of one video's pictures to those of every candidate that has some, [candidates].
 
-        The mean over clips of the cosine of the other video's best clip, both ways.
+        By the mean over clips of the cosine of the other video's best clip, both ways.
         """
         if video_id not in self._rows:
             place = self._place[video_id]
@@ -67,10 +67,12 @@ class CopyDetector:
             cosines = np.matmul(self._clips, self._clips[place].T)  # [candidates, its clips, the video's clips]
             there = cosines.max(axis=1) @ self._weights[place]
             back = (cosines.max(axis=2) * self._weights).sum(axis=1)
-            self._rows[video_id] = (there + back) / 2
+            alike = ((there + back) / 2 - _NEAR_DUPLICATE) / (1 - _NEAR_DUPLICATE)
+            self._rows[video_id] = np.maximum(alike, 0.0).tolist()
         return self._rows[video_id]
 
 
+@lru_cache(maxsize=1024)
 def _spread(count: int) -> NDArray[np.int64]:
     """8 places of `count`, evenly spread; every place at least once where there are no more than 8."""
     return np.linspace(0, count - 1, CLIPS_COMPARED).round().astype(np.int64)

@@ -81,6 +81,7 @@ class WordScorer:
             for token in query.tokens
         }
         self.total = sum(self.information.values())
+        self._known: dict[frozenset[str], tuple[float, float]] = {}     # information and share of what rows held so far
         self._prefixes = {token for token in query.tokens if len(token) >= 2 and token.isalpha() and not is_pair(token)}
         self._stands_alone = all(map(is_unspaced, query.tokens))
         self._doubled = [token for token in query.tokens if is_pair(token) and token[0] == token[1]]
@@ -93,14 +94,21 @@ class WordScorer:
         """How well the text of a row answers."""
         return self.read_folded(fold(text))
 
-    def read_folded(self, folded: str) -> Reading:
-        """The same of a text that is folded already."""
-        held = self._counted(folded) if self._stands_alone else self._held(Counter(ngrams_of_folded(folded)))
-        norm = _K1 * (1 - _B + _B * count_of_ngrams(folded) / self._average_length)
-        score = sum(self.information[token] * n * (_K1 + 1) / (n + norm) for token, n in held.items())
-        score += sum(bonus for phrase, bonus in self._phrases.items() if phrase in folded)
-        information = sum(self.information[token] for token in held)
-        return Reading(score, frozenset(held), information, self.share(held))
+    def read_folded(self, folded: str, *, length: int | None = None) -> Reading:
+        """The same of a text that is folded already; length: how many n-grams it has, None = they are counted."""
+        counts = self._counted(folded) if self._stands_alone else self._held(Counter(ngrams_of_folded(folded)))
+        length = count_of_ngrams(folded) if length is None else length
+        norm = _K1 * (1 - _B + _B * length / self._average_length)
+        score = 0.0
+        for token, n in counts.items():
+            score += self.information[token] * n * (_K1 + 1) / (n + norm)
+        for phrase, bonus in self._phrases.items():
+            if phrase in folded:
+                score += bonus
+        held = frozenset(counts)
+        if held not in self._known:
+            self._known[held] = (sum(self.information[token] for token in counts), self.share(counts))
+        return Reading(score, held, *self._known[held])
 
     def share(self, tokens: Collection[str]) -> float:
         """The share (0..1) of the query's information that these tokens of it hold."""
@@ -108,10 +116,11 @@ class WordScorer:
 
     def _counted(self, folded: str) -> dict[str, float]:
         """`_held` where every token of the query stands wherever it occurs: nothing need be cut into tokens."""
-        counts = {token: folded.count(token) for token in self.information}
+        counts = {token: float(folded.count(token)) for token in self.information if token in folded}
         for pair in self._doubled:
-            counts[pair] = sum(folded.startswith(pair, place) for place in range(len(folded) - 1))
-        return {token: float(n) for token, n in counts.items() if n}
+            if pair in counts:
+                counts[pair] = float(sum(folded.startswith(pair, place) for place in range(len(folded) - 1)))
+        return counts
 
     def _held(self, counts: Counter[str]) -> dict[str, float]:
         """How often a row with these tokens holds each token of the query."""
