@@ -127,6 +127,8 @@ def frame_header(dimension: int) -> bytes:
 
 def read_frames(directory: Path, records: Sequence[FrameRecord], *, dimension: int) -> list[NDArray[np.float32]]:
     """The vectors [count, D] of each record, in order; LibraryError names the file and offset of a damaged one."""
+    if not records:
+        return []
     payloads = [b""] * len(records)
     by_place = sorted(range(len(records)), key=lambda i: (records[i].file, records[i].offset))
     name, file = "", None
@@ -142,7 +144,7 @@ def read_frames(directory: Path, records: Sequence[FrameRecord], *, dimension: i
         if file is not None:
             file.close()
     every = np.frombuffer(b"".join(payloads), _STORED).reshape(-1, dimension).astype(np.float32)
-    return np.split(every, np.cumsum([record.count for record in records])[:-1]) if records else []
+    return np.split(every, np.cumsum([record.count for record in records])[:-1])
 
 
 def _open(directory: Path, name: str, dimension: int) -> BinaryIO:

@@ -30,7 +30,7 @@ def problems(db: sqlite3.Connection) -> Iterator[Problem]:
         for what in found:
             yield Problem(what=what, where=f"words_{kind}", how_to_mend=_REBUILD)
     for what in postings.contradictions(db):
-        yield Problem(what=what, where="table word_segments", how_to_mend=_REBUILD)
+        yield Problem(what=what, where="table word_parts", how_to_mend=_REBUILD)
 
 
 def _of_kind(db: sqlite3.Connection, kind: EvidenceKind) -> Iterator[str]:

@@ -100,7 +100,15 @@ def test_a_list_comes_back_as_it_was_stored(share: float) -> None:
     assert [every[found == number].tolist() for number in range(4)] == [places.tolist() for places in lists]
 
 
-@pytest.mark.parametrize("read", [lambda *a, of: decode(a[0], rows=a[1], of=of), lambda *a, of: decode_together([a[0]], [a[1]], of=of)])
+def read_alone(blob: bytes, rows: int, of: int) -> object:
+    return decode(blob, rows=rows, of=of)
+
+
+def read_together(blob: bytes, rows: int, of: int) -> object:
+    return decode_together([blob], [rows], of=of)
+
+
+@pytest.mark.parametrize("read", [read_alone, read_together])
 @pytest.mark.parametrize("damage", ["cut", "longer", "empty", "other_rows", "chunks", "beyond", "bitmap"])
 def test_a_malformed_list_is_told(read, damage: str) -> None:  # type: ignore[no-untyped-def]
     places = np.array([5, 70_000, 70_001])
@@ -111,4 +119,4 @@ def test_a_malformed_list_is_told(read, damage: str) -> None:  # type: ignore[no
         "bitmap": (b"\0\0\xff", 8, 7),
     }[damage]  # fmt: skip
     with pytest.raises(sqlite3.DatabaseError, match="malformed"):
-        read(damaged, rows, of=of)
+        read(damaged, rows, of)
