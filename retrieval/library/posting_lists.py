@@ -87,7 +87,7 @@ def decode(blob: bytes, *, rows: int, of: int) -> PostingList:
     stored = np.frombuffer(blob, "<u2", count=len(blob) // 2)
     chunks = int(stored[0]) if len(stored) else 0
     head = 1 + 2 * chunks
-    if not chunks or len(stored) != head + rows or len(blob) % 2:
+    if not chunks or len(stored) != head + rows or len(blob) % 2 or (chunks == 1 and int(stored[2]) != rows - 1):
         raise _malformed()
     if chunks == 1:
         places = stored[head:].astype(np.uint32)

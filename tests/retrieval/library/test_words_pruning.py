@@ -109,14 +109,14 @@ def read_together(blob: bytes, rows: int, of: int) -> object:
 
 
 @pytest.mark.parametrize("read", [read_alone, read_together])
-@pytest.mark.parametrize("damage", ["cut", "longer", "empty", "other_rows", "chunks", "beyond", "bitmap"])
+@pytest.mark.parametrize("damage", ["cut", "longer", "empty", "other_rows", "chunks", "beyond", "bitmap", "count"])
 def test_a_malformed_list_is_told(read, damage: str) -> None:  # type: ignore[no-untyped-def]
     places = np.array([5, 70_000, 70_001])
     blob = encode(np.zeros(3, np.int64), places, lists=1, of=100_000)[0]
     damaged, rows, of = {
         "cut": (blob[:-1], 3, 100_000), "longer": (blob + b"\1\0", 3, 100_000), "empty": (b"", 3, 100_000),
         "other_rows": (blob, 4, 100_000), "chunks": (b"\7\0" + blob[2:], 3, 100_000), "beyond": (blob, 3, 70_001),
-        "bitmap": (b"\0\0\xff", 8, 7),
+        "bitmap": (b"\0\0\xff", 8, 7), "count": (b"\1\0\0\0\2\0\5\0", 1, 100_000),
     }[damage]  # fmt: skip
     with pytest.raises(sqlite3.DatabaseError, match="malformed"):
         read(damaged, rows, of)
