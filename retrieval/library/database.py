@@ -36,7 +36,7 @@ class Database:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection that sees one consistent state until the block ends."""
         if self._closed:
-            raise _closed_error(self.directory)
+            raise closed_error(self.directory)
         with database_errors(self.directory):
             reader = self._borrow()
             try:
@@ -172,5 +172,6 @@ def _not_writing_error(directory: Path) -> LibraryError:
     )
 
 
-def _closed_error(directory: Path) -> LibraryError:
+def closed_error(directory: Path) -> LibraryError:
+    """What a call says that comes too late."""
     return LibraryError(f"the library {directory} is closed: open it again")

@@ -86,7 +86,11 @@ class Library:
                 raise
 
     def close(self) -> None:
-        """Close the files and let the next writer in; calling it again does nothing. Waits for a merge of vectors."""
+        """Close the files and let the next writer in; calling it again does nothing.
+
+        A merge that is under way in the background is abandoned: rows that it would have folded are found all the same,
+        and the next writer that puts a video begins it anew. `settle` waits for it.
+        """
         if self._merger is not None:
             self._merger.close()
         self._database.close()
@@ -218,6 +222,11 @@ class Library:
             raise InputError(f"the library {self.directory} is open for reading only: open it with write=True")
         self.rebuild_words()
         self._merger.rebuild()
+
+    def settle(self) -> None:
+        """Wait for a merge that is under way in the background, so that `close` does not abandon it."""
+        if self._merger is not None:
+            self._merger.settle()
 
     # --- reading
 

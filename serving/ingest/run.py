@@ -89,6 +89,8 @@ def add_videos(
         report = adder.add(found.videos)
         if sentences is not None and library.texts_without_vector(sentences.generation, limit=1):
             notices.append("Some texts that were there before have no vector yet: `wenshi library embed` makes them.")
+        pool.close()
+        library.settle()
     report.notices[:0] = notices
     return report
 

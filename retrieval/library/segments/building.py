@@ -7,7 +7,7 @@ bytes and the product codes of each row. Nothing is visible before the one trans
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,16 +53,20 @@ class _Source(NamedTuple):
     dimension: int
     last: int
     tombstones: int
+    go_on: Callable[[], None]
 
 
 def build(
-    database: Database, kind: VectorKind, generation: int, dimension: int, sizes: Sizes
+    database: Database, kind: VectorKind, generation: int, dimension: int, sizes: Sizes, *, go_on: Callable[[], None]
 ) -> StoredSegment | None:
-    """Make and publish the segment of all rows of a generation; None when it has no rows."""
+    """Make and publish the segment of all rows of a generation; None when it has no rows.
+
+    `go_on` is called between steps; what it raises ends the building, with nothing left of it.
+    """
     with database.reading() as db:
         sql = f"SELECT count(*), coalesce(max(number), 0) FROM {kind.vectors} WHERE generation = ?"
         count, last = db.execute(sql, [generation]).fetchone()
-        source = _Source(database, kind, generation, dimension, last, tables.last_tombstone(db, kind))
+        source = _Source(database, kind, generation, dimension, last, tables.last_tombstone(db, kind), go_on)
     if not count:
         return None
     inverted = count > sizes.inverted_from and dimension % 8 == 0
@@ -105,7 +109,7 @@ def _exact(source: _Source, writer: SegmentWriter) -> StoredSegment:
         writer.write(values)
     writer.begin("index")
     writer.write(faiss.serialize_index(index))
-    name, layout = writer.finish()
+    name, layout = writer.finish(go_on=source.go_on)
     return _stored(source, name, layout, all_numbers, kind=EXACT, calibrated={})
 
 
@@ -117,9 +121,9 @@ def _inverted(source: _Source, writer: SegmentWriter, count: int) -> StoredSegme
         numbers, videos, lists = _encoded(source, index, quantizer, near, scratch)
         codes = np.memmap(scratch, np.uint8, "r", shape=(len(numbers), source.dimension))
         order = np.lexsort((numbers, lists))
-        _write_codes(writer, index, quantizer, codes, order)
+        _write_codes(source, writer, index, quantizer, codes, order)
     _write_rows(writer, index, quantizer, numbers[order], videos[order], lists[order])
-    name, layout = writer.finish()
+    name, layout = writer.finish(go_on=source.go_on)
     stored = _stored(source, name, layout, numbers, kind=INVERTED, calibrated={})
     exact = {kind: neighbours.numbers for kind, neighbours in near.items()}
     measured = _calibrated(source, stored, writer.draft, queries, exact, lists=index.nlist)
@@ -133,20 +137,30 @@ def _trained(source: _Source, count: int) -> tuple[Any, Any, NDArray[np.float32]
     nlist = int(max(1, min(2 * count**0.5, len(sample) / ROWS_A_LIST)))
     description = f"IVF{nlist},PQ{source.dimension // 8}x4fs"
     index = faiss.index_factory(source.dimension, description, faiss.METRIC_INNER_PRODUCT)
-    index.cp.max_points_per_centroid = -(-len(sample) // nlist)
-    _train_on_gpu(index)
+    index.quantizer.add(_centroids(index, sample, source.go_on))
     index.train(sample)
+    source.go_on()
     quantizer = eight_bit(source.dimension)
     quantizer.train(sample)
     return index, quantizer, sample[:: max(1, len(sample) // 8192)]
 
 
-def _train_on_gpu(index: Any) -> None:
-    """Find the centroids on the GPUs where FAISS was built for them; everything else is done on the CPU."""
-    import faiss
+def _centroids(index: Any, sample: NDArray[np.float32], go_on: Callable[[], None]) -> NDArray[np.float32]:
+    """The centroids [nlist, D] that `index.train` would find, one iteration of k-means at a time.
 
+    On the GPUs where FAISS was built for them; everything else is done on the CPU.
+    """
+    faiss = untyped_faiss()
+    nearest = faiss.IndexFlatIP(index.d)
     if getattr(faiss, "get_num_gpus", int)() > 0:
-        index.clustering_index = faiss.index_cpu_to_all_gpus(faiss.IndexFlatIP(index.d))
+        nearest = faiss.index_cpu_to_all_gpus(nearest)
+    iterations, index.cp.niter = index.cp.niter, 1
+    index.cp.max_points_per_centroid = -(-len(sample) // index.nlist)
+    clustering = faiss.Clustering(index.d, index.nlist, index.cp)
+    for _ in range(iterations):
+        go_on()
+        clustering.train(sample, nearest)       # begins at the centroids that it has
+    return faiss.vector_to_array(clustering.centroids).reshape(index.nlist, index.d)
 
 
 def _encoded(
@@ -168,6 +182,7 @@ def _encoded(
 
 
 def _write_codes(
+    source: _Source,
     writer: SegmentWriter,
     index: Any,
     quantizer: Any,
@@ -177,6 +192,7 @@ def _write_codes(
     """Write the codes in their final order and fill the lists with the positions."""
     writer.begin("codes")
     for start in range(0, len(order), _CHUNK):
+        source.go_on()
         part = order[start : start + _CHUNK]
         rows = codes[part]
         writer.write(rows)
@@ -219,6 +235,7 @@ def _calibrated(
     segment = Segment(source.database.directory, stored, path=draft)
 
     def search(query: NDArray[np.float32], nprobe: int, k_factor: int) -> NDArray[np.int64]:
+        source.go_on()
         return segment.search_at(query, limit=calibration.DEPTHS[-1][0], nprobe=nprobe, k_factor=k_factor)[0]
 
     return calibration.calibrated(search, queries, exact, lists=lists)
@@ -245,17 +262,14 @@ def _sample(source: _Source) -> NDArray[np.float32]:
     with source.database.reading() as db:
         sql = f"SELECT number FROM {source.kind.vectors} WHERE generation = ? AND number <= ?"
         numbers = np.fromiter((n for (n,) in db.execute(sql, [source.generation, source.last])), np.int64)
-        chosen = np.random.default_rng(0).permutation(numbers)[:TRAINING_ROWS]
-        wanted = f"SELECT vector FROM {source.kind.vectors} WHERE number IN {{in}}"
-        rows = select_in(db, wanted, np.sort(chosen).tolist())
-        parts, blobs = [], []
-        for (blob,) in rows:
-            blobs.append(blob)
-            if len(blobs) == _CHUNK:
-                parts.append(unpack(blobs, dimension=source.dimension))
-                blobs = []
-        if blobs:
-            parts.append(unpack(blobs, dimension=source.dimension))
+    chosen = np.sort(np.random.default_rng(0).permutation(numbers)[:TRAINING_ROWS]).tolist()
+    wanted = f"SELECT vector FROM {source.kind.vectors} WHERE number IN {{in}}"
+    parts = []
+    for start in range(0, len(chosen), _CHUNK):
+        source.go_on()
+        with source.database.reading() as db:
+            rows = select_in(db, wanted, chosen[start : start + _CHUNK])
+            parts.append(unpack([blob for (blob,) in rows], dimension=source.dimension))
     sample = np.concatenate(parts)
     return sample[np.random.default_rng(1).permutation(len(sample))]
 
@@ -268,6 +282,7 @@ def _stream(source: _Source) -> Iterator[_Rows]:
     )
     after = 0
     while True:
+        source.go_on()
         with source.database.reading() as db:
             part = db.execute(sql, [source.generation, after, source.last, _CHUNK]).fetchall()
         if not part:

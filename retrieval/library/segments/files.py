@@ -12,6 +12,7 @@ import os
 import re
 import threading
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,13 +77,14 @@ class SegmentWriter:
         self._file.write(data.data)
         self._sections[next(reversed(self._sections))][1] += data.nbytes
 
-    def finish(self) -> tuple[str, Layout]:
+    def finish(self, *, go_on: Callable[[], None]) -> tuple[str, Layout]:
         """Bring everything to the disk and read it back: the name the file will have, and its layout."""
         self._file.write(b"\0" * (-self._file.tell() % BLOCK_BYTES))
         sync_file(self._file)
         digest, checksums = hashlib.sha256(), []
         self._file.seek(0)
         while block := self._file.read(BLOCK_BYTES):
+            go_on()
             digest.update(block)
             checksums.append(zlib.crc32(block))
         layout = Layout(sections=self._sections, checksums=np.array(checksums, "<u4").tobytes())

@@ -15,7 +15,7 @@ import numpy as np
 
 from retrieval.errors import LibraryError
 from retrieval.library import postings_merging
-from retrieval.library.database import Database
+from retrieval.library.database import Database, closed_error
 from retrieval.library.rows import Problem
 from retrieval.library.segments import tables
 from retrieval.library.segments.building import Sizes, build, tidy
@@ -38,6 +38,7 @@ class Merger:
         self._database = database
         self._sizes = sizes or Sizes()
         self._building = threading.Lock()
+        self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._unnoticed = MOST_FRESH            # so the first `added` looks
         tidy(database)
@@ -71,10 +72,15 @@ class Merger:
             self._thread = threading.Thread(target=self._merge, name="segments", daemon=True)
             self._thread.start()
 
-    def close(self) -> None:
-        """Wait for a merge that is under way."""
+    def settle(self) -> None:
+        """Wait for a merge that is under way in the background."""
         if self._thread is not None:
             self._thread.join()
+
+    def close(self) -> None:
+        """Abandon a merge that is under way, between two of its steps; what it wrote is deleted."""
+        self._closing.set()
+        self.settle()
 
     def _merge(self) -> None:
         try:
@@ -84,12 +90,18 @@ class Merger:
                 for job in due:
                     self._build(*job)
                 while postings_merging.merge_step(self._database):
-                    pass
+                    self._go_on()
         except (LibraryError, OSError) as error:        # the disk is full, say: search goes on with the fresh rows
-            _LOG.warning("the index of the vectors could not be made again: %s", error)
+            if not self._closing.is_set():
+                _LOG.warning("the index of the vectors could not be made again: %s", error)
 
     def _build(self, kind: VectorKind, generation: int, dimension: int) -> StoredSegment | None:
-        return build(self._database, kind, generation, dimension, self._sizes)
+        return build(self._database, kind, generation, dimension, self._sizes, go_on=self._go_on)
+
+    def _go_on(self) -> None:
+        """Called between the steps of a merge, none of which takes long: LibraryError once the library is closed."""
+        if self._closing.is_set():
+            raise closed_error(self._database.directory)
 
     def _stale(self) -> list[_Job]:
         with self._database.reading() as db:
