@@ -45,14 +45,20 @@ class FileState(NamedTuple):
 
 @dataclass(frozen=True)
 class Reader:
-    """A connection that reads; `taken_for` is what the files were if SQLite was told that nobody changes them."""
+    """A connection that reads the file `opened`, as `os.path.samestat` tells files apart.
+
+    `taken_for` is what the files were if SQLite was told that nobody changes them.
+    """
 
     directory: Path
     db: sqlite3.Connection
+    opened: os.stat_result
     taken_for: FileState | None
 
     def is_current(self) -> bool:
         """Whether this connection sees what was committed last."""
+        if not os.path.samestat(self.opened, (self.directory / DATABASE_NAME).stat()):
+            return False                # a restore put another file in its place
         return self.taken_for is None or self.taken_for == _file_state(self.directory)
 
     @contextmanager
@@ -94,13 +100,13 @@ def connect_reader(directory: Path) -> Reader:
     disk mounted read-only or in a directory of another user, it is told that the database does not change: only while
     there is no log, and until somebody changes it after all (`Reader.is_current`).
     """
-    state = _file_state(directory)
+    state, opened = _file_state(directory), (directory / DATABASE_NAME).stat()
     try:
-        return Reader(directory, _reading(directory, "mode=ro"), None)
+        return Reader(directory, _reading(directory, "mode=ro"), opened, None)
     except sqlite3.OperationalError:
         if state.has_log or os.access(directory, os.W_OK):
             raise
-        return Reader(directory, _reading(directory, "immutable=1"), state)
+        return Reader(directory, _reading(directory, "immutable=1"), opened, state)
 
 
 def log_path(directory: Path) -> Path:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from retrieval.errors import InputError
 from retrieval.library.database import select_in
-from retrieval.library.schema import revision
+from retrieval.library.schema import edition
 from retrieval.text import fold
 
 _KEPT = 32                          # selections of earlier searches, a byte a video each
@@ -65,14 +65,14 @@ class Selections:
     """The videos that filters select, kept until the library changes. Safe to ask from several threads."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[VideoFilter, int], Selection] = OrderedDict()
+        self._kept: OrderedDict[tuple[VideoFilter, tuple[str, int]], Selection] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, db: sqlite3.Connection, wanted: VideoFilter | None) -> Selection | None:
         """bool by video number, True = may be found; None = every video may."""
         if wanted is None or not wanted:
             return None
-        key = (wanted, revision(db))
+        key = (wanted, edition(db))
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)

@@ -33,7 +33,7 @@ from retrieval.library.rows import (
     StoredVideo,
     WordHit,
 )
-from retrieval.library.schema import revision
+from retrieval.library.schema import edition
 from retrieval.library.segments import Hits, Merger, SegmentDamage, StoredSegment, VectorIndex
 from retrieval.library.vector_kinds import CLIPS, TEXTS
 from retrieval.library.vectors import check_clips, check_unit
@@ -422,7 +422,7 @@ class Library:
                 if not np.isfinite(vector).all() or not vector.any():
                     raise ValueError("the query vector is zero or holds a number that is not finite")
                 state = index.state(
-                    db, generation=number, dimension=generation.dimension, revision=revision(db)
+                    db, generation=number, dimension=generation.dimension, edition=edition(db)
                 )
             selected = self._selections.of(db, where)
             found = state.search(db, vector, limit=limit, recall=recall, selected=selected)

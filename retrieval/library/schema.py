@@ -5,6 +5,7 @@ Row numbers of evidence and vectors are never used twice: a reader asks for the 
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from datetime import datetime, timezone
 
@@ -141,6 +142,7 @@ def create_tables(db: sqlite3.Connection, *, token_version: str) -> None:
         db.execute(statement)
     settings = {"revision": 0, "token_version": token_version, "created_at": now()}
     db.executemany("INSERT INTO settings (key, value) VALUES (?, ?)", settings.items())
+    renew_identity(db)
     add_digests(db, tables(db))
     seal(db)
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -159,6 +161,17 @@ def upgrade(db: sqlite3.Connection) -> None:
 def revision(db: sqlite3.Connection) -> int:
     """The number of transactions that changed this library."""
     return int(db.execute("SELECT value FROM settings WHERE key = 'revision'").fetchone()[0])
+
+
+def edition(db: sqlite3.Connection) -> tuple[str, int]:
+    """What tells any two states of a library apart: its identity ("" before it was given one) and its revision."""
+    row = db.execute("SELECT value FROM settings WHERE key = 'identity'").fetchone()
+    return "" if row is None else str(row[0]), revision(db)
+
+
+def renew_identity(db: sqlite3.Connection) -> None:
+    """Give the library another identity, so that a reader keeps nothing that it learnt before."""
+    db.execute("INSERT OR REPLACE INTO settings (key, value) VALUES ('identity', ?)", [secrets.token_hex(16)])
 
 
 def bump_revision(db: sqlite3.Connection) -> None:

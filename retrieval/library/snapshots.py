@@ -25,7 +25,7 @@ from retrieval.library.frames import FOLDER, FrameRecord, read_frames, sync_file
 from retrieval.library.lock import WriterLock
 from retrieval.library.opening import check_directory, check_version, is_blank, make_directory
 from retrieval.library.reading import frame_file_ends
-from retrieval.library.schema import bump_revision, now, revision
+from retrieval.library.schema import bump_revision, now, renew_identity, revision
 from retrieval.library.vector_kinds import DERIVED
 
 MANIFEST = "manifest.json"
@@ -127,7 +127,7 @@ def restore(snapshot: Snapshot, directory: Path) -> None:
     """Make a library what it was at a snapshot; whatever stops it before the end leaves the library as it was.
 
     The frame vectors come in under names of their own, then one transaction replaces the database. A database that
-    SQLite cannot open is replaced by renaming. Whoever has the library open for reading must open it again.
+    SQLite cannot open is replaced by renaming. The library has another identity then, by which open readers notice.
     """
     verify(snapshot)
     directory = directory.expanduser().absolute()
@@ -135,11 +135,17 @@ def restore(snapshot: Snapshot, directory: Path) -> None:
         make_directory(directory)
         lock = WriterLock(directory)
         try:
+            _delete_incoming(directory)     # of a restore that was killed
             _restore(snapshot, directory)
         finally:
-            for path in directory.glob(f"{_INCOMING}*"):
-                path.unlink()
+            with suppress(OSError):
+                _delete_incoming(directory)
             lock.release()
+
+
+def _delete_incoming(directory: Path) -> None:
+    for path in directory.glob(f"{_INCOMING}*"):
+        path.unlink()
 
 
 def _restore(snapshot: Snapshot, directory: Path) -> None:
@@ -197,10 +203,11 @@ def _numbers(directory: Path) -> dict[str, int] | None:
 
 
 def _go_on_from(db: sqlite3.Connection, live: Mapping[str, int]) -> None:
-    """No revision and no row number that the replaced library has given is given again."""
+    """No revision and no row number that the replaced library has given is given again; the identity is another."""
     for table in set(live) & set(KEYS):
         db.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", [live[table], table])
     db.execute("UPDATE settings SET value = max(value, ?) WHERE key = 'revision'", [live.get("", 0)])
+    renew_identity(db)
     bump_revision(db)
 
 

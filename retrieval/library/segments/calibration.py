@@ -141,7 +141,7 @@ def _enough(point: OperatingPoint, recall: float) -> bool:
 
 def _probes(lists: int) -> list[int]:
     steps = [4 * 2 ** (i / 2) for i in range(40)]
-    return sorted({min(lists, round(step)) for step in steps if step < 2 * lists})
+    return sorted({min(lists, round(step)) for step in steps})
 
 
 def _unit(rows: NDArray[np.floating[Any]]) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,13 @@ class SegmentDamage(Exception):
         super().__init__(f"{FOLDER}/{name}: {what}")
         self.name = name
         self.what = what
+
+
+class FileMark(NamedTuple):
+    """The number of a file in its file system, and when it was written."""
+
+    inode: int
+    modified_ns: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +157,15 @@ def segment_path(directory: Path, name: str) -> Path:
     if not _NAME.fullmatch(name):
         raise SegmentDamage(repr(name), "is not the name of a segment")
     return directory / FOLDER / name
+
+
+def file_mark(directory: Path, name: str) -> FileMark | None:
+    """What tells a file from another of the same name, None when there is none."""
+    try:
+        facts = segment_path(directory, name).stat()
+    except (OSError, SegmentDamage):
+        return None
+    return FileMark(facts.st_ino, facts.st_mtime_ns)
 
 
 def delete_unlisted(directory: Path, listed: set[str]) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from retrieval.library.database import select_in
 from retrieval.library.segments import fresh, tables
-from retrieval.library.segments.files import SegmentDamage
+from retrieval.library.segments.files import FileMark, SegmentDamage, file_mark
 from retrieval.library.segments.segment import INVERTED, Segment
 from retrieval.library.vector_kinds import VectorKind
 from retrieval.library.vectors import unpack
@@ -25,12 +25,12 @@ Hits = list[tuple[int, float]]
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What one revision holds of one generation; it never changes, so any number of threads may search it."""
+    """What one edition of a library holds of one generation; it never changes, so any number of threads may search it."""
 
     kind: VectorKind
     generation: int
     dimension: int
-    revision: int
+    edition: tuple[str, int]            # identity and revision
     has_tables: bool
     segment: Segment | None = None
     listed: str | None = None           # the name that the library lists, also when that file is damaged
@@ -52,7 +52,7 @@ class State:
         """Numbers of rows and their exact cosines to `vector` [D], of any length but 0, best first.
 
         `recall` chooses among the settings that were measured when the segment was built. `selected` [videos.number]
-        restricts the search to some videos. `db` sees the revision of the state. SegmentDamage when a block turns out
+        restricts the search to some videos. `db` sees the edition of the state. SegmentDamage when a block turns out
         to be damaged.
         """
         if limit <= 0:
@@ -87,32 +87,43 @@ class VectorIndex:
     def __init__(self, directory: Path, kind: VectorKind) -> None:
         self.kind = kind
         self.lock = threading.Lock()
-        self.damaged: dict[str, SegmentDamage] = {}     # by name: files that are no longer used
+        self.damaged: dict[str, FileMark | None] = {}   # by name: files that are not used until they are made again
         self._directory = directory
         self._state: State | None = None
 
-    def state(self, db: sqlite3.Connection, *, generation: int, dimension: int, revision: int) -> State:
-        """The state of the revision that `db` sees."""
+    def state(self, db: sqlite3.Connection, *, generation: int, dimension: int, edition: tuple[str, int]) -> State:
+        """The state of the edition that `db` sees: caught up with, or begun anew where the library was replaced."""
         before = self._state
-        if before is None or (before.generation, before.dimension) != (generation, dimension):
+        wanted = (generation, dimension, edition[0])
+        if before is None or (before.generation, before.dimension, before.edition[0]) != wanted:
             before = None
-        elif before.revision == revision:
+        elif before.edition == edition:
             return before
         has_tables = tables.have_tables(db, self.kind)
         listed = tables.segment_name(db, self.kind, generation) if has_tables else None
-        if before is None or not before.has_tables or listed != before.listed:
+        if before is None or not before.has_tables or listed != before.listed or self._was_made_again(listed):
             before = self._opened(db, State(
-                kind=self.kind, generation=generation, dimension=dimension, revision=-1, has_tables=has_tables,
+                kind=self.kind, generation=generation, dimension=dimension, edition=edition, has_tables=has_tables,
                 listed=listed,
             ))  # fmt: skip
-        self._state = replace(_caught_up(db, before), revision=revision)
+        self._state = replace(_caught_up(db, before), edition=edition)
         return self._state
 
     def give_up(self, damage: SegmentDamage) -> None:
         """Go on without a segment: its rows are read out of SQLite, until a writer makes it again."""
         with self.lock:
-            self.damaged[damage.name] = damage
+            self._mark(damage.name)
             self._state = None
+
+    def _mark(self, name: str) -> None:
+        self.damaged[name] = file_mark(self._directory, name)
+
+    def _was_made_again(self, name: str | None) -> bool:
+        """Whether a damaged file was replaced; of the same rows comes a file of the same name."""
+        if name is None or name not in self.damaged or self.damaged[name] == file_mark(self._directory, name):
+            return False
+        del self.damaged[name]
+        return True
 
     def _opened(self, db: sqlite3.Connection, state: State) -> State:
         """The state with the listed segment, or without any when that cannot be used."""
@@ -124,8 +135,8 @@ class VectorIndex:
             if stored is None or stored.dimension != state.dimension:
                 raise SegmentDamage(state.listed, "is listed in a damaged row or by another version of Wenshi")
             segment = Segment(self._directory, stored)
-        except SegmentDamage as damage:
-            self.damaged[state.listed] = damage
+        except SegmentDamage:
+            self._mark(state.listed)
             return replace(state, tombstone=tombstone)
         return replace(state, segment=segment, last=stored.last)
 
