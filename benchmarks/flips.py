@@ -10,17 +10,15 @@ counted apart, by where in the file they fell: free space, or bytes of SQLite's 
 
 from __future__ import annotations
 
-import argparse
 import random
 import sqlite3
 import struct
-import tempfile
-import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
 from benchmarks.random_videos import Made
+from benchmarks.rounds import Found, arguments, repeated, reported
 from retrieval.errors import LibraryError
 from retrieval.library import Library, words
 from retrieval.library.connections import DATABASE_NAME
@@ -172,7 +170,7 @@ def region(file: Path, place: int) -> str:
     return "a fragment between cells" if fragments else "a cell"
 
 
-def run(directory: Path, *, flips: int, seed: int) -> tuple[Counter[str], list[str]]:
+def run(directory: Path, *, flips: int, seed: int) -> Found:
     """Flip so many bytes; how many of each outcome, and where each wrong one fell."""
     chance = random.Random(seed)
     fill(directory)
@@ -181,31 +179,27 @@ def run(directory: Path, *, flips: int, seed: int) -> tuple[Counter[str], list[s
     others = [path for path in sorted(directory.rglob("*")) if path.is_file() and path != database and path.stat().st_size]
     others = [path for path in others if path.name != "writer.json" and not path.name.startswith(f"{DATABASE_NAME}-")]
     outcomes: Counter[str] = Counter()
-    wrong = []
-    for _ in range(flips):
+
+    def one_round(_: int) -> list[str]:
         file = database if chance.random() < DATABASE_SHARE else chance.choice(others)
         place, mask = chance.randrange(file.stat().st_size), chance.randrange(1, 256)
         outcome, _ = flip_and_check(directory, file, place, mask, values)
         outcomes[f"{'database' if file == database else file.parent.name}: {outcome}"] += 1
-        if outcome == WRONG:
-            wrong.append(f"{file.name} at {place} xor {mask}: {region(file, place) if file == database else ''}")
+        if outcome != WRONG:
+            return []
+        return [f"{file.name} at {place} xor {mask}: {region(file, place) if file == database else ''}"]
+
+    wrong = repeated(one_round, rounds=flips)
     assert _said(directory) == ""
     return outcomes, wrong
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--flips", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory() as scratch:
-        outcomes, wrong = run(Path(scratch) / "library", flips=arguments.flips, seed=arguments.seed)
-    for outcome, count in outcomes.most_common():
-        print(f"{count:6} {outcome}")
-    print("\n".join(wrong))
-    print(f"{arguments.flips} flips, {len(wrong)} of stored bytes not named (target: 0), {time.monotonic() - started:.0f} s")
-    return 1 if wrong else 0
+    options = arguments(__doc__, name="flips", default=1000).parse_args()
+    return reported(
+        lambda scratch: run(scratch / "library", flips=options.flips, seed=options.seed),
+        what=f"{options.flips} flips", wrong_are="of stored bytes not named (target: 0)",
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -15,12 +15,13 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
 
+from benchmarks.rounds import Found, arguments, repeated, reported, whole_lines
 from retrieval.library import Library
 from serving.models import MODEL_SETTING
 
@@ -55,15 +56,21 @@ class Promises:
 
 
 def main() -> int:
-    arguments = _arguments()
-    if arguments.drive:
-        drive(Path(arguments.drive), Path(arguments.clips), arguments.model, arguments.seed)
+    parser = arguments(__doc__, default=50)
+    for name in ("--drive", "--clips", "--model"):
+        parser.add_argument(name, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.drive:
+        drive(Path(options.drive), Path(options.clips), options.model, options.seed)
         return 0
-    with tempfile.TemporaryDirectory() as scratch:
-        return run_rounds(Path(scratch), arguments.rounds, arguments.seed)
+    return reported(
+        lambda scratch: run(scratch, rounds=options.rounds, seed=options.seed),
+        what=f"{options.rounds} kills", wrong_are="broken promises",
+    )  # fmt: skip
 
 
-def run_rounds(scratch: Path, rounds: int, seed: int) -> int:
+def run(scratch: Path, *, rounds: int, seed: int) -> Found:
+    """Acknowledged operations by kind, and everything that was broken."""
     from data_pipeline.miniature.render import render_all
     from data_pipeline.miniature.scenes import SCENES
     from tests.checkpoints import build_chinese_clip
@@ -72,23 +79,18 @@ def run_rounds(scratch: Path, rounds: int, seed: int) -> int:
     render_all(scratch / "clips", specs=SCENES[:12])
     model = str(build_chinese_clip(scratch / "model"))
     promises = {"text": Promises(), "with-model": Promises()}
-    failures: list[str] = []
-    acknowledged = 0
-    started = time.monotonic()
-    for number in range(rounds):
+    done: Counter[str] = Counter()
+
+    def kill(number: int) -> list[str]:
         name = "with-model" if number % 3 == 2 else "text"
         heard = one_round(scratch / name, scratch / "clips", model if name == "with-model" else "none", chance)
         for line in heard:
             promises[name].hear(line)
-        acknowledged += sum(line.startswith((ADDED, REMOVED)) for line in heard)
-        failures += [f"round {number}: {sentence}" for sentence in examine(scratch / name, promises[name])]
-    for failure in failures:
-        print(failure)
-    print(
-        f"{rounds} kills, {acknowledged} acknowledged operations, {len(failures)} broken promises, "
-        f"{time.monotonic() - started:.0f} s"
-    )
-    return 1 if failures or not acknowledged else 0
+        done.update(word for word, _, _ in (line.partition(" ") for line in heard) if word in (ADDED, REMOVED))
+        return examine(scratch / name, promises[name])
+
+    broken = repeated(kill, rounds=rounds)
+    return done, broken
 
 
 def one_round(library: Path, clips: Path, model: str, chance: random.Random) -> list[str]:
@@ -118,7 +120,7 @@ def one_round(library: Path, clips: Path, model: str, chance: random.Random) -> 
     _, alive = psutil.wait_procs(children, timeout=10)
     if alive:
         raise SystemExit(f"{len(alive)} child processes outlived their parent by 10 s")
-    return [line[:-1] for line in (first + rest).splitlines(keepends=True) if line.endswith("\n")]
+    return whole_lines(first + rest)
 
 
 def examine(library: Path, promises: Promises) -> list[str]:
@@ -166,15 +168,6 @@ def drive(library: Path, clips: Path, model: str, seed: int) -> None:
 
 def say(word: str, path: str) -> None:
     print(word, path, flush=True)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0)
-    for name in ("--drive", "--clips", "--model"):
-        parser.add_argument(name, help=argparse.SUPPRESS)
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -2,48 +2,69 @@
 
     python -m benchmarks.library_kills --rounds 1000 [--seed 0]
 
-Each round forks a process that puts, replaces and removes videos, folds the indexes, swaps the generation of vectors
-and takes snapshots, and says on a pipe what it begins and what was acknowledged. After a random time it gets SIGKILL.
-A second process then opens the library for writing and for reading and compares: everything acknowledged is there as it
-was last put, everything acknowledged as removed is gone, also from both indexes; only the write that was under way may
-have happened or not; `check` finds nothing, and an acknowledged snapshot opens and is whole. Sizes at which indexes are
+Each round forks a process that puts, replaces and removes videos, folds the indexes, swaps the generation of vectors,
+takes snapshots and goes back to the last one, and says on a pipe what it begins and what was acknowledged. After a random
+time it gets SIGKILL. A second process then opens the library for writing and for reading and compares: everything
+acknowledged is there as it was last put, everything acknowledged as removed is gone, also from both indexes; only the call
+that was under way may have happened or not, as a whole: a restore left the library as it was, or made it what the snapshot
+is; `check` finds nothing, and an acknowledged snapshot is whole and holds what the library did. Sizes at which indexes are
 folded are lowered, so that it happens all the time.
 """
 
 from __future__ import annotations
 
-import argparse
+import copy
+import itertools
 import json
 import os
 import random
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.rounds import Found, arguments, repeated, reported, whole_lines
+from retrieval.errors import LibraryError
 from retrieval.library import Library, postings_merging, snapshots, words
 from retrieval.library.segments import merging
 from retrieval.records import Clip, Evidence, Generation, Location, Video
 
-VIDEOS, DIMENSION, LONGEST_SECONDS = 80, 8, 0.35
+VIDEOS, DIMENSION, LONGEST_SECONDS = 80, 8, 0.5
 GENERATIONS = tuple(Generation(encoder=name, revision="1", preprocessing="p", dimension=DIMENSION) for name in ("one", "two"))
 _GONE = -1
+_WEIGHTS = {"put": 50, "remove": 20, "compact": 8, "activate": 8, "snapshot": 6, "restore": 8}
+_VERSIONS_A_ROUND = 100_000
+_KILLED = ", killed half-way"
+
+
+@dataclass
+class State:
+    """What a library holds: the version of each video (-1 = removed), and the generation that is searched if one was."""
+
+    versions: dict[int, int] = field(default_factory=dict)
+    active: int | None = None
+
+    def differences(self, there: Mapping[int, int]) -> list[str]:
+        """The videos of which another version is there, each in a sentence."""
+        return [
+            f"video {number} is version {there.get(number, _GONE)}, promised {self.versions.get(number, _GONE)}"
+            for number in range(VIDEOS) if there.get(number, _GONE) != self.versions.get(number, _GONE)
+        ]  # fmt: skip
 
 
 class Promised:
-    """What was acknowledged: the version of each video (-1 = removed), the generation searched, the snapshot."""
+    """What was acknowledged: the state of the library and that of the last snapshot; and what was under way."""
 
     def __init__(self) -> None:
-        self.versions: dict[int, int] = {}
-        self.active: int | None = None
-        self.snapshot = False
+        self.library = State()
+        self.snapshot: State | None = None
         self.under_way: tuple[str, int, int] | None = None
         self.done: Counter[str] = Counter()
 
@@ -52,30 +73,42 @@ class Promised:
         if word == "begin":
             self.under_way = (what, *map(int, value.split(",")))    # type: ignore[assignment]
             return
-        assert self.under_way is not None
-        _, number, version = self.under_way
-        if what in ("put", "remove"):
-            self.versions[number] = version
-        elif what == "activate":
-            self.active = number
-        elif what == "snapshot":
-            self.snapshot = True
+        self.library = self.library_states()[-1]
+        if what == "snapshot":
+            self.snapshot = copy.deepcopy(self.library)
         self.done[what] += 1
         self.under_way = None
 
-    def searched(self) -> set[int]:
-        """The generations of which one is searched now; empty when none was chosen yet."""
-        searched = set() if self.active is None else {self.active}
-        if self.under_way is not None and self.under_way[0] == "activate":
-            searched.add(self.under_way[1])
-        return searched
+    def library_states(self) -> list[State]:
+        """What the library may hold now: what was acknowledged, and last what follows from the call under way."""
+        if self.under_way is None:
+            return [self.library]
+        what, number, value = self.under_way
+        after = copy.deepcopy(self.library)
+        if what in ("put", "remove"):
+            after.versions[number] = value
+        elif what == "activate":
+            after.active = number
+        elif what == "restore":
+            assert self.snapshot is not None
+            after = copy.deepcopy(self.snapshot)
+        return [self.library, after]
 
-    def allowed(self, number: int) -> set[int]:
-        """The versions of a video that the library may hold now."""
-        versions = {self.versions.get(number, _GONE)}
-        if self.under_way is not None and self.under_way[0] in ("put", "remove") and self.under_way[1] == number:
-            versions.add(self.under_way[2])
-        return versions
+    def snapshot_states(self) -> list[State | None]:
+        """What the snapshot may hold now, None = there may be none."""
+        begun = self.under_way is not None and self.under_way[0] == "snapshot"
+        return [self.snapshot, self.library] if begun else [self.snapshot]
+
+    def to_json(self) -> str:
+        return json.dumps([state and asdict(state) for state in (self.library, self.snapshot)])
+
+    def read_json(self, text: str) -> None:
+        """Take over what another process found, with nothing under way."""
+        library, snapshot = (
+            state and State({int(number): version for number, version in state["versions"].items()}, state["active"])
+            for state in json.loads(text)
+        )
+        self.library, self.snapshot, self.under_way = library, snapshot, None
 
 
 def video_of(number: int) -> Video:
@@ -105,16 +138,28 @@ def title_of(number: int, version: int) -> str:
     return f"第{number}号录像 版本v{version}x"
 
 
-def drive(directory: Path, seed: int, say: Callable[[str], None]) -> None:
-    """Write until killed."""
+def drive(directory: Path, seed: int, first: int, say: Callable[[str], None]) -> None:
+    """Write until killed; versions count up from `first`."""
     chance = random.Random(seed)
-    with Library.open(directory, write=True, create=True) as library:
-        version = 1 + max((int(stored.modified_ns) for stored in library.locations()), default=0)
-        while True:
-            what = chance.choices(("put", "remove", "compact", "activate", "snapshot"), (60, 20, 8, 8, 4))[0]
-            number = chance.randrange(VIDEOS)
-            _step(library, what, number, version, chance, say)
-            version += 1
+    library = Library.open(directory, write=True, create=True)
+    for version in itertools.count(first):
+        what = chance.choices(tuple(_WEIGHTS), tuple(_WEIGHTS.values()))[0]
+        if what == "restore":
+            library.close()
+            _restore(directory, say)
+            library = Library.open(directory, write=True)
+        else:
+            _step(library, what, chance.randrange(VIDEOS), version, chance, say)
+
+
+def _restore(directory: Path, say: Callable[[str], None]) -> None:
+    try:
+        taken = snapshots.read(directory.with_name("snapshot"))
+    except LibraryError:
+        return                          # none was taken yet, or a kill came while one took the place of another
+    say("begin restore 0,0")
+    snapshots.restore(taken, directory)
+    say("done restore 0")
 
 
 def _step(library: Library, what: str, number: int, version: int, chance: random.Random, say: Callable[[str], None]) -> None:
@@ -147,33 +192,39 @@ def _holds(library: Library, generation: Generation) -> bool:
 
 
 def examine(directory: Path, promised: Promised) -> list[str]:
-    """What is not as promised."""
+    """What is not as promised; afterwards the promise is what is there."""
     if not (directory / "library.sqlite").exists():
-        return ["the whole library is gone"] if promised.versions else []
+        return ["the whole library is gone"] if promised.library.versions else []
     with Library.open(directory, write=True, create=True) as library:     # a kill while it was made leaves it empty
-        broken = _wrong_videos(library, promised)
+        there = _versions(library)
+        broken, state = _matched(promised.library_states(), there)
+        broken += _wrong_answers(library, there)
         broken += [f"{problem.where}: {problem.what}" for problem in library.check()]
         active = library.generation()
-        may = promised.searched()
+        may = {state.active for state in promised.library_states()} - {None}
         wrong = active is not None and may and GENERATIONS.index(active) not in may
         # a generation that lost its last vector is replaced by the other
-        if wrong and any(_holds(library, GENERATIONS[place]) for place in may):
+        if wrong and any(_holds(library, GENERATIONS[place]) for place in may if place is not None):
             broken.append("another generation is searched than the one that was activated")
-    if promised.snapshot:
-        broken += _wrong_snapshot(directory.with_name("snapshot"))
+    broken += _wrong_snapshot(directory.with_name("snapshot"), promised)
+    promised.library = State(there, state.active if active is None else GENERATIONS.index(active))
+    promised.under_way = None
     return broken
 
 
-def _wrong_videos(library: Library, promised: Promised) -> list[str]:
-    there = {int(stored.video_id, 16): stored.modified_ns for stored in library.locations()}
+def _versions(library: Library) -> dict[int, int]:
+    return {int(stored.video_id, 16): stored.modified_ns for stored in library.locations()}
+
+
+def _matched(states: Sequence[State], there: dict[int, int]) -> tuple[list[str], State]:
+    """The state that is there, else what keeps it from being the nearest: it must be one of them as a whole."""
+    return min(((state.differences(there), state) for state in states), key=lambda match: len(match[0]))
+
+
+def _wrong_answers(library: Library, there: dict[int, int]) -> list[str]:
     broken = []
     for number in range(VIDEOS):
         version = there.get(number, _GONE)
-        if version not in promised.allowed(number):
-            broken.append(f"video {number} is version {version}, promised {sorted(promised.allowed(number))}")
-            continue
-        if promised.under_way is None or promised.under_way[1] != number:
-            promised.versions[number] = version
         title = title_of(number, version)
         found = {hit.video_id for hit in library.search_words("title", f"v{version}x", limit=1000) if hit.text == title}
         if found != ({video_of(number).id} if version != _GONE else set()):
@@ -185,20 +236,22 @@ def _wrong_videos(library: Library, promised: Promised) -> list[str]:
     found = {hit.video_id for hit in library.search_clips(np.ones(DIMENSION, np.float32), limit=1000)}
     if found - {video_of(number).id for number in there}:
         broken.append("a clip of a removed video is found")
-    promised.versions |= {number: there.get(number, _GONE) for number in range(VIDEOS)}
-    if (active := library.generation()) is not None:
-        promised.active = GENERATIONS.index(active)
-    promised.under_way = None
     return broken
 
 
-def _wrong_snapshot(directory: Path) -> list[str]:
-    snapshot = directory if directory.exists() else directory.with_name(f"{directory.name}.replaced")
+def _wrong_snapshot(directory: Path, promised: Promised) -> list[str]:
+    """What is wrong with the last snapshot; afterwards the promise is what it holds."""
+    states = promised.snapshot_states()
+    place = directory if directory.exists() else directory.with_name(f"{directory.name}.replaced")
+    if not place.exists() and states[0] is None:
+        return []
     try:
-        snapshots.verify(snapshots.read(snapshot))
+        snapshots.verify(snapshots.read(place))
+        with Library.open(place) as library:
+            broken, promised.snapshot = _matched([state for state in states if state is not None], _versions(library))
     except Exception as error:
         return [f"the snapshot: {error}"]
-    return []
+    return [f"the snapshot: {sentence}" for sentence in broken]
 
 
 def forked(work: Callable[[Callable[[str], None]], None]) -> tuple[int, int]:
@@ -219,14 +272,14 @@ def forked(work: Callable[[Callable[[str], None]], None]) -> tuple[int, int]:
 
 def heard(pipe: int) -> list[str]:
     """Every whole line of a pipe whose other end is closed."""
-    with os.fdopen(pipe, "rb") as file:
-        return [line.decode()[:-1] for line in file.read().splitlines(keepends=True) if line.endswith(b"\n")]
+    with os.fdopen(pipe, encoding="utf-8") as file:
+        return whole_lines(file.read())
 
 
-def one_round(directory: Path, promised: Promised, chance: random.Random) -> list[str]:
+def one_round(directory: Path, promised: Promised, chance: random.Random, number: int) -> list[str]:
     """A kill, and what was broken by it."""
     seed = chance.randrange(1 << 30)
-    child, pipe = forked(lambda say: drive(directory, seed, say))
+    child, pipe = forked(lambda say: drive(directory, seed, _VERSIONS_A_ROUND * (number + 1), say))
     time.sleep(chance.uniform(0.0, LONGEST_SECONDS))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -234,23 +287,22 @@ def one_round(directory: Path, promised: Promised, chance: random.Random) -> lis
         if line.startswith("error"):
             return [f"the writer ended: {line}"]
         promised.hear(line)
-    state = json.dumps([promised.versions, promised.active, promised.snapshot, promised.under_way])
+    if promised.under_way is not None:
+        promised.done[f"{promised.under_way[0]}{_KILLED}"] += 1
+    before = f"under way {promised.under_way}, promised {promised.to_json()[:200]}"
 
     def look(say: Callable[[str], None]) -> None:
         for sentence in examine(directory, promised):
             say(f"broken {sentence}")
-        say("state " + json.dumps([promised.versions, promised.active]))
+        say(f"state {promised.to_json()}")
 
     child, pipe = forked(look)
-    lines = heard(pipe)
+    *sentences, state = heard(pipe) or [""]
     os.waitpid(child, 0)
-    for line in lines:
-        if line.startswith("state "):
-            versions, promised.active = json.loads(line[6:])
-            promised.versions = {int(number): version for number, version in versions.items()}
-    promised.under_way = None
-    broken = [line.removeprefix("broken ") for line in lines if not line.startswith("state ")]
-    return [f"{sentence} (promised: {state[:200]})" for sentence in broken]
+    if not state.startswith("state "):
+        return [f"nothing could be looked at: {' '.join([*sentences, state])} ({before})"]
+    promised.read_json(state.removeprefix("state "))
+    return [f"{sentence.removeprefix('broken ')} ({before})" for sentence in sentences]
 
 
 def lower_sizes() -> None:
@@ -263,32 +315,22 @@ def lower_sizes() -> None:
         setattr(module, name, value)
 
 
-def run(scratch: Path, *, rounds: int, seed: int) -> tuple[Counter[str], list[str]]:
-    """Acknowledged operations by kind, and everything that was broken."""
+def run(scratch: Path, *, rounds: int, seed: int) -> Found:
+    """Operations by kind, acknowledged or killed half-way, and everything that was broken."""
     lower_sizes()
-    chance, promised, broken = random.Random(seed), Promised(), []
-    for number in range(rounds):
-        broken += [f"round {number}: {sentence}" for sentence in one_round(scratch / "library", promised, chance)]
-        if broken:
-            break
+    chance, promised = random.Random(seed), Promised()
+    broken = repeated(
+        lambda number: one_round(scratch / "library", promised, chance, number), rounds=rounds, to_the_end=False
+    )
     return promised.done, broken
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as scratch:
-        done, broken = run(Path(scratch), rounds=options.rounds, seed=options.seed)
-    for sentence in broken:
-        print(sentence)
-    print(
-        f"{options.rounds} kills, {sum(done.values())} acknowledged operations ({dict(done)}), {len(broken)} broken promises, "
-        f"{time.monotonic() - began:.0f} s"
-    )
-    return 1 if broken or not done else 0
+    options = arguments(__doc__, default=1000).parse_args()
+    return reported(
+        lambda scratch: run(scratch, rounds=options.rounds, seed=options.seed),
+        what=f"{options.rounds} kills", wrong_are="broken promises",
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from benchmarks import library_kills as kills
-from retrieval.library import Library
+from retrieval.library import Library, snapshots
 
 
 def test_kills_break_no_promise():
@@ -37,6 +37,28 @@ def test_only_the_write_under_way_may_have_happened_or_not(tmp_path):
         kills.put(library, 1, 4, 0)
     for line in ("begin put 1,3", "done put 0", "begin put 1,4"):
         promised.hear(line)
-    assert promised.allowed(1) == {3, 4}
+    assert [state.versions[1] for state in promised.library_states()] == [3, 4]
     assert kills.examine(tmp_path / "library", promised) == []
-    assert promised.versions[1] == 4
+    assert promised.library.versions[1] == 4
+
+
+def test_a_restore_under_way_happened_as_a_whole_or_not_at_all(tmp_path):
+    lines = [f"begin put {number},{version}\ndone put 0" for number, version in ((1, 1), (2, 2))]
+    lines += ["begin snapshot 0,0\ndone snapshot 0"]
+    lines += [f"begin put {number},{version}\ndone put 0" for number, version in ((1, 3), (3, 4))]
+    lines += ["begin restore 0,0"]
+    states = {"before": {1: 3, 2: 2, 3: 4}, "after": {1: 1, 2: 2}, "mixed": {1: 1, 2: 2, 3: 4}, "lost": {2: 2}}
+    wrong = {}
+    with Library.open(tmp_path / "snapshotted", write=True, create=True) as library:
+        kills.put(library, 1, 1, 0)
+        kills.put(library, 2, 2, 0)
+    for name, versions in states.items():
+        promised = kills.Promised()
+        with Library.open(tmp_path / name / "library", write=True, create=True) as library:
+            for number, version in versions.items():
+                kills.put(library, number, version, 0)
+        snapshots.take(tmp_path / "snapshotted", tmp_path / name / "snapshot")
+        for line in "\n".join(lines).splitlines():
+            promised.hear(line)
+        wrong[name] = [sentence[:7] for sentence in kills.examine(tmp_path / name / "library", promised)]
+    assert wrong == {"before": [], "after": [], "mixed": ["video 1"], "lost": ["video 1"]}
