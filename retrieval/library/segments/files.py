@@ -70,7 +70,8 @@ class SegmentWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with suppress(OSError):             # a full disk refuses what is still in the buffer
+            self._file.close()
         with suppress(OSError):
             self.draft.unlink()
 

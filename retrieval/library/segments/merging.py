@@ -15,7 +15,7 @@ import numpy as np
 
 from retrieval.errors import LibraryError
 from retrieval.library import postings_merging
-from retrieval.library.database import Database, closed_error
+from retrieval.library.database import Database, closed_error, database_errors
 from retrieval.library.rows import Problem
 from retrieval.library.segments import tables
 from retrieval.library.segments.building import Sizes, build, tidy
@@ -91,12 +91,13 @@ class Merger:
                     self._build(*job)
                 while postings_merging.merge_step(self._database):
                     self._go_on()
-        except (LibraryError, OSError) as error:        # the disk is full, say: search goes on with the fresh rows
+        except LibraryError as error:       # the disk is full, say: search goes on with the fresh rows
             if not self._closing.is_set():
                 _LOG.warning("the index of the vectors could not be made again: %s", error)
 
     def _build(self, kind: VectorKind, generation: int, dimension: int) -> StoredSegment | None:
-        return build(self._database, kind, generation, dimension, self._sizes, go_on=self._go_on)
+        with database_errors(self._database.directory):
+            return build(self._database, kind, generation, dimension, self._sizes, go_on=self._go_on)
 
     def _go_on(self) -> None:
         """Called between the steps of a merge, none of which takes long: LibraryError once the library is closed."""

@@ -244,16 +244,6 @@ def test_a_damaged_database_is_reported_and_not_a_traceback(tmp_path: Path) -> N
             library.search_clips(unit(DIMENSION), limit=400)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path):  # type: ignore[no-untyped-def]
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], capture_output=True).returncode:
-        pytest.skip("mounting needs root")
-    yield disk
-    subprocess.run(["umount", "--lazy", disk], check=True)
-
-
 @pytest.mark.parametrize("frames", [True, False])
 def test_a_full_disk_refuses_in_a_sentence_and_loses_nothing(small_disk: Path, frames: bool) -> None:
     directory, told = small_disk / "library", []
