@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.rounds import Found, arguments, repeated, reported, whole_lines
+from retrieval.disk import settle_directory
 from retrieval.errors import LibraryError
 from retrieval.library import Library, postings_merging, snapshots, words
 from retrieval.library.segments import merging
@@ -242,12 +243,12 @@ def _wrong_answers(library: Library, there: dict[int, int]) -> list[str]:
 def _wrong_snapshot(directory: Path, promised: Promised) -> list[str]:
     """What is wrong with the last snapshot; afterwards the promise is what it holds."""
     states = promised.snapshot_states()
-    place = directory if directory.exists() else directory.with_name(f"{directory.name}.replaced")
-    if not place.exists() and states[0] is None:
+    settle_directory(directory)
+    if not directory.exists() and states[0] is None:
         return []
     try:
-        snapshots.verify(snapshots.read(place))
-        with Library.open(place) as library:
+        snapshots.verify(snapshots.read(directory))
+        with Library.open(directory) as library:
             broken, promised.snapshot = _matched([state for state in states if state is not None], _versions(library))
     except Exception as error:
         return [f"the snapshot: {error}"]

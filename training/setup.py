@@ -18,6 +18,7 @@ from torch import nn
 
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.shard_reader import decode
+from retrieval.disk import replace_directory
 from retrieval.encoders.checkpoint import Checkpoint, open_checkpoint
 from retrieval.encoders.hub import find_checkpoint
 from retrieval.errors import InputError
@@ -29,7 +30,6 @@ from retrieval.model import (
     load_dual_encoder,
     save_dual_encoder,
 )
-from retrieval.model.storing import replace_directory
 from retrieval.model.tiny import build_tiny, settings_of
 from retrieval.model.whitening import whiten_patches
 from retrieval.model.word_table import WORDS_NAME, WordTable, load_words, mine_words

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from retrieval.library.frames import sync_folder
+from retrieval.disk import sync_folder
 from training.batches.order import Position
 from training.errors import TrainingError
 

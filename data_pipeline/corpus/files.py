@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from filelock import FileLock, Timeout
 
 from data_pipeline.corpus.errors import CorpusError
-from retrieval.library.frames import sync_folder
+from retrieval.disk import sync_folder
 
 _LOCK = ".writer.lock"
 

@@ -7,11 +7,9 @@ that no row names were left by a kill or by videos removed since.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import struct
-import sys
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +20,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.disk import sync_file, sync_folder
 from retrieval.errors import LibraryError
 
 FOLDER = "frames"
@@ -185,37 +184,3 @@ def _cut_back_on_error(path: Path, end: int) -> Iterator[None]:
             else:
                 path.unlink()
         raise
-
-
-def sync_file(file: BinaryIO) -> None:
-    """Wait until the file's bytes are on the disk, and not only in its cache where the system can tell the two."""
-    file.flush()
-    if sys.platform == "darwin":
-        import fcntl
-
-        with _ignored_where_unknown():
-            fcntl.fcntl(file.fileno(), fcntl.F_FULLFSYNC)
-            return
-    os.fsync(file.fileno())
-
-
-def sync_folder(path: Path) -> None:
-    """Wait until the names in a directory are on the disk; Windows and some file systems have no call for that."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        with _ignored_where_unknown():
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _ignored_where_unknown() -> Iterator[None]:
-    """Let the errors pass by which a file system says that it does not have a call."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOTSUP, errno.EINVAL, errno.ENOTTY):
-            raise

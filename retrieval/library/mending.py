@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from retrieval.disk import sync_file, sync_folder
 from retrieval.errors import LibraryError
 from retrieval.library.connections import DATABASE_NAME, connect_writer
 from retrieval.library.database import database_errors, undo
 from retrieval.library.digests import KEYS, SEAL, DamagedRow, covered_columns, damaged_rows, row_digest, tables
-from retrieval.library.frames import FOLDER, FrameRecord, frame_header, read_frames, sync_file, sync_folder
+from retrieval.library.frames import FOLDER, FrameRecord, frame_header, read_frames
 from retrieval.library.lock import WriterLock
 from retrieval.library.opening import prepare
 from retrieval.library.schema import bump_revision

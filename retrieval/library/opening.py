@@ -6,11 +6,12 @@ import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
+from retrieval.disk import sync_file, sync_folder
 from retrieval.errors import LibraryError
 from retrieval.library.connections import DATABASE_NAME, connect_reader, connect_writer, log_path
 from retrieval.library.database import database_errors, undo
 from retrieval.library.digests import have_digests
-from retrieval.library.frames import FOLDER, sync_file, sync_folder
+from retrieval.library.frames import FOLDER
 from retrieval.library.lock import WriterLock
 from retrieval.library.schema import APPLICATION_ID, OLDEST_SQLITE, SCHEMA_VERSION, create_tables, upgrade
 from retrieval.library.words import token_version

@@ -17,11 +17,12 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from retrieval.disk import replace_directory, settle_directory, sync_file, sync_folder
 from retrieval.errors import LibraryError
 from retrieval.library.connections import DATABASE_NAME, connect_writer, log_path
 from retrieval.library.database import Database, database_errors
 from retrieval.library.digests import KEYS, add_function
-from retrieval.library.frames import FOLDER, FrameRecord, read_frames, sync_file, sync_folder
+from retrieval.library.frames import FOLDER, FrameRecord, read_frames
 from retrieval.library.lock import WriterLock
 from retrieval.library.opening import check_directory, check_version, is_blank, make_directory
 from retrieval.library.reading import frame_file_ends
@@ -31,7 +32,6 @@ from retrieval.library.vector_kinds import DERIVED
 MANIFEST = "manifest.json"
 FORMAT = 1
 _DRAFT = ".draft"
-_REPLACED = ".replaced"
 _INCOMING = "library.incoming"
 _ATTEMPTS = 3
 _BLOCK = 2**20
@@ -87,7 +87,7 @@ def _take(database: Database, target: Path) -> Snapshot:
             except BaseException:
                 shutil.rmtree(draft, ignore_errors=True)
                 raise
-        _swap(draft, target)
+        replace_directory(draft, target)
     return read(target)
 
 
@@ -286,22 +286,10 @@ def _sha256(path: Path, end: int) -> str:
 
 def _settled(target: Path) -> Snapshot | None:
     """The snapshot at `target`, put back first when a kill came between the two renames of its replacement."""
-    replaced = target.with_name(target.name + _REPLACED)
-    if replaced.exists() and not target.exists():
-        replaced.rename(target)
+    settle_directory(target)
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return None
     try:
         return read(target)
     except LibraryError as error:
         raise LibraryError(f"{target} exists and is not a sound snapshot: give another name") from error
-
-
-def _swap(draft: Path, target: Path) -> None:
-    replaced = target.with_name(target.name + _REPLACED)
-    shutil.rmtree(replaced, ignore_errors=True)
-    if target.exists():
-        target.rename(replaced)
-    draft.rename(target)
-    sync_folder(target.parent)
-    shutil.rmtree(replaced, ignore_errors=True)

@@ -11,6 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from retrieval.disk import replace_directory
 from retrieval.encoders.checkpoint import (
     PROCESSOR_FILES,
     TOKENIZER_FILES,
@@ -23,7 +24,6 @@ from retrieval.encoders.preprocessing import read_preprocessing
 from retrieval.encoders.quiet import quiet_transformers
 from retrieval.encoders.towers import load_towers
 from retrieval.errors import ModelError
-from retrieval.library.frames import sync_folder
 from retrieval.model.dual_encoder import DualEncoder
 from retrieval.model.settings import FrameSettings, InteractionSettings, TemporalSettings, VideoSettings
 from retrieval.model.video_towers import parts_replaced
@@ -119,24 +119,6 @@ def save_dual_encoder(
         raise ModelError(f"The model cannot be written to {directory}: {error.strerror or error}.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-def replace_directory(new: Path, directory: Path) -> None:
-    """Put a finished directory in the place of another, its files on the disk before its name is.
-
-    A directory cannot be replaced in one step: for a moment the old one stands beside it under a hidden name.
-    """
-    for path in sorted(new.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    old = directory.with_name(f".{directory.name}.{os.getpid()}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if directory.exists():
-        directory.rename(old)
-    new.rename(directory)
-    sync_folder(directory.parent)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _write_config(model: DualEncoder, directory: Path, *, dtype: torch.dtype) -> None:

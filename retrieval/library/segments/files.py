@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.library.frames import sync_file, sync_folder
+from retrieval.disk import sync_file, sync_folder
 
 FOLDER = "segments"
 BLOCK_BYTES = 64 * 2**10

@@ -24,9 +24,10 @@ from library_samples import (
     video_id,
 )
 
+from retrieval.disk import sync_file, sync_folder
 from retrieval.errors import LibraryError
 from retrieval.library import Library
-from retrieval.library.frames import FrameWriter, read_frames, sync_file, sync_folder
+from retrieval.library.frames import FrameWriter, read_frames
 
 PUT_FOREVER = """
 import sys
@@ -374,7 +375,7 @@ def test_a_disk_without_a_full_sync_is_synced_as_well_as_it_can_be(
 
     fcntl = pytest.importorskip("fcntl")
     synced: list[int] = []
-    monkeypatch.setattr("retrieval.library.frames.sys.platform", "darwin")
+    monkeypatch.setattr("retrieval.disk.sys.platform", "darwin")
     monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
     monkeypatch.setattr(fcntl, "fcntl", unknown)
     with (tmp_path / "file").open("wb") as file:
