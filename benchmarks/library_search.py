@@ -74,22 +74,25 @@ class MadeEncoder:
         return one + 0.5 * other + 0.7 * self._beside + 0.02 * random.standard_normal(DIMENSION, dtype=np.float32)
 
 
-def write_library(library: Library, *, clips: int, frames: int, seed: int = 1) -> None:
-    """Put so many clips, 20 a video; every clip has a line of each kind but the title. Other seeds give other videos."""
+def write_library(library: Library, *, clips: int, frames: int, seed: int = 1, alike: bool = False) -> None:
+    """Put so many clips, 20 a video; every clip has a line of each kind but the title. Other seeds give other videos.
+
+    alike: the clips of a video lie around one topic, else each around one of its own.
+    """
     random, centres = np.random.default_rng(seed), topics()
     kinds = [kind for kind in LENGTHS if kind != "title"]
     lines = {kind: texts(kind, rows=clips, seed=seed) for seed, kind in enumerate(kinds)}
     titles = texts("title", rows=clips // CLIPS_OF_A_VIDEO, seed=99)
     videos = clips // CLIPS_OF_A_VIDEO
     for number in range(videos):
-        _put(library, f"{seed}-{number}", random, centres, frames=frames, title=next(titles), lines=lines)
+        _put(library, f"{seed}-{number}", random, centres, frames=frames, title=next(titles), lines=lines, alike=alike)
 
 
 def _put(
     library: Library, name: str, random: np.random.Generator, centres: NDArray[np.float32], *, frames: int, title: str,
-    lines: dict[Any, Iterator[str]],
+    lines: dict[Any, Iterator[str]], alike: bool,
 ) -> None:
-    own = centres[random.integers(_TOPICS, size=CLIPS_OF_A_VIDEO)]
+    own = centres[random.integers(_TOPICS, size=1 if alike else CLIPS_OF_A_VIDEO)]
     noise = random.standard_normal((CLIPS_OF_A_VIDEO, frames, DIMENSION), dtype=np.float32)
     vectors = unit(own[:, None] + 0.05 * noise)
     spans = [(i * CLIP_MS, (i + 1) * CLIP_MS) for i in range(CLIPS_OF_A_VIDEO)]

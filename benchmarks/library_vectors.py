@@ -54,6 +54,7 @@ print(json.dumps({"seconds": opened, "resident": memory.rss, "own": memory.uss})
 
 Vectors = NDArray[np.float32]
 Found = list[NDArray[np.int64]]
+Selections = dict[float, NDArray[np.bool_] | None]      # share of the videos -> which, by their numbers
 
 
 @dataclass(frozen=True)
@@ -83,13 +84,25 @@ def queries_of(sample: Vectors, count: int) -> dict[str, Vectors]:
     return {"clustered": unit(near + 0.01 * random.standard_normal(near.shape, dtype=np.float32)), "text-like": texts}
 
 
-def selections(videos: int) -> dict[float, NDArray[np.bool_] | None]:
+def selections(videos: int) -> Selections:
     """Random videos of each selectivity."""
     random = np.random.default_rng(12)
     return {share: None if share == 1.0 else random.random(videos + 1) < share for share in SELECTIVITIES}
 
 
-def exact(library: Library, queries: dict[str, Vectors], chosen: dict[float, NDArray[np.bool_] | None]) -> dict[float, Nearest]:
+def following(vectors: Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Vectors]], videos: int) -> Selections:
+    """Of each selectivity the videos that lie nearest to one of them, as those of a folder or a tag do."""
+    sums = np.zeros((videos + 1, DIMENSION), np.float32)
+    for _, of_video, rows in vectors:
+        np.add.at(sums, of_video, rows)
+    nearest = np.argsort(-(sums @ sums[1 + videos // 2]), kind="stable")
+    return {
+        share: None if share == 1.0 else np.isin(np.arange(videos + 1), nearest[: round(share * videos)])
+        for share in SELECTIVITIES
+    }
+
+
+def exact(library: Library, queries: dict[str, Vectors], chosen: Selections) -> dict[float, Nearest]:
     """Brute force over every row."""
     best: dict[tuple[float, str], tuple[Vectors, NDArray[np.int64]]] = {
         (share, kind): (np.full((len(q), DEPTH), -2, np.float32), np.full((len(q), DEPTH), -1, np.int64))
@@ -284,25 +297,26 @@ def main() -> None:
     parser.add_argument("--library", type=Path, help="keep the library here, or use the one that is here")
     parser.add_argument("--queries", type=int, default=200, help="of each kind")
     parser.add_argument("--no-peer", action="store_true", help="without bare FAISS")
+    parser.add_argument("--alike", action="store_true", help="videos of one topic each; filters take neighbours together")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         directory = options.library or Path(temporary) / "library"
         if not directory.exists():
             began = time.perf_counter()
             with Library.open(directory, write=True, create=True) as library:
-                write_library(library, clips=options.clips, frames=1)
+                write_library(library, clips=options.clips, frames=1, alike=options.alike)
                 library.compact()
             print(f"written and folded in {time.perf_counter() - began:.0f} s")
-        measure(directory, options.queries, peer=not options.no_peer)
+        measure(directory, options.queries, peer=not options.no_peer, alike=options.alike)
 
 
-def measure(directory: Path, count: int, *, peer: bool) -> None:
+def measure(directory: Path, count: int, *, peer: bool, alike: bool) -> None:
     """Print everything that is measured."""
     with Library.open(directory) as library:
         sample = np.concatenate([vectors[::8] for _, _, vectors in stored_vectors(library)])[:131_072]
         queries, videos = queries_of(sample, count), len(library.video_ids())
         report_process(directory, queries)
-        wanted = exact(library, queries, selections(videos))
+        wanted = exact(library, queries, following(stored_vectors(library), videos) if alike else selections(videos))
         state = state_of(library)
         if state.segment is None or state.segment.stored.kind != "ivf":
             print("this library is too small for inverted lists: only its exact index is there")

@@ -26,6 +26,8 @@ EXACT, INVERTED = "exact", "ivf"
 _SELECTIONS = 8
 GATHERED_ROWS = 16_384              # so many rows are compared by their codes in the time of a few unfiltered searches
 REACHED_ROWS = 4096                 # of those allowed, at least, in the lists that are looked at
+FILTERED_DEPTH = 3                  # so many times the candidates of an unfiltered search: far rows differ less in score
+SCANNED_ROWS = 262_144              # in the lists that are looked at when what is allowed lies away from the query
 DEEPEST = 100                       # the limit that a calibration was measured at
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 
@@ -149,24 +151,38 @@ class _Lists:
     ) -> NDArray[np.int64]:
         """Positions that may hold the best rows.
 
-        With few allowed rows in reach these are all of them, else the best by the product quantizer. What is in reach
-        grows with the inverse root of the share that is allowed, and until REACHED_ROWS allowed rows are in it.
+        With few allowed rows in reach these are all of them, else the best by the product quantizer.
         """
         deeper = max(1.0, limit / DEEPEST)
         probes = min(len(self._centroids), int(np.ceil(reach.nprobe * deeper**0.5)))
         if allowed is None:
-            return self._nearest(query, reach.candidates, probes, None)
+            return self._nearest(query, reach.candidates, probes)
         chosen = self._chosen(allowed)
         if chosen.total <= GATHERED_ROWS:
             return chosen.places
-        probes = min(len(self._centroids), int(np.ceil(probes * (len(allowed) / chosen.total) ** 0.5)))
-        order = np.argsort(-(self._centroids @ query), kind="stable")
-        counted = np.cumsum(chosen.within[order])
-        probes = min(max(probes, int(np.searchsorted(counted, REACHED_ROWS)) + 1), len(counted))
-        if counted[probes - 1] > 2 * GATHERED_ROWS:
-            return self._nearest(query, reach.candidates, probes, chosen.bits)
-        rows = _ranges(self._starts, order[:probes])
+        lists = self._in_reach(query, chosen, probes)
+        if chosen.within[lists].sum() > GATHERED_ROWS:
+            return self._nearest_in(query, FILTERED_DEPTH * reach.candidates, lists, chosen.bits)
+        rows = _ranges(self._starts, lists)
         return rows[allowed[rows]]
+
+    def _in_reach(self, query: NDArray[np.float32], chosen: _Chosen, probes: int) -> NDArray[np.int64]:
+        """The lists that are looked at for a filtered query, of those that hold an allowed row the nearest.
+
+        Their number grows with the inverse root of the share that is allowed, and until REACHED_ROWS allowed rows are in
+        them. Where less than half as many are allowed near the query as elsewhere, the filter follows the clusters: the
+        best rows may then lie in any list that holds some, and as many are looked at as SCANNED_ROWS admits.
+        """
+        sizes = np.diff(self._starts)
+        share = chosen.total / int(self._starts[-1])
+        probes = int(np.ceil(probes / share**0.5))
+        order = np.argsort(-(self._centroids @ query), kind="stable")
+        near = order[:probes]
+        away = chosen.within[near].sum() < 0.5 * share * sizes[near].sum()
+        order = order[chosen.within[order] > 0]
+        if away:
+            probes = max(probes, int(np.searchsorted(np.cumsum(sizes[order]), SCANNED_ROWS)))
+        return order[: max(probes, int(np.searchsorted(np.cumsum(chosen.within[order]), REACHED_ROWS)) + 1)]
 
     def _chosen(self, allowed: NDArray[np.bool_]) -> _Chosen:
         """What a search wants to know of allowed rows; of the last few arrays it is kept."""
@@ -196,16 +212,23 @@ class _Lists:
         scores, rows = scratch.search(query[None], count)
         return places[rows[0]], scores[0]
 
-    def _nearest(
-        self, query: NDArray[np.float32], count: int, probes: int, bits: NDArray[np.uint8] | None
-    ) -> NDArray[np.int64]:
-        faiss = untyped_faiss()
-        parameters = faiss.IVFSearchParameters(nprobe=probes)
-        if bits is not None:
-            selector = faiss.IDSelectorBitmap(bits)
-            parameters = faiss.IVFSearchParameters(nprobe=probes, sel=selector)
+    def _nearest(self, query: NDArray[np.float32], count: int, probes: int) -> NDArray[np.int64]:
+        parameters = untyped_faiss().IVFSearchParameters(nprobe=probes)
         _, places = self._index.search(query[None], count, params=parameters)
         return places[0][places[0] >= 0]
+
+    def _nearest_in(
+        self, query: NDArray[np.float32], count: int, lists: NDArray[np.int64], bits: NDArray[np.uint8]
+    ) -> NDArray[np.int64]:
+        faiss = untyped_faiss()
+        selector = faiss.IDSelectorBitmap(bits)
+        parameters = faiss.IVFSearchParameters(nprobe=len(lists), sel=selector)
+        near = self._centroids[lists] @ query
+        scores, places = np.empty(count, np.float32), np.empty(count, np.int64)
+        arrays = [faiss.swig_ptr(array) for array in (query, lists, near, scores, places)]
+        # what FAISS wraps for Python takes no parameters here
+        self._index.search_preassigned_c(1, arrays[0], count, *arrays[1:], False, parameters)
+        return places[places >= 0]
 
     def _scratch(self) -> _Scratch:
         if not hasattr(self._local, "scratch"):

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from retrieval.library import Library, VideoFilter
-from retrieval.library.segments import Merger, building, merging, problems, tables
+from retrieval.library.segments import Merger, building, merging, problems, segment, tables
 from retrieval.library.segments.building import Sizes
 from retrieval.library.vector_kinds import CLIPS
 from retrieval.records import Clip
@@ -77,8 +77,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         for start in range(0, len(rows), PER_VIDEO):
             put(library, f"video {start}", rows[start : start + PER_VIDEO])
         library._merger = Merger(library._database, sizes=Sizes(inverted_from=1000))
-        (segment,) = library.compact()
-        assert (segment.kind, segment.rows) == ("ivf", 6000)
+        (built,) = library.compact()
+        assert (built.kind, built.rows) == ("ivf", 6000)
         yield library
 
 
@@ -118,6 +118,43 @@ def test_inverted_lists_keep_their_promise(large: Library) -> None:
 def test_filters_find_the_nearest_allowed_rows(large: Library, videos: int) -> None:
     chosen = np.random.default_rng(videos).permutation(120)[:videos] * PER_VIDEO
     assert_like_brute_force(large, least=0.95, selected={samples.video_id(f"video {start}") for start in chosen})
+
+
+@pytest.mark.parametrize("towards", [1.0, -3.0])
+def test_filters_that_follow_the_clusters_find_the_nearest_allowed_rows(
+    library: Library, monkeypatch: pytest.MonkeyPatch, towards: float
+) -> None:
+    """As the videos of one folder or tag do; the query is of their kind, or lies on the other side of all rows."""
+    for name, value in {"GATHERED_ROWS": 100, "REACHED_ROWS": 50}.items():
+        monkeypatch.setattr(segment, name, value)
+    rows = clustered(3000, seed=1)
+    rows = rows[np.argsort(-rows[:, 0], kind="stable")]
+    for start in range(0, len(rows), PER_VIDEO):
+        put(library, f"video {start}", rows[start : start + PER_VIDEO])
+    library._merger = Merger(library._database, sizes=Sizes(inverted_from=1000))
+    library.compact()
+    selected = frozenset(samples.video_id(f"video {start}") for start in range(0, 600, PER_VIDEO))
+    shares = []
+    for query in clustered(30, seed=77):
+        query[0] = towards * (abs(query[0]) + 1)
+        best = np.sort(rows[:600].astype(np.float16).astype(np.float32) @ (query / np.linalg.norm(query)))[-10]
+        hits = library.search_clips(query, limit=10, recall=0.85, where=VideoFilter(videos=selected))
+        assert {hit.video_id for hit in hits} <= selected
+        shares.append(np.mean([hit.score >= best - 1e-3 for hit in hits]))
+    assert np.mean(shares) >= 0.95
+
+
+@pytest.mark.parametrize("lists", [1, 2, 3])
+def test_an_index_of_few_lists_is_built_and_searched(library: Library, monkeypatch: pytest.MonkeyPatch, lists: int) -> None:
+    rows = clustered(300, seed=4)
+    monkeypatch.setattr(building, "ROWS_A_LIST", 300 // lists)
+    for start in range(0, len(rows), PER_VIDEO):
+        put(library, f"video {start}", rows[start : start + PER_VIDEO])
+    library._merger = Merger(library._database, sizes=Sizes(inverted_from=100))
+    (built,) = library.compact()
+    assert built.kind == "ivf"
+    assert {point["nprobe"] for point in built.calibration["points"]} <= set(range(1, lists + 1))
+    assert_like_brute_force(library, least=0.97)
 
 
 def test_a_reader_sees_fresh_and_deleted_rows_at_once(large: Library) -> None:
