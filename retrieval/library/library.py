@@ -217,11 +217,23 @@ class Library:
         self._merge_words()
 
     def rebuild(self) -> None:
-        """Make everything derived again: the word index, and the index over the vectors of every generation."""
+        """Make everything derived again: the word index, and the index over the vectors of every generation.
+
+        LibraryError names the row that stopped it, if one did: only a snapshot has that.
+        """
         if self._merger is None:
             raise InputError(f"the library {self.directory} is open for reading only: open it with write=True")
-        self.rebuild_words()
-        self._merger.rebuild()
+        try:
+            self.rebuild_words()
+            self._merger.rebuild()
+        except LibraryError as error:
+            if damaged := checks.damaged_sources(self._database):
+                more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+                raise LibraryError(
+                    f"the indexes of the library {self.directory} cannot be made again from damaged rows ({damaged[0]}{more}): "
+                    "run `wenshi library restore SNAPSHOT --damaged`, or add the videos again that `wenshi library check` names"
+                ) from error
+            raise
 
     def settle(self) -> None:
         """Wait for a merge that is under way in the background, so that `close` does not abandon it."""

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from library_samples import GENERATION, OTHER_GENERATION, clips, evidence, location, put, unit, video_id
 
-from retrieval.library import Library
+from retrieval.errors import LibraryError
+from retrieval.library import Library, mending, snapshots
 from retrieval.library.digests import KEYS, covered_columns, tables
 
 FORMAT_1 = Path(__file__).with_name("library_format_1.zip")
@@ -91,3 +92,20 @@ def test_a_library_of_format_1_is_read_as_it_is_and_brought_up_to_date_by_a_writ
     assert db.execute("PRAGMA user_version").fetchone() == (2,)
     assert all(db.execute(f"SELECT count(*) FROM {t} WHERE digest IS NULL").fetchone() == (0,) for t in tables(db))
     db.close()
+
+
+def test_a_rebuild_that_a_damaged_row_stops_names_it_and_the_way_out(tmp_path: Path) -> None:
+    directory = filled(tmp_path / "library")
+    snapshot = snapshots.take(directory, tmp_path / "snapshot")
+    file = directory / "library.sqlite"
+    data = file.read_bytes()
+    place = data.index("小狗追球".encode())
+    file.write_bytes(data[:place] + b"\xff" + data[place + 1 :])
+    with Library.open(directory, write=True) as library:
+        with pytest.raises(LibraryError, match=r"\(evidence 1\).*restore SNAPSHOT --damaged"):
+            library.rebuild()
+        assert library.video_ids() == [video_id("a"), video_id("b")]
+    assert mending.mend(snapshot, directory).rows == ("evidence 1",)
+    with Library.open(directory, write=True) as library:
+        library.rebuild()
+        assert library.check() == []
