@@ -82,14 +82,13 @@ def add_videos(
             library.set_setting(SENTENCES_SETTING, sentences.name)
             reader = stack.enter_context(EvidenceReader(sentences))
         progress.begin(len(found.videos))
-        pool = stack.enter_context(ReaderPool(_pool_settings(options, model, len(found.videos))))
-        adder = Adder(
-            library, pool, manifest=rows, sentences=reader, on_progress=progress.position, on_outcome=progress.finished
-        )
-        report = adder.add(found.videos)
+        with ReaderPool(_pool_settings(options, model, len(found.videos))) as pool:
+            adder = Adder(
+                library, pool, manifest=rows, sentences=reader, on_progress=progress.position, on_outcome=progress.finished
+            )
+            report = adder.add(found.videos)
         if sentences is not None and library.texts_without_vector(sentences.generation, limit=1):
             notices.append("Some texts that were there before have no vector yet: `wenshi library embed` makes them.")
-        pool.close()
         library.settle()
     report.notices[:0] = notices
     return report
