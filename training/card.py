@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from retrieval.model import DualEncoder
+from training.adapters import is_adapter
 from training.setup import Setup
 from training.states import Progress
+from training.weights import trained
 
 CARD_NAME = "README.md"
 REPORT_NAME = "training.json"
@@ -37,7 +40,8 @@ def report_as_json(report: TrainingReport, setup: Setup) -> dict[str, Any]:
         "of_steps": report.of_steps,
         "clips": progress.clips,
         "seconds": round(progress.seconds, 1),
-        "parameters": parameter_count(setup),
+        "parameters": parameter_count(setup.model),
+        "trained_parameters": trained_count(setup.model),
         "train": {"samples": len(setup.data.samples), "fingerprint": setup.data.fingerprint},
         "best": {"step": progress.best_step, **progress.validation},
         "validation": {"clips": setup.validation_clips},
@@ -69,8 +73,8 @@ A dual encoder for video and text: pooled vectors to search with, words and fram
 
 {knows}
 
-- Weights: {parameter_count(setup):,}, begun from {start}; of {setup.steps:,} steps the best by validation, step
-  {progress.best_step:,}.
+- Weights: {parameter_count(setup.model):,}, begun from {start}; {trained_count(setup.model):,} were trained; of
+  {setup.steps:,} steps the best by validation, step {progress.best_step:,}.
 - Training: {len(setup.data.samples):,} samples (fingerprint {setup.data.fingerprint}); seed {recipe.seed}; every setting is in
   `{RECIPE_NAME}`.
 - Validation: {setup.validation_clips:,} clips ({split}), {_frames(setup)} frames each, one text a clip; clips with the very
@@ -84,8 +88,14 @@ Recalls are in percent; `r_sum` is R@1 + R@5 + R@10, the mean of both directions
 """
 
 
-def parameter_count(setup: Setup) -> int:
-    return sum(weight.numel() for weight in setup.model.parameters())
+def parameter_count(model: DualEncoder) -> int:
+    """Numbers of the finished model, in which adapters are merged."""
+    return sum(weight.numel() for name, weight in model.named_parameters() if not is_adapter(name))
+
+
+def trained_count(model: DualEncoder) -> int:
+    """Numbers that training changes, those of adapters among them."""
+    return sum(weight.numel() for weight in trained(model).values())
 
 
 def _frames(setup: Setup) -> int:

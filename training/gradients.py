@@ -82,7 +82,11 @@ def _cached_backward(
             _set_random_state(state, device)
             rows = slice(number * micro_batch, number * micro_batch + len(part))
             own = _tensors(encode(model, part, bf16=bf16))
-            pairs = [(tensor, g[rows]) for tensor, g in zip(own, gradients, strict=True) if g is not None]
+            # Nor has one a graph that comes from frozen weights alone.
+            pairs = [
+                (tensor, g[rows])
+                for tensor, g in zip(own, gradients, strict=True) if g is not None and tensor.requires_grad
+            ]
             torch.autograd.backward([tensor for tensor, _ in pairs], [gradient for _, gradient in pairs])
     return detached(terms)
 

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import copy
 import math
-import re
-from collections import defaultdict
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from retrieval.model import DualEncoder
+from training.adapters import is_adapter
 from training.recipe import Optimiser, Schedule
-
-_BLOCK = re.compile(r"^towers\.(text_model|vision_model)\..*?(?:layers?|blocks)\.(\d+)\.")
-_TOWER = re.compile(r"^towers\.(text_model|vision_model)\.(.*)")
-_SCALE = "towers.logit_scale"
+from training.weights import Place, block_counts, place_of, trained
 
 
 def parameter_groups(model: DualEncoder, settings: Optimiser, *, heads: nn.Module | None = None) -> list[dict[str, Any]]:
@@ -25,16 +20,15 @@ def parameter_groups(model: DualEncoder, settings: Optimiser, *, heads: nn.Modul
 
     A tower of n blocks has its own learning rate at its end (what follows the blocks, projections and the logit scale),
     times `layer_decay` for each block below, times once more for the embeddings. What is not in a tower is new and has
-    `learning_rate`, and so have `heads`, weights that are trained along and are no part of the model. Vectors and scalars
-    (biases, norms, the class embedding, the scale) are not decayed.
+    `learning_rate`, and so have adapters and `heads`, weights that are trained along and are no part of the model. Vectors
+    and scalars (biases, norms, the class embedding, the scale) are not decayed. What is frozen is in no group.
     """
-    named = dict(model.named_parameters())
+    named = trained(model)
     if heads is not None:
-        named |= heads.named_parameters(prefix="heads")
-    trainable = {name: weight for name, weight in named.items() if weight.requires_grad}
+        named |= {f"heads.{name}": weight for name, weight in trained(heads).items()}
     groups: dict[tuple[float, float], dict[str, Any]] = {}
-    blocks = _block_counts(trainable)
-    for name, weight in trainable.items():
+    blocks = block_counts(model)
+    for name, weight in named.items():
         lr = _learning_rate(name, blocks, settings)
         decay = settings.weight_decay if weight.ndim >= 2 else 0.0
         group = groups.setdefault((lr, decay), {"lr": lr, "weight_decay": decay, "names": [], "params": []})
@@ -73,42 +67,35 @@ def clamp_logit_scale(model: DualEncoder, *, largest: float) -> None:
 
 
 class AveragedModel:
-    """The exponential moving average of a model's weights, as a model of its own.
+    """The exponential moving average of a model's weights, as a model of its own; what is frozen is shared, not copied.
 
     In the first steps the average looks back less far, over about a tenth of the steps so far, so that it does not hold on
     to the weights it began with.
     """
 
     def __init__(self, model: DualEncoder, *, decay: float) -> None:
-        self.model = copy.deepcopy(model).requires_grad_(False).eval()
+        shared = {id(weight): weight for weight in model.parameters() if not weight.requires_grad}
+        self.model = copy.deepcopy(model, shared)
         self._decay = decay
-        self._own: list[Tensor] = list(self.model.parameters())
+        self._own: list[Tensor] = [weight for weight in self.model.parameters() if weight.requires_grad]
+        self.model.requires_grad_(False).eval()
 
     def update(self, model: DualEncoder, *, step: int) -> None:
         """Take in the weights after a step, counted from 0."""
         decay = min(self._decay, (1 + step) / (10 + step))
         with torch.no_grad():
-            torch._foreach_lerp_(self._own, [weight.detach() for weight in model.parameters()], 1 - decay)
-
-
-def _block_counts(names: dict[str, Tensor] | dict[str, nn.Parameter]) -> dict[str, int]:
-    counts: dict[str, int] = defaultdict(int)
-    for match in _matches(names):
-        counts[match[1]] = max(counts[match[1]], int(match[2]) + 1)
-    return counts
-
-
-def _matches(names: dict[str, Tensor] | dict[str, nn.Parameter]) -> Iterator[re.Match[str]]:
-    return (match for name in names if (match := _BLOCK.match(name)))
+            torch._foreach_lerp_(self._own, [weight.detach() for weight in trained(model).values()], 1 - decay)
 
 
 def _learning_rate(name: str, blocks: dict[str, int], settings: Optimiser) -> float:
-    if not name.startswith("towers."):
+    place = place_of(name)
+    if place.part == "temporal" or is_adapter(name):
         return settings.learning_rate
     base = settings.tower_learning_rate or settings.learning_rate
-    tower, block = _TOWER.match(name), _BLOCK.match(name)
-    if block is not None:
-        return base * settings.layer_decay ** (blocks[block[1]] - int(block[2]))
-    if tower is not None and "embeddings" in tower[2].split(".")[0]:
-        return base * settings.layer_decay ** (blocks.get(tower[1], 0) + 1)
-    return base
+    return base * settings.layer_decay ** _steps_below_the_end(place, blocks)
+
+
+def _steps_below_the_end(place: Place, blocks: dict[str, int]) -> int:
+    if place.block is not None:
+        return blocks[place.part] - place.block
+    return blocks.get(place.part, 0) + 1 if place.embedding else 0

@@ -372,6 +372,38 @@ class Objective(Section):
         return any(term.weight > 0 for term in (self.masked_language, self.matching, self.text_video))
 
 
+class Frozen(Section):
+    """What keeps the weights it begins with. text, vision: so many of the tower's lowest blocks with the embeddings below
+    them, or all of the tower with its projection. temporal: what mixes frames in time.
+
+    With vision: all and temporal: true the clips keep their vectors, and a library that is there stays usable.
+    """
+
+    text: int | Literal["all"] = 0
+    vision: int | Literal["all"] = 0
+    temporal: bool = False
+
+    @field_validator("text", "vision")
+    @classmethod
+    def _not_negative(cls, blocks: int | str) -> int | str:
+        if isinstance(blocks, int) and blocks < 0:
+            raise ValueError("it should be a number of blocks or all")
+        return blocks
+
+
+class Adapters(Section):
+    """Low-rank adapters (LoRA) on the linear layers of attention, see `training.adapters`: in the towers they and the
+    logit scale alone are trained. The finished model has them merged into its weights.
+
+    rank: of each; alpha: an adapter's product is scaled by alpha / rank; layers, towers: where they are.
+    """
+
+    rank: int = Field(default=8, ge=1)
+    alpha: float = Field(default=16.0, gt=0)
+    layers: tuple[Literal["query", "key", "value", "output"], ...] = Field(default=("query", "value"), min_length=1)
+    towers: tuple[Literal["text", "vision"], ...] = Field(default=("text", "vision"), min_length=1)
+
+
 class Optimiser(Section):
     """AdamW. learning_rate: of new modules; tower_learning_rate: None = the same.
 
@@ -386,6 +418,7 @@ class Optimiser(Section):
     epsilon: float = Field(default=1e-6, gt=0)
     gradient_clip: float | None = Field(default=1.0, gt=0)
     max_logit_scale: float = Field(default=100.0, gt=1)
+    frozen: Frozen = Frozen()
 
 
 class Schedule(Section):
@@ -464,6 +497,7 @@ class Recipe(Section):
     schedule: Schedule
     objective: Objective = Objective()
     optimiser: Optimiser = Optimiser()
+    adapters: Adapters | None = None
     batch: BatchSize = BatchSize()
     evaluation: Evaluation = Evaluation()
     checkpoint: Checkpoint = Checkpoint()

@@ -20,9 +20,12 @@ from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.shard_reader import decode
 from retrieval.disk import replace_directory
 from retrieval.encoders.checkpoint import Checkpoint, open_checkpoint
+from retrieval.encoders.fingerprint import content_revision
 from retrieval.encoders.hub import find_checkpoint
+from retrieval.encoders.loading import read_generation
 from retrieval.errors import InputError
 from retrieval.model import (
+    ClipVectors,
     DualEncoder,
     InteractionSettings,
     TemporalSettings,
@@ -33,6 +36,7 @@ from retrieval.model import (
 from retrieval.model.tiny import build_tiny, settings_of
 from retrieval.model.whitening import whiten_patches
 from retrieval.model.word_table import WORDS_NAME, WordTable, load_words, mine_words
+from training.adapters import add_adapters
 from training.batches.batch import Batch, BatchMaker, Visit
 from training.batches.order import PlannedBatch, steps_of
 from training.batches.samples import Samples, fingerprint, open_samples, training_texts, video_codes
@@ -41,9 +45,10 @@ from training.batches.words import WordList
 from training.cross_modal import CrossModal, CrossModalObjective, shared_tower
 from training.objectives import RetrievalObjective
 from training.processes import Processes
-from training.recipe import Model, Recipe
+from training.recipe import Recipe
 from training.terms import Term, build_terms
 from training.validation import Validator
+from training.weights import freeze, keeps_clip_vectors, place_of, require_something_to_train
 
 VOCABULARY = "vocabulary.txt"
 _CROSS_MODAL = "cross_modal"
@@ -94,6 +99,8 @@ class Setup:
     terms: tuple[Term, ...]
     heads: nn.ModuleDict
     steps: int
+    start_revision: str
+    clip_vectors: ClipVectors | None        # of the start, where training changes none; None = the model makes its own
 
 
 def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
@@ -110,7 +117,7 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
         write_new_model(recipe, start)
     processes.wait()
     checkpoint = find_checkpoint(recipe.model.start) if recipe.model.start else open_checkpoint(start)
-    model = _starting_model(recipe.model, checkpoint, seed=recipe.seed).to(processes.device)
+    model = _starting_model(recipe, checkpoint).to(processes.device)
     model.significant_words = words = _significant_words(recipe, model, samples, start, processes)
     reader = TextReader(checkpoint, max_tokens=recipe.data.max_tokens, words=words)
     videos = video_codes(samples)
@@ -136,7 +143,8 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
                 words=WordList(samples, recipe.objective.words) if recipe.objective.words.used else None,
             ),
         ),
-        validator=validator, validation_clips=clips,
+        start_revision=checkpoint.commit or content_revision(checkpoint.directory),
+        clip_vectors=_kept_clip_vectors(recipe, model, checkpoint), validator=validator, validation_clips=clips,
         objective=RetrievalObjective(recipe.objective, interaction=model.interaction), heads=heads, terms=terms,
         cross_modal=_cross_modal(recipe, heads, reader, steps=steps),
     )  # fmt: skip
@@ -211,8 +219,9 @@ def _words(path: Path) -> Sequence[str]:
     return [line.strip() for line in lines if line.strip()]
 
 
-def _starting_model(settings: Model, checkpoint: Checkpoint, *, seed: int) -> DualEncoder:
-    torch.manual_seed(seed)     # a new temporal aggregation or video tower draws its weights here
+def _starting_model(recipe: Recipe, checkpoint: Checkpoint) -> DualEncoder:
+    settings = recipe.model
+    torch.manual_seed(recipe.seed)      # a new temporal aggregation or video tower draws its weights here
     temporal = None
     if settings.temporal is not None:
         temporal = TemporalSettings.read(settings.temporal.model_dump())
@@ -222,6 +231,10 @@ def _starting_model(settings: Model, checkpoint: Checkpoint, *, seed: int) -> Du
     model = load_dual_encoder(checkpoint, temporal=temporal, video=video, attention=settings.attention)
     if settings.interaction is not None:
         model.interaction = InteractionSettings.read(settings.interaction.model_dump())
+    freeze(model, recipe.optimiser.frozen)
+    if recipe.adapters is not None:
+        add_adapters(model, recipe.adapters, seed=recipe.seed)
+    require_something_to_train(model)
     return model
 
 
@@ -250,6 +263,27 @@ def _cross_modal(
         recipe.objective, cast(CrossModal, heads[_CROSS_MODAL]), seed=recipe.seed, steps=steps,
         vocabulary=reader.vocabulary(significant=recipe.objective.masked_language.masking == "significant"),
     )  # fmt: skip
+
+
+def _kept_clip_vectors(recipe: Recipe, model: DualEncoder, checkpoint: Checkpoint) -> ClipVectors | None:
+    """Whose vectors clips go on having, when nothing that makes them is trained or rounded; None = those of the new model."""
+    if recipe.model.start is None or not keeps_clip_vectors(model):
+        return None
+    config = checkpoint.config
+    stored = TemporalSettings.read(config.get("temporal")), VideoSettings.read(config.get("video"))
+    if stored != (model.temporal_settings, model.video_settings):
+        return None
+    if recipe.checkpoint.dtype == "float16" and not _held_by_half(model):
+        return None
+    generation = read_generation(recipe.model.start)
+    return ClipVectors(encoder=generation.encoder, revision=generation.revision)
+
+
+def _held_by_half(model: DualEncoder) -> bool:
+    return all(
+        bool((weight.half().float() == weight).all())
+        for name, weight in model.named_parameters() if place_of(name).part in ("vision", "temporal")
+    )
 
 
 def _check_sizes(recipe: Recipe, processes: Processes) -> None:

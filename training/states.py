@@ -15,7 +15,7 @@ from training.batches.order import Position
 from training.errors import TrainingError
 
 _NAME = re.compile(r"state-(\d+)\.pt")
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +36,16 @@ class Progress:
 class State:
     """What a run needs to go on as if it had not stopped.
 
-    Random numbers are drawn from seed and step alone, so that no generator's state has to be kept.
+    Random numbers are drawn from seed and step alone, so that no generator's state has to be kept. Weights that are not
+    trained are those of the start.
     """
 
     recipe: dict[str, Any]
     data: str                           # fingerprint of the training samples
+    start: str                          # revision of the model that it began with
     progress: Progress
-    model: dict[str, Any]
-    average: dict[str, Any] | None
+    model: dict[str, Any]               # the trained weights
+    average: dict[str, Any] | None      # the same of the averaged model
     optimiser: dict[str, Any]
     heads: dict[str, Any] = field(default_factory=dict)      # weights that are trained along and are no part of the model
 

@@ -15,6 +15,7 @@ import torch
 
 from data_pipeline.corpus.files import only_writer, write_json
 from retrieval.model import save_dual_encoder
+from training.adapters import merged
 from training.batches.batch import BadSample, Batch
 from training.batches.loading import Loaded, load_ahead
 from training.batches.order import PlannedBatch, planned_batches
@@ -36,6 +37,7 @@ from training.setup import Setup, prepare
 from training.states import Progress, State, load_state, save_state, state_files
 from training.step_objective import objective_of
 from training.stopping import StopSignals
+from training.weights import trained
 
 MODEL, STATES, START, BOARD = "model", "states", "start", "tensorboard"
 _FEW_BAD = 10       # so many bad samples never end a run, whatever share they are
@@ -129,10 +131,15 @@ class Trainer:
                 f"{self._output} holds a run on other training samples: bring those back, choose another --output, or "
                 "begin anew with --restart."
             )
-        self._model.load_state_dict(state.model)
+        if state.start != self._setup.start_revision:
+            raise TrainingError(
+                f"{self._output} holds a run that began with other weights than {self._setup.checkpoint.directory} has now: "
+                "bring those back, choose another --output, or begin anew with --restart."
+            )
+        self._model.load_state_dict(state.model, strict=False)
         self._setup.heads.load_state_dict(state.heads)
         if self._average is not None and state.average is not None:
-            self._average.model.load_state_dict(state.average)
+            self._average.model.load_state_dict(state.average, strict=False)
         self._optimiser.load_state_dict(state.optimiser)
         own = self._processes.first         # what was counted is counted once
         self._progress = state.progress if own else replace(state.progress, bad={})
@@ -260,16 +267,22 @@ class Trainer:
         if share is not None:
             model.interaction = replace(model.interaction, share=share)
         dtype = torch.float16 if self._recipe.checkpoint.dtype == "float16" else torch.float32
-        save_dual_encoder(model, directory, files_from=self._setup.checkpoint.directory, dtype=dtype)
+        save_dual_encoder(
+            merged(model), directory, files_from=self._setup.checkpoint.directory, dtype=dtype,
+            clip_vectors=self._setup.clip_vectors,
+        )  # fmt: skip
         (directory / RECIPE_NAME).write_text(recipe_text(self._recipe), encoding="utf-8")
         (directory / CARD_NAME).write_text(model_card(self._setup, self._progress), encoding="utf-8")
 
     def _save(self) -> None:
         if self._processes.first:
-            average = self._average.model.state_dict() if self._average is not None else None
+            own = {name: weight.detach() for name, weight in trained(self._model).items()}
+            average = None
+            if self._average is not None:
+                average = {name: weight for name, weight in self._average.model.named_parameters() if name in own}
             state = State(
-                recipe=plain(self._recipe), data=self._setup.data.fingerprint, progress=self._progress,
-                model=self._model.state_dict(), average=average, optimiser=self._optimiser.state_dict(),
+                recipe=plain(self._recipe), data=self._setup.data.fingerprint, start=self._setup.start_revision,
+                progress=self._progress, model=own, average=average, optimiser=self._optimiser.state_dict(),
                 heads=self._setup.heads.state_dict(),
             )  # fmt: skip
             save_state(self._output / STATES, state, keep=self._recipe.checkpoint.keep)

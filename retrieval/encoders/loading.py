@@ -11,6 +11,7 @@ from retrieval.encoders.fingerprint import content_revision
 from retrieval.encoders.hub import find_checkpoint, find_sentence_model
 from retrieval.encoders.preprocessing import read_preprocessing
 from retrieval.errors import ModelError
+from retrieval.model.settings import ClipVectors
 from retrieval.records import Generation
 
 if TYPE_CHECKING:
@@ -96,6 +97,9 @@ def _with_texts(checkpoint: Checkpoint, *, device: str, batch_size: int) -> Vide
 
 def _generation(checkpoint: Checkpoint) -> Generation:
     revision = checkpoint.commit or content_revision(checkpoint.directory, open_clip=checkpoint.family is OPEN_CLIP)
+    others = ClipVectors.read(checkpoint.config.get("clip_vectors"))
+    if others is not None:
+        revision = others.revision
     return Generation(
         encoder=checkpoint.name,
         revision=revision,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from retrieval.model.interaction import pooled_similarity, token_wise_similarity
     from retrieval.model.settings import (
         AGGREGATIONS,
+        ClipVectors,
         FrameSettings,
         InteractionSettings,
         TemporalSettings,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 # Torch takes seconds to import; whoever only needs a name must not wait for it.
 _HOME = {
     "AGGREGATIONS": "settings",
+    "ClipVectors": "settings",
     "FrameSettings": "settings",
     "InteractionSettings": "settings",
     "TemporalSettings": "settings",
@@ -36,6 +38,7 @@ _HOME = {
 
 __all__ = [
     "AGGREGATIONS",
+    "ClipVectors",
     "DualEncoder",
     "FrameSettings",
     "InteractionSettings",

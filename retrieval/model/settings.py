@@ -158,6 +158,25 @@ def _three(window: Sequence[Any]) -> tuple[int, int, int]:
     return int(frames), int(rows), int(columns)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClipVectors:
+    """Whose clip vectors a model makes, when they are those of another: its name and revision.
+
+    A model that was trained on the text side alone says so, and answers for a library of the model it began with.
+    """
+
+    encoder: str
+    revision: str
+
+    @classmethod
+    def read(cls, entry: dict[str, Any] | None) -> ClipVectors | None:
+        """From the `clip_vectors` entry of config.json; None = its own. Raises ModelError when it is unreadable."""
+        return None if entry is None else _read(cls, entry, "clip_vectors")
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
 def _read(kind: type[_T], entry: dict[str, Any] | None, name: str) -> _T:
     try:
         return kind(**(entry or {}))

@@ -25,12 +25,12 @@ from retrieval.encoders.quiet import quiet_transformers
 from retrieval.encoders.towers import load_towers
 from retrieval.errors import ModelError
 from retrieval.model.dual_encoder import DualEncoder
-from retrieval.model.settings import FrameSettings, InteractionSettings, TemporalSettings, VideoSettings
+from retrieval.model.settings import ClipVectors, FrameSettings, InteractionSettings, TemporalSettings, VideoSettings
 from retrieval.model.video_towers import parts_replaced
 from retrieval.model.word_table import WORDS_NAME, load_words
 
 TEMPORAL, VIDEO = "temporal", "video"       # entries of config.json, and the first word of the weights' names
-INTERACTION, FRAMES = "interaction", "frames"       # entries of config.json
+INTERACTION, FRAMES, CLIP_VECTORS = "interaction", "frames", "clip_vectors"     # entries of config.json
 
 
 def load_dual_encoder(
@@ -90,19 +90,21 @@ def _require_two_towers(checkpoint: Checkpoint) -> None:
 
 
 def save_dual_encoder(
-    model: DualEncoder, directory: Path, *, files_from: Path, dtype: torch.dtype = torch.float32
+    model: DualEncoder, directory: Path, *, files_from: Path, dtype: torch.dtype = torch.float32,
+    clip_vectors: ClipVectors | None = None,
 ) -> None:
     """Write config.json, model.safetensors, the table of significant words if the interaction needs it, and the tokenizer
     and picture settings that stand in `files_from`.
 
-    dtype: of the weights on disk. The directory appears complete or not at all; one that is there is replaced.
+    dtype: of the weights on disk. clip_vectors: whose clip vectors this model makes, None = its own. The directory appears
+    complete or not at all; one that is there is replaced.
     Raises ModelError when it cannot be written.
     """
     partial = directory.with_name(f".{directory.name}.{os.getpid()}.part")
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        _write_config(model, partial, dtype=dtype)
+        _write_config(model, partial, dtype=dtype, clip_vectors=clip_vectors)
         weights = {name: _stored(tensor, dtype) for name, tensor in model.towers.state_dict().items()}
         for part, module in ((TEMPORAL, model.temporal), (VIDEO, model.video)):
             if module is not None:
@@ -121,8 +123,12 @@ def save_dual_encoder(
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _write_config(model: DualEncoder, directory: Path, *, dtype: torch.dtype) -> None:
+def _write_config(
+    model: DualEncoder, directory: Path, *, dtype: torch.dtype, clip_vectors: ClipVectors | None
+) -> None:
     config = model.towers.config
+    # transformers carries entries that it does not know along, also those that are no longer true.
+    setattr(config, CLIP_VECTORS, None if clip_vectors is None else clip_vectors.to_json())
     setattr(config, TEMPORAL, model.temporal_settings.to_json())
     setattr(config, INTERACTION, model.interaction.to_json())
     setattr(config, FRAMES, model.frame_settings.to_json())

@@ -115,7 +115,8 @@ def test_another_recipe_or_other_samples_are_refused_unless_it_begins_anew(shard
 
 def state_at(step: int) -> State:
     progress = Progress(position=Position(step=step, epoch=1, epoch_step=2), best=1.5, bad={"a": ("damaged", "why")})
-    return State(recipe={"name": "x"}, data="d", progress=progress, model={"w": torch.ones(2)}, average=None, optimiser={})
+    model = {"w": torch.ones(2)}
+    return State(recipe={"name": "x"}, data="d", start="s", progress=progress, model=model, average=None, optimiser={})
 
 
 def test_the_last_states_are_kept_and_read_back_as_they_were(tmp_path):
