@@ -56,10 +56,11 @@ class OpenClipTowers(DualEncoder):
             hook.remove()
         return TextFeatures(unit(pooled), unit(_projected(found[0], projection)) * words[..., None], words)
 
-    def encode_frames(self, pictures: Tensor) -> Tensor:
-        """Single frames before they are mixed in time: uint8 [N, H, W, 3] -> [N, D], unit length."""
+    def frame_vectors(self, pictures: Tensor) -> Tensor:
+        """Single frames before they are mixed in time: uint8 [N, H, W, 3] -> [N, D], any length."""
         pixels = normalised(pictures, self.preprocessing).permute(0, 3, 1, 2).contiguous()
-        return unit(self.towers.encode_image(pixels))
+        vectors: Tensor = self.towers.encode_image(pixels)
+        return vectors.float()
 
 
 def _last_layer(model: Any) -> tuple[nn.Module, Any]:

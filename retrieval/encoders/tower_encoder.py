@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from retrieval.encoders.protocols import EncodedClips, TextVectors
 from retrieval.encoders.running import MOST_CLIPS, Runner, joined
@@ -50,8 +51,7 @@ class TowerEncoder:
         Raises InputError for another shape or type, and ModelError when the model fails.
         """
         self._runner.check_pictures(pictures, self.geometry, leading="N")
-        batches = self._runner.in_batches(len(pictures), lambda part: self._frame_batch(pictures[part]))
-        return joined(batches, dimension=self.dimension)
+        return self._by_batches(pictures, self._model.encode_frames)
 
     def encode_clips(self, pictures: NDArray[np.uint8], *, frame_mask: NDArray[np.bool_]) -> EncodedClips:
         """Clips to vectors, their frames mixed in time as the model was trained to: uint8 RGB [N, F, H, W, 3].
@@ -75,7 +75,7 @@ class TowerEncoder:
             )
             return np.concatenate([np.zeros((0, *frame_mask.shape[1:], self.dimension), np.float32), *batches])
         frames = np.zeros((*frame_mask.shape, self.dimension), dtype=np.float32)
-        frames[frame_mask] = self.encode_frames(pictures[frame_mask])
+        frames[frame_mask] = self._by_batches(pictures[frame_mask], self._model.frame_vectors)
         return frames
 
     def _clip_batch(self, pictures: NDArray[np.uint8], frame_mask: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -85,9 +85,13 @@ class TowerEncoder:
         self._runner.checked(frames[mask])
         return frames.cpu().numpy()
 
-    def _frame_batch(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _by_batches(self, pictures: NDArray[np.uint8], encode: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
+        batches = self._runner.in_batches(len(pictures), lambda part: self._frame_batch(pictures[part], encode))
+        return joined(batches, dimension=self.dimension)
+
+    def _frame_batch(self, pictures: NDArray[np.uint8], encode: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
         with torch.inference_mode(), self._runner.precision():
-            return self._runner.checked(self._model.encode_frames(torch.tensor(pictures, device=self.device)))
+            return self._runner.checked(encode(torch.tensor(pictures, device=self.device)))
 
 
 def _needed_words(model: DualEncoder, name: str) -> WordTable | None:

@@ -14,10 +14,14 @@ from retrieval.model.settings import TemporalSettings
 
 def build_aggregation(settings: TemporalSettings, *, dimension: int) -> Aggregation:
     """The module for frames of `dimension` numbers. Raises ModelError when the heads do not divide them."""
+    if settings.aggregation in ("transformer", "sequential") and dimension % settings.heads:
+        raise ModelError(f"{settings.heads} temporal heads do not divide vectors of {dimension} numbers.")
     if settings.aggregation == "transformer":
-        if dimension % settings.heads:
-            raise ModelError(f"{settings.heads} temporal heads do not divide vectors of {dimension} numbers.")
         return TransformerAggregation(dimension, layers=settings.layers, heads=settings.heads)
+    if settings.aggregation == "sequential":
+        return SequentialAggregation(
+            dimension, layers=settings.layers, heads=settings.heads, positions=settings.positions
+        )
     if settings.aggregation == "recurrent":
         return RecurrentAggregation(dimension, layers=settings.layers)
     plain: dict[str, type[Aggregation]] = {
@@ -28,17 +32,20 @@ def build_aggregation(settings: TemporalSettings, *, dimension: int) -> Aggregat
 
 
 class Aggregation(nn.Module):
-    """Frames [B, F, D] of unit length and their mask [B, F] (True = a frame) -> (pooled [B, D], frames [B, F, D]).
+    """Frames [B, F, D] of any length and their mask [B, F] (True = a frame) -> (pooled [B, D], frames [B, F, D]).
 
     Both outputs have unit length; masked frames come out as zeros. Frames stand in the order of time, evenly spread.
+    `hears_lengths`: False = `mix` gets frames of unit length.
     """
+
+    hears_lengths = False
 
     def __init__(self, dimension: int) -> None:
         super().__init__()
         self.dimension = dimension
 
     def forward(self, frames: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        mixed = unit(self.mix(frames, mask)) * mask[..., None]
+        mixed = unit(self.mix(frames if self.hears_lengths else unit(frames), mask)) * mask[..., None]
         return unit(self.pool(mixed, mask)), mixed
 
     def mix(self, frames: Tensor, mask: Tensor) -> Tensor:
@@ -95,6 +102,35 @@ class TransformerAggregation(Aggregation):
         for block in self.blocks:
             x = block(x, mask)
         return frames + self.norm(x) / scale
+
+
+class SequentialAggregation(Aggregation):
+    """The sequential transformer head of CLIP4Clip (arXiv 2104.08860), as its checkpoints hold it.
+
+    A frame's place is its number, of which `positions` are learned; frames have the length that the tower gives them.
+    """
+
+    hears_lengths = True
+
+    def __init__(self, dimension: int, *, layers: int, heads: int, positions: int) -> None:
+        super().__init__(dimension)
+        self.places = nn.Embedding(positions, dimension)
+        self.blocks = nn.ModuleList(Block(dimension, heads, activation=_QuickGelu(), epsilon=1e-12) for _ in range(layers))
+
+    def mix(self, frames: Tensor, mask: Tensor) -> Tensor:
+        if frames.shape[1] > self.places.num_embeddings:
+            raise ModelError(
+                f"A clip has {frames.shape[1]} frames, but this model knows {self.places.num_embeddings} places: give it fewer."
+            )
+        x = frames + self.places((mask.cumsum(dim=1) - 1).clamp(min=0))
+        for block in self.blocks:
+            x = block(x, mask)
+        return frames + x
+
+
+class _QuickGelu(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x * (1.702 * x).sigmoid()
 
 
 class RecurrentAggregation(Aggregation):

@@ -21,15 +21,20 @@ def self_attention(joined: Tensor, *, heads: int, mask: Tensor | None = None) ->
 
 
 class Block(nn.Module):
-    """A block of a transformer, norms first: [B, N, D] and mask bool [B, N], None = all are looked at, -> [B, N, D]."""
+    """A block of a transformer, norms first: [B, N, D] and mask bool [B, N], None = all are looked at, -> [B, N, D].
 
-    def __init__(self, dimension: int, heads: int) -> None:
+    activation: between the two layers at its end, None = GELU; epsilon: of its norms.
+    """
+
+    def __init__(
+        self, dimension: int, heads: int, *, activation: nn.Module | None = None, epsilon: float = 1e-5
+    ) -> None:
         super().__init__()
         self.heads = heads
-        self.norm_1, self.norm_2 = nn.LayerNorm(dimension), nn.LayerNorm(dimension)
+        self.norm_1, self.norm_2 = nn.LayerNorm(dimension, eps=epsilon), nn.LayerNorm(dimension, eps=epsilon)
         self.attend = nn.Linear(dimension, 3 * dimension)
         self.out = nn.Linear(dimension, dimension)
-        self.mlp = nn.Sequential(nn.Linear(dimension, 4 * dimension), nn.GELU(), nn.Linear(4 * dimension, dimension))
+        self.mlp = nn.Sequential(nn.Linear(dimension, 4 * dimension), activation or nn.GELU(), nn.Linear(4 * dimension, dimension))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         allowed = None if mask is None else mask[:, None, None, :]

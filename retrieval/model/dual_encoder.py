@@ -120,10 +120,14 @@ class DualEncoder(nn.Module):
 
         A video tower sees each as a clip of one frame.
         """
+        return unit(self.frame_vectors(pictures))
+
+    def frame_vectors(self, pictures: Tensor) -> Tensor:
+        """What `encode_frames` gives, of the length that the tower gives it, float32."""
         if self.video is not None:
             return self._full_clips(pictures[:, None])[:, 0]
         pooling = self.frame_settings.pooling
-        return unit(frame_features(self.towers, pictures, preprocessing=self.preprocessing, pooling=pooling))
+        return frame_features(self.towers, pictures, preprocessing=self.preprocessing, pooling=pooling).float()
 
     def encode_videos(self, pictures: Tensor, *, mask: Tensor) -> VideoFeatures:
         """pictures uint8 [B, F, H, W, 3] in the order of time; mask bool [B, F], at least one frame a clip.
@@ -133,10 +137,10 @@ class DualEncoder(nn.Module):
         return self.mix(self.encode_clips(pictures, mask=mask), mask=mask)
 
     def encode_clips(self, pictures: Tensor, *, mask: Tensor) -> Tensor:
-        """The frames of clips before their vectors are mixed: shapes as in `encode_videos` -> [B, F, D], unit length."""
+        """The frames of clips before their vectors are mixed: shapes as in `encode_videos` -> [B, F, D], any length."""
         frames = torch.zeros(*mask.shape, self.dimension, device=pictures.device)
         if self.video is None:
-            frames[mask] = self.encode_frames(pictures[mask])
+            frames[mask] = self.frame_vectors(pictures[mask])
             return frames
         # A video tower sees clips of one length at a time, without padding: there is nothing in them to be masked.
         counts = mask.sum(dim=1)
@@ -146,13 +150,14 @@ class DualEncoder(nn.Module):
         return frames
 
     def _full_clips(self, pictures: Tensor) -> Tensor:
-        """uint8 [B, T, H, W, 3], every one a frame -> [B, T, D] of unit length, through the video tower."""
+        """uint8 [B, T, H, W, 3], every one a frame -> [B, T, D] of any length, through the video tower."""
         assert self.video is not None
         pixels = normalised(pictures.flatten(0, 1), self.preprocessing).permute(0, 3, 1, 2).contiguous()
-        return unit(self.video(self.towers, pixels.unflatten(0, pictures.shape[:2])))
+        vectors: Tensor = self.video(self.towers, pixels.unflatten(0, pictures.shape[:2]))
+        return vectors.float()
 
     def mix(self, frames: Tensor, *, mask: Tensor) -> VideoFeatures:
-        """Clips from the vectors of their frames [B, F, D], as `encode_frames` gives them."""
+        """Clips from the vectors of their frames [B, F, D], as `encode_clips` gives them."""
         pooled, mixed = self.temporal(frames, mask)
         return VideoFeatures(pooled, mixed, mask)
 

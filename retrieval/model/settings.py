@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from retrieval.errors import ModelError
 
-AGGREGATIONS = ("mean", "max", "attention", "transformer", "recurrent", "non_local")
+AGGREGATIONS = ("mean", "max", "attention", "transformer", "recurrent", "non_local", "sequential")
 FRAME_POOLINGS = ("class", "max_mean")
 TEXT_WEIGHTS = ("uniform", "significant")
 # Video towers by name, and which of the settings each uses.
@@ -27,11 +27,14 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, kw_only=True)
 class TemporalSettings:
-    """`aggregation`: one of AGGREGATIONS; `layers`: of the transformer or the recurrent one; `heads`: of the transformer."""
+    """`aggregation`: one of AGGREGATIONS; `layers`: of the transformer, the recurrent or the sequential one; `heads`: of the
+    transformer or the sequential one, which knows so many places, `positions`.
+    """
 
     aggregation: str = "mean"
     layers: int = 1
     heads: int = 4
+    positions: int = 77
 
     @classmethod
     def read(cls, entry: dict[str, Any] | None) -> TemporalSettings:
@@ -44,7 +47,9 @@ class TemporalSettings:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        used = {"transformer": ("layers", "heads"), "recurrent": ("layers",)}.get(self.aggregation, ())
+        used = {
+            "transformer": ("layers", "heads"), "recurrent": ("layers",), "sequential": ("layers", "heads", "positions"),
+        }.get(self.aggregation, ())
         return {"aggregation": self.aggregation, **{name: getattr(self, name) for name in used}}
 
 

@@ -97,11 +97,11 @@ def test_batches_shrink_until_they_fit_the_memory_of_the_gpu(
     encoder = load_encoder(str(tiny_chinese_clip), device="cpu", batch_size=16)
     encode, sizes = encoder._frame_batch, []
 
-    def small_gpu(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def small_gpu(pictures: NDArray[np.uint8], *how: object) -> NDArray[np.float32]:
         sizes.append(len(pictures))
         if len(pictures) > 3:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-        return encode(pictures)
+        return encode(pictures, *how)
 
     monkeypatch.setattr(encoder, "_frame_batch", small_gpu)
     pictures = _pictures(9)
@@ -115,7 +115,7 @@ def test_a_gpu_that_cannot_hold_one_picture_is_reported(
 ) -> None:
     encoder = load_encoder(str(tiny_chinese_clip), device="cpu", batch_size=2)
 
-    def full(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def full(pictures: NDArray[np.uint8], *how: object) -> NDArray[np.float32]:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(encoder, "_frame_batch", full)

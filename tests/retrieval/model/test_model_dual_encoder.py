@@ -141,8 +141,8 @@ def test_gradients_reach_every_weight_but_the_unused_pooling_of_the_text_tower(c
 def test_frames_that_are_masked_cost_nothing(checkpoint, monkeypatch):
     model = load_dual_encoder(checkpoint)
     seen = []
-    encode = model.encode_frames
-    monkeypatch.setattr(model, "encode_frames", lambda batch: seen.append(len(batch)) or encode(batch))
+    encode = model.frame_vectors
+    monkeypatch.setattr(model, "frame_vectors", lambda batch: seen.append(len(batch)) or encode(batch))
     mask = torch.tensor([[True, True, True], [True, False, False]])
     model.encode_videos(pictures(2, 3), mask=mask)
     assert seen == [4]
