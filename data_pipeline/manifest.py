@@ -57,32 +57,46 @@ class Manifest:
     broken: tuple[tuple[ManifestRow, str], ...] = ()
 
     def match(self, files: Sequence[Path]) -> ManifestMatch:
-        """Give each row its file: by absolute path, relative to the manifest's folder, or by its unique last parts.
+        """Give each file one row: as `pair` does, a second row for a file is unmatched.
 
-        Names are compared in Unicode normal form C, with / for \\. Keys of `by_path` are members of `files`.
+        Keys of `by_path` are members of `files`.
         """
-        index = _FileIndex(files)
+        pairs, unmatched = self.pair(files)
         by_path: dict[Path, ManifestRow] = {}
-        unmatched = list(self.broken)
-        for row in self.rows:
-            found = index.find(row.file, folder=self.path.parent)
-            if len(found) == 1 and found[0] not in by_path:
-                by_path[found[0]] = row
-            else:
-                unmatched.append((row, self._reason(row, found, by_path=by_path, files=len(files))))
+        for row, file in pairs:
+            first = by_path.setdefault(file, row)
+            if first is not row:
+                unmatched.append((row, (
+                    f"{self.path} line {row.line} is a second row for {file}; line {first.line} is used, remove one of them."
+                )))
         unmatched.sort(key=lambda pair: pair[0].line)
         return ManifestMatch(path=self.path, by_path=by_path, unmatched=unmatched)
 
-    def _reason(self, row: ManifestRow, found: list[Path], *, by_path: dict[Path, ManifestRow], files: int) -> str:
+    def pair(self, files: Sequence[Path]) -> tuple[list[tuple[ManifestRow, Path]], list[tuple[ManifestRow, str]]]:
+        """Each row with its file, and the rows that have none with the reason; a file may have several rows.
+
+        A file is found by absolute path, relative to the manifest's folder, or by its unique last parts. Names are
+        compared in Unicode normal form C, with / for \\.
+        """
+        index = _FileIndex(files)
+        pairs: list[tuple[ManifestRow, Path]] = []
+        unmatched = list(self.broken)
+        for row in self.rows:
+            found = index.find(row.file, folder=self.path.parent)
+            if len(found) == 1:
+                pairs.append((row, found[0]))
+            else:
+                unmatched.append((row, self._reason(row, found, files=len(files))))
+        return pairs, unmatched
+
+    def _reason(self, row: ManifestRow, found: list[Path], *, files: int) -> str:
         where = f"{self.path} line {row.line}"
         if not row.file:
             return f"{where} names no file; fill its `file` column."
         if not found:
             return f"{where}: {row.file!r} is none of the {files} files given; check its name and folder."
-        if len(found) > 1:
-            examples = " and ".join(str(path) for path in found[:2])
-            return f"{where}: {row.file!r} could be {len(found)} files, such as {examples}; write more of its path."
-        return f"{where} is a second row for {found[0]}; line {by_path[found[0]].line} is used, remove one of them."
+        examples = " and ".join(str(path) for path in found[:2])
+        return f"{where}: {row.file!r} could be {len(found)} files, such as {examples}; write more of its path."
 
 
 def read_manifest(path: Path | str) -> Manifest:

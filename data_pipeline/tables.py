@@ -42,11 +42,11 @@ class BrokenLine:
     reason: str
 
 
-def read_table(path: Path, *, needed_column: str) -> list[TableRow | BrokenLine]:
+def read_table(path: Path, *, needed_column: str, or_any_of: tuple[str, ...] = ()) -> list[TableRow | BrokenLine]:
     """Read a table whatever its layout; line numbers are 1-based and say where a row starts.
 
     Raises InputError when the whole file is unusable: missing, empty, not text, a broken JSON array, or a CSV header
-    without `needed_column` or with more than 1,000 columns.
+    without `needed_column` (or any of the others given) or with more than 1,000 columns.
     """
     text = _decode(_read(path), path=path)
     if not text.strip():
@@ -57,7 +57,7 @@ def read_table(path: Path, *, needed_column: str) -> list[TableRow | BrokenLine]
     elif start == "{":
         entries = _json_lines(text)
     else:
-        entries = _csv_rows(text, path=path, needed_column=needed_column)
+        entries = _csv_rows(text, path=path, needed=(needed_column, *or_any_of))
     return [_refuse_bad_bytes(entry) for entry in entries]
 
 
@@ -150,20 +150,20 @@ def _json_row(value: Any, *, line: int) -> TableRow | BrokenLine:
     return TableRow(line, dict(zip(names, value.values(), strict=True)))
 
 
-def _csv_rows(text: str, *, path: Path, needed_column: str) -> Iterator[TableRow | BrokenLine]:
+def _csv_rows(text: str, *, path: Path, needed: tuple[str, ...]) -> Iterator[TableRow | BrokenLine]:
     lines = list(io.StringIO(text, newline=""))
     header_at = next(number for number, line in enumerate(lines) if line.strip())
-    delimiter = _delimiter(lines[header_at], needed_column=needed_column)
+    delimiter = _delimiter(lines[header_at], needed=needed)
     records = _csv_records(lines, start=header_at, delimiter=delimiter)
     header = next(records)
     cells = header[1] if isinstance(header, tuple) else []
     if len(cells) > _MOST_COLUMNS:
         raise InputError(f"The table {path} has {len(cells)} columns; give it {_MOST_COLUMNS} at most.")
     names = _column_names(cells)
-    if needed_column not in names:
+    if not {*needed} & {*names}:
         first = lines[header_at].strip()[:80]
         raise InputError(
-            f"The table {path} has no column `{needed_column}` (its first line reads {first!r}); name them there."
+            f"The table {path} has no column `{needed[0]}` (its first line reads {first!r}); name them there."
         )
     for record in records:
         if isinstance(record, BrokenLine):
@@ -202,13 +202,13 @@ def _csv_row(cells: list[str], *, names: list[str], line: int) -> TableRow | Bro
     return TableRow(line, dict(zip(names, cells, strict=True)))
 
 
-def _delimiter(header: str, *, needed_column: str) -> str:
+def _delimiter(header: str, *, needed: tuple[str, ...]) -> str:
     def rank(delimiter: str) -> tuple[bool, int]:
         try:
             cells = next(csv.reader([header], delimiter=delimiter))
         except csv.Error:           # a cell beyond all bounds
             return False, 0
-        return needed_column in map(_plain_name, cells), len(cells)
+        return not {*needed}.isdisjoint(map(_plain_name, cells)), len(cells)
 
     return max(_DELIMITERS, key=rank)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 
 def write_video(
@@ -23,17 +24,27 @@ def write_video(
     """A video of moving noise in different colours, one a shot; another seed is another content."""
     random = np.random.default_rng(seed)
     count = max(1, round(seconds * frames_per_second))
+    colours = random.integers(0, 200, (shots, 3))
+    texture = random.integers(0, 55, (height, width, 1))
+    pictures = (
+        (colours[index * shots // count] + np.roll(texture, index, axis=1)).astype(np.uint8) for index in range(count)
+    )
+    return write_pictures(path, pictures, frames_per_second=frames_per_second, title=title)
+
+
+def write_pictures(
+    path: Path, pictures: Iterable[NDArray[np.uint8]], *, frames_per_second: int = 10, title: str | None = None
+) -> Path:
+    """A video of these pictures, uint8 RGB [H, W, 3] each, of even width and height."""
     with av.open(str(path), "w") as container:
         if title is not None:
             container.metadata["title"] = title
         stream = container.add_stream("libx264", rate=frames_per_second)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.pix_fmt = "yuv420p"
         stream.options = {"preset": "ultrafast", "crf": "30"}
-        colours = random.integers(0, 200, (shots, 3))
-        texture = random.integers(0, 55, (height, width, 1))
-        for index in range(count):
-            colour = colours[index * shots // count]
-            picture = (colour + np.roll(texture, index, axis=1)).astype(np.uint8)
+        for number, picture in enumerate(pictures):
+            if number == 0:
+                stream.height, stream.width = picture.shape[:2]
             for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")):
                 container.mux(packet)
         for packet in stream.encode():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from retrieval.evaluation.metrics import two_way_metrics
+from retrieval.evaluation.metrics import TwoWayMetrics, two_way_metrics
 from retrieval.model import DualEncoder, TextFeatures, VideoFeatures, pooled_similarity
 from training.batches.batch import BadSample, Batch, BatchMaker, Visit
 from training.batches.loading import load_ahead
@@ -41,22 +41,34 @@ class Validator:
 
     def __call__(self, model: DualEncoder, *, bf16: bool) -> Validation:
         """Score a model in evaluation mode. Raises TrainingError when fewer than two samples can be used."""
+        with torch.inference_mode():
+            texts, videos, ids, bad = self._encoded(model, bf16=bf16)
+            return Validation(figures=self._figures(model, texts, videos, ids), bad=tuple(bad))
+
+    def metrics(self, model: DualEncoder, *, bf16: bool) -> TwoWayMetrics:
+        """How a model in evaluation mode retrieves by the pooled score, with what intervals need. Raises as scoring does."""
+        with torch.inference_mode():
+            texts, videos, ids, _ = self._encoded(model, bf16=bf16)
+            return two_way_metrics(_pooled(texts, videos).float().cpu(), _same_text(ids))
+
+    def _encoded(
+        self, model: DualEncoder, *, bf16: bool
+    ) -> tuple[list[TextFeatures], list[VideoFeatures], list[int], list[BadSample]]:
         texts: list[TextFeatures] = []
         videos: list[VideoFeatures] = []
         ids: list[int] = []
         bad: list[BadSample] = []
-        with torch.inference_mode():
-            for batch, unusable in self.batches():
-                bad += unusable
-                if batch is None:
-                    continue
-                features = encode(model, batch, bf16=bf16)
-                texts.append(features[0])
-                videos.append(features[1])
-                ids += batch.text_ids.tolist()
-            if len(ids) < 2:
-                raise TrainingError("Fewer than two validation samples can be used: name a validation split that has more.")
-            return Validation(figures=self._figures(model, texts, videos, ids), bad=tuple(bad))
+        for batch, unusable in self.batches():
+            bad += unusable
+            if batch is None:
+                continue
+            features = encode(model, batch, bf16=bf16)
+            texts.append(features[0])
+            videos.append(features[1])
+            ids += batch.text_ids.tolist()
+        if len(ids) < 2:
+            raise TrainingError("Fewer than two validation samples can be used: name a validation split that has more.")
+        return texts, videos, ids, bad
 
     def batches(self) -> Iterator[tuple[Batch | None, tuple[BadSample, ...]]]:
         """What is scored: batches of usable samples, None where a whole batch is unusable, and what cannot be used."""
@@ -70,7 +82,7 @@ class Validator:
         self, model: DualEncoder, texts: list[TextFeatures], videos: list[VideoFeatures], ids: list[int]
     ) -> dict[str, float]:
         relevant = _same_text(ids)
-        pooled = pooled_similarity(torch.cat([t.pooled for t in texts]), torch.cat([v.pooled for v in videos]))
+        pooled = _pooled(texts, videos)
         figures = _both_ways(pooled, relevant)
         if self._token_wise:
             all_texts, all_videos = _padded_texts(texts), _padded_videos(videos)
@@ -83,6 +95,10 @@ class Validator:
             share, best = _best_share(pooled, token_wise, relevant)
             figures |= {"reranked.share": share, "reranked.r_sum": best}
         return figures
+
+
+def _pooled(texts: list[TextFeatures], videos: list[VideoFeatures]) -> Tensor:
+    return pooled_similarity(torch.cat([t.pooled for t in texts]), torch.cat([v.pooled for v in videos]))
 
 
 def _best_share(pooled: Tensor, token_wise: Tensor, relevant: list[set[int]]) -> tuple[float, float]:

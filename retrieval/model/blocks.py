@@ -34,7 +34,9 @@ class Block(nn.Module):
         self.norm_1, self.norm_2 = nn.LayerNorm(dimension, eps=epsilon), nn.LayerNorm(dimension, eps=epsilon)
         self.attend = nn.Linear(dimension, 3 * dimension)
         self.out = nn.Linear(dimension, dimension)
-        self.mlp = nn.Sequential(nn.Linear(dimension, 4 * dimension), activation or nn.GELU(), nn.Linear(4 * dimension, dimension))
+        self.mlp = nn.Sequential(
+            nn.Linear(dimension, 4 * dimension), activation or nn.GELU(), nn.Linear(4 * dimension, dimension)
+        )
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         allowed = None if mask is None else mask[:, None, None, :]

@@ -12,7 +12,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import typer
 
-from serving.cli import add, corpus, demo, evaluate, explain, library, model, remove, search, train
+from serving.cli import add, corpus, demo, evaluate, explain, fine_tune, library, model, remove, search, train
 from serving.cli.terminal import run
 
 app = typer.Typer(
@@ -48,6 +48,7 @@ app.add_typer(library.app, name="library")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(corpus.app, name="corpus")
 app.command("train")(train.train)
+app.command("fine-tune")(fine_tune.fine_tune)
 app.add_typer(model.app, name="model")
 app.command("demo")(demo.demo)
 

@@ -1,0 +1,146 @@
+"""`wenshi fine-tune`: a table of captions and a folder of videos become a model, measured before and after."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from data_pipeline.captioned import read_captioned
+from retrieval.errors import InputError
+from retrieval.evaluation.metrics import two_way_metrics
+from serving.cli.main import app
+from tests.training.training_world import clip, small_recipe, write_world
+from tests.videos import write_pictures
+from training.gain import gain
+from training.trainer import train
+
+VIDEOS = 26
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """A model that knows colours a little."""
+    folder = tmp_path_factory.mktemp("start")
+    train(small_recipe(write_world(folder / "shards", train=64), "schedule.steps=40"), folder / "run")
+    return folder / "run/model"
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory):
+    """Videos of squares, one of them no video, and a table with two captions for each and one line too many."""
+    folder = tmp_path_factory.mktemp("mine")
+    rows = []
+    (folder / "squares").mkdir()
+    for number in range(VIDEOS):
+        sample = clip(number, split="train")
+        name = f"squares/{number:02d}.mp4"
+        write_pictures(folder / name, sample.frames)
+        rows += [(name, text["text"]) for text in sample.texts[:2]]
+    (folder / "squares/00.mp4").write_bytes(b"no video")
+    with (folder / "mine.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("path", "caption"), *rows, ("squares/none.mp4", "一只狗"), ("squares/01.mp4", "")])
+    return folder
+
+
+def run(mine, start, output, *more):
+    return CliRunner().invoke(app, [
+        "fine-tune", "--captions", str(mine / "mine.csv"), "--videos", str(mine / "squares"), "--model", str(start),
+        "-o", str(output), "--validation-share", "0.3", "--set", "precision=fp32", "--set", "data.workers=1", *more,
+    ])  # fmt: skip
+
+
+def test_one_command_reads_trains_and_says_what_it_was_worth(mine, start, tmp_path):
+    found = run(mine, start, tmp_path, "--set", "schedule.epochs=3", "--set", "adapters.rank=2", "--json")
+    assert found.exit_code == 0, found.output
+    result = json.loads(found.stdout)
+    assert result["finished"]
+    assert (result["videos"], result["failed"]) == (VIDEOS - 1, 1)
+    assert "none.mp4" in found.stderr
+    assert "line 55 has no caption" in found.stderr
+    assert "00.mp4" in found.stderr
+    figure = result["gain"]["text_to_video.r5"]
+    assert figure["before_interval"][0] <= figure["before"] <= figure["before_interval"][1]
+    assert figure["difference"] == pytest.approx(figure["after"] - figure["before"])
+    assert result["gain"]["clips"] in (7, 8)
+    assert Path(result["model"], "model.safetensors").is_file()
+    # Again it has nothing left to do, and says the same in words.
+    stamp = (tmp_path / "corpus/shards/frames-000000.tar").stat().st_mtime_ns
+    again = run(mine, start, tmp_path, "--set", "schedule.epochs=3", "--set", "adapters.rank=2")
+    assert again.exit_code == 0, again.output
+    assert (tmp_path / "corpus/shards/frames-000000.tar").stat().st_mtime_ns == stamp
+    assert "these are few clips, so the intervals are wide" in again.stdout
+    assert again.stdout.count("difference") == 6
+
+
+def test_a_dry_run_states_time_memory_and_disk_and_leaves_nothing(mine, start, tmp_path):
+    found = run(mine, start, tmp_path / "out", "--set", "adapters.rank=2", "--dry-run", "--json")
+    assert found.exit_code == 0, found.output
+    assert not (tmp_path / "out").exists()
+    said = json.loads(found.stdout)
+    assert (said["train"], said["validation"], said["batch"], said["steps"]) == (18, 8, 18, 10)
+    assert said["training_hours"] > 0
+    assert said["reading_seconds"] > 0
+    assert said["frames_bytes"] > 10_000
+    more = run(mine, start, tmp_path / "out", "--set", "adapters=null", "--dry-run", "--json")
+    full = json.loads(more.stdout)["run"]
+    assert full["memory_bytes"] > said["run"]["memory_bytes"]
+    assert full["disk_bytes"] > said["run"]["disk_bytes"]
+    spoken = run(mine, start, tmp_path / "out", "--set", "adapters.rank=2", "--dry-run")
+    for word in ("memory: about", "disk: about", "time: about", "weights:"):
+        assert word in spoken.stdout
+
+
+def table(folder, *lines):
+    (folder / "t.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder / "t.csv"
+
+
+def files(folder, count):
+    paths = [folder / f"{number}.mp4" for number in range(count)]
+    for path in paths:
+        path.touch()
+    return paths
+
+
+def test_captions_of_one_video_come_together_and_a_video_is_in_one_split(tmp_path):
+    lines = [f"{number}.mp4,{text}" for number in range(10) for text in ("一只狗", "a dog")]
+    found = read_captioned(table(tmp_path, "path,caption", *lines), files(tmp_path, 10), validation_share=0.2)
+    assert len(found.sources) == 10
+    assert [text["language"] for text in found.sources[0].texts] == ["zh", "en"]
+    assert (found.count("train"), found.count("validation")) == (8, 2)
+    again = read_captioned(table(tmp_path, "path,caption", *reversed(lines)), files(tmp_path, 10), validation_share=0.2)
+    assert {s.path: s.split for s in again.sources} == {s.path: s.split for s in found.sources}
+
+
+def test_a_split_column_decides(tmp_path):
+    lines = [f"{number}.mp4,x,{'val' if number == 3 else 'train'}" for number in range(6)]
+    found = read_captioned(table(tmp_path, "video,text,split", *lines), files(tmp_path, 6), validation_share=0.5)
+    assert [Path(s.path).stem for s in found.sources if s.split == "validation"] == ["3"]
+    with pytest.raises(InputError, match="the split 'test' is not known"):
+        read_captioned(table(tmp_path, "video,text,split", "1.mp4,x,test"), files(tmp_path, 6), validation_share=0.5)
+
+
+def test_a_table_that_cannot_be_used_is_refused_in_one_sentence(tmp_path):
+    with pytest.raises(InputError, match="has no captions: name their column `caption`"):
+        read_captioned(table(tmp_path, "path,words", "1.mp4,x"), files(tmp_path, 6), validation_share=0.5)
+    with pytest.raises(InputError, match="has no column `file`"):
+        read_captioned(table(tmp_path, "clip,words", "1.mp4,x"), files(tmp_path, 6), validation_share=0.5)
+    with pytest.raises(InputError, match=r"gives captions to 1 of the 6 videos, but 4 are the fewest; .* 'z\.mp4'"):
+        read_captioned(table(tmp_path, "path,caption", "1.mp4,x", "z.mp4,y"), files(tmp_path, 6), validation_share=0.5)
+
+
+def test_the_gain_is_that_of_the_same_clips():
+    generator = torch.Generator().manual_seed(4)
+    before = torch.randn(30, 30, generator=generator)
+    after = before + 3 * torch.eye(30)
+    found = gain(two_way_metrics(before), two_way_metrics(after))
+    first = found.recalls[0]
+    assert first.change.a == pytest.approx(two_way_metrics(before).text_to_video.recall_at_1)
+    assert first.change.b == pytest.approx(two_way_metrics(after).text_to_video.recall_at_1)
+    assert first.change.low > 0
+    assert "few clips" in found.sentences()[-1]
