@@ -79,7 +79,7 @@ def _tried(setup: Setup, processes: Processes) -> DryRun:
         PlannedBatch(step=last, epoch=0, numbers=plan.numbers, after=plan.after), recipe, Processes()
     )
     model, heads = setup.model.train(), setup.heads.train()
-    objective = objective_of(setup, batch, step=last, processes=Processes(device=processes.device))
+    objective = objective_of(setup, batch, step=last, processes=Processes(device=processes.device), average=setup.model)
     in_graph = min(max(sizes) // processes.count, recipe.batch.micro_batch or max(sizes))
     fixed, per_clip = _graph_bytes(model, batch, bf16=recipe.precision == "bf16")
     optimiser = build_optimiser(model, recipe.optimiser, heads=heads)

@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator, model_serializer, model_validator
 
 T = TypeVar("T")
+AVERAGE = "average"         # a teacher
 
 
 class Section(BaseModel):
@@ -110,14 +111,25 @@ class NewModel(Section):
     whiten: int = Field(default=500, ge=0)
 
 
+class SmallTower(Section):
+    """The size of a tower that takes the place of the start's; of the same width it begins with some of its blocks."""
+
+    width: int = Field(ge=1)
+    layers: int = Field(ge=1)
+    heads: int = Field(ge=1)
+
+
 class Model(Section):
     """Where the weights begin: `start` (a folder or a hub name) or `new`, one of the two.
 
+    small_text, small_video: untrained towers in the place of the start's, to be taught by it; None = the start's own.
     temporal, interaction, video: None = as the start says. attention: "sdpa" or "eager", None = transformers' choice.
     """
 
     start: str | None = None
     new: NewModel | None = None
+    small_text: SmallTower | None = None
+    small_video: SmallTower | None = None
     temporal: Temporal | None = None
     interaction: Interaction | None = None
     video: Video | None = None
@@ -127,7 +139,13 @@ class Model(Section):
     def _one_beginning(self) -> Model:
         if (self.start is None) == (self.new is None):
             raise ValueError("give either start (a folder or a hub name) or new (a small untrained model)")
+        if self.new is not None and self.shrinks:
+            raise ValueError("small_text and small_video take the place of a tower of start, and new has none")
         return self
+
+    @property
+    def shrinks(self) -> bool:
+        return self.small_text is not None or self.small_video is not None
 
 
 class Split(Section):
@@ -352,13 +370,16 @@ class Objective(Section):
     text_video: TextVideo = TextVideo()
 
     @model_validator(mode="after")
-    def _something(self) -> Objective:
-        scores = any(weight > 0 for losses in (self.pooled, self.token_wise) for _, weight in losses)
-        if not (scores or self.local_words.weight or self.queue.weight):
-            raise ValueError("at least one loss needs a weight above 0")
+    def _hardest_of_something(self) -> Objective:
         if self.hardest is not None and not any(weight > 0 for _, weight in self.token_wise):
             raise ValueError("hardest is for token-wise losses, and none has a weight above 0")
         return self
+
+    @property
+    def used(self) -> bool:
+        """Whether texts and clips are told apart by any loss: the others go beside such a one."""
+        scores = any(weight > 0 for losses in (self.pooled, self.token_wise) for _, weight in losses)
+        return scores or self.local_words.weight > 0 or self.queue.weight > 0
 
     @property
     def needs_significance(self) -> bool:
@@ -370,6 +391,41 @@ class Objective(Section):
     def cross_modal(self) -> bool:
         """Whether texts and clips are read together."""
         return any(term.weight > 0 for term in (self.masked_language, self.matching, self.text_video))
+
+
+class Teacher(Section):
+    """A model whose vectors are learned from (distillation), beside the objective or alone.
+
+    model: a folder or hub name with the same tokenizer, pictures and dimension, or `average`: the averaged weights of this
+    very run (self-distillation). Weights of the terms: text, video: 1 - cosine of the pooled vectors; words, frames: the
+    same of each word and frame; text_relations, video_relations: the KL divergence of how each is like the teacher's texts
+    of the batch. temperature: of those likenesses.
+    """
+
+    model: str
+    text: float = Field(default=0.0, ge=0)
+    words: float = Field(default=0.0, ge=0)
+    video: float = Field(default=0.0, ge=0)
+    frames: float = Field(default=0.0, ge=0)
+    text_relations: float = Field(default=0.0, ge=0)
+    video_relations: float = Field(default=0.0, ge=0)
+    temperature: float = Field(default=0.05, gt=0)
+
+    @property
+    def looks_at_videos(self) -> bool:
+        return max(self.video, self.frames, self.video_relations) > 0
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Of the terms that are used, by their names."""
+        names = ("text", "words", "video", "frames", "text_relations", "video_relations")
+        return {name: weight for name in names if (weight := float(getattr(self, name))) > 0}
+
+    @model_validator(mode="after")
+    def _something(self) -> Teacher:
+        if not self.weights:
+            raise ValueError("at least one term needs a weight above 0")
+        return self
 
 
 class Frozen(Section):
@@ -496,6 +552,7 @@ class Recipe(Section):
     data: Data
     schedule: Schedule
     objective: Objective = Objective()
+    teacher: Teacher | None = None
     optimiser: Optimiser = Optimiser()
     adapters: Adapters | None = None
     batch: BatchSize = BatchSize()
@@ -505,3 +562,11 @@ class Recipe(Section):
     precision: Literal["bf16", "fp32"] = "bf16"
     ema_decay: float | None = Field(default=0.999, gt=0, lt=1)
     seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _something_to_learn_from(self) -> Recipe:
+        if self.teacher is None and not self.objective.used:
+            raise ValueError("at least one loss needs a weight above 0")
+        if self.teacher is not None and self.teacher.model == AVERAGE and self.ema_decay is None:
+            raise ValueError("the teacher is the average, but ema_decay is null: there is none")
+        return self

@@ -33,6 +33,7 @@ from retrieval.model import (
     load_dual_encoder,
     save_dual_encoder,
 )
+from retrieval.model.smaller import TowerSize, build_smaller
 from retrieval.model.tiny import build_tiny, settings_of
 from retrieval.model.whitening import whiten_patches
 from retrieval.model.word_table import WORDS_NAME, WordTable, load_words, mine_words
@@ -46,6 +47,7 @@ from training.cross_modal import CrossModal, CrossModalObjective, shared_tower
 from training.objectives import RetrievalObjective
 from training.processes import Processes
 from training.recipe import Recipe
+from training.teaching import open_teacher
 from training.terms import Term, build_terms
 from training.validation import Validator
 from training.weights import freeze, keeps_clip_vectors, place_of, require_something_to_train
@@ -98,6 +100,7 @@ class Setup:
     cross_modal: CrossModalObjective | None
     terms: tuple[Term, ...]
     heads: nn.ModuleDict
+    teacher: DualEncoder | None             # another model; None = none, or the average
     steps: int
     start_revision: str
     clip_vectors: ClipVectors | None        # of the start, where training changes none; None = the model makes its own
@@ -116,7 +119,8 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
     if processes.first:
         write_new_model(recipe, start)
     processes.wait()
-    checkpoint = find_checkpoint(recipe.model.start) if recipe.model.start else open_checkpoint(start)
+    named = None if recipe.model.shrinks else recipe.model.start
+    checkpoint = open_checkpoint(start) if named is None else find_checkpoint(named)
     model = _starting_model(recipe, checkpoint).to(processes.device)
     model.significant_words = words = _significant_words(recipe, model, samples, start, processes)
     reader = TextReader(checkpoint, max_tokens=recipe.data.max_tokens, words=words)
@@ -147,17 +151,24 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
         clip_vectors=_kept_clip_vectors(recipe, model, checkpoint), validator=validator, validation_clips=clips,
         objective=RetrievalObjective(recipe.objective, interaction=model.interaction), heads=heads, terms=terms,
         cross_modal=_cross_modal(recipe, heads, reader, steps=steps),
+        teacher=open_teacher(recipe.teacher, checkpoint, device=processes.device),
     )  # fmt: skip
 
 
 def write_new_model(recipe: Recipe, directory: Path) -> None:
-    """Write the small untrained model of a recipe; nothing when it starts from another or the folder holds one.
+    """Write the model that a recipe makes to begin with; nothing when it starts from one as it is, or one is there.
 
     The folder appears when the model is finished: a kill leaves none that is half begun. Raises InputError when the
     vocabulary cannot be read or the sizes do not fit.
     """
     new = recipe.model.new
-    if new is None or (directory / "model.safetensors").is_file():
+    if (directory / "model.safetensors").is_file():
+        return
+    if recipe.model.start is not None and recipe.model.shrinks:
+        sizes = (recipe.model.small_text, recipe.model.small_video)
+        text, video = (None if size is None else TowerSize(**size.model_dump()) for size in sizes)
+        build_smaller(find_checkpoint(recipe.model.start), directory, text=text, video=video, seed=recipe.seed)
+    if new is None:
         return
     vocabulary = Path(new.vocabulary) if new.vocabulary else Path(recipe.data.train.shards[0]) / VOCABULARY
     temporal, interaction = recipe.model.temporal, recipe.model.interaction
@@ -267,7 +278,7 @@ def _cross_modal(
 
 def _kept_clip_vectors(recipe: Recipe, model: DualEncoder, checkpoint: Checkpoint) -> ClipVectors | None:
     """Whose vectors clips go on having, when nothing that makes them is trained or rounded; None = those of the new model."""
-    if recipe.model.start is None or not keeps_clip_vectors(model):
+    if recipe.model.start is None or recipe.model.small_video is not None or not keeps_clip_vectors(model):
         return None
     config = checkpoint.config
     stored = TemporalSettings.read(config.get("temporal")), VideoSettings.read(config.get("video"))

@@ -21,7 +21,7 @@ from training.batches.loading import Loaded, load_ahead
 from training.batches.order import PlannedBatch, planned_batches
 from training.card import CARD_NAME, RECIPE_NAME, REPORT_NAME, TrainingReport, model_card, report_as_json
 from training.errors import TrainingError
-from training.gradients import backward
+from training.gradients import Objective, backward
 from training.logs import LOG_NAME, RunLog
 from training.optimising import (
     AveragedModel,
@@ -180,7 +180,7 @@ class Trainer:
         self._setup.heads.train()
         self._optimiser.zero_grad(set_to_none=True)
         terms = backward(
-            self._model, batch, objective_of(self._setup, batch, step=plan.step, processes=self._processes),
+            self._model, batch, self._objective(batch, step=plan.step),
             bf16=recipe.precision == "bf16", micro_batch=recipe.batch.micro_batch,
         )  # fmt: skip
         self._processes.average_gradients(self._weights)
@@ -193,6 +193,10 @@ class Trainer:
         if self._average is not None:
             self._average.update(self._model, step=plan.step)
         self._record(loaded, terms, float(norm), time.perf_counter() - began + loaded.wait_seconds)
+
+    def _objective(self, batch: Batch, *, step: int) -> Objective:
+        average = None if self._average is None else self._average.model
+        return objective_of(self._setup, batch, step=step, processes=self._processes, average=average)
 
     def _refuse_no_number(self, plan: PlannedBatch, batch: Batch, loss: float, norm: float) -> None:
         broken = not (math.isfinite(loss) and math.isfinite(norm))

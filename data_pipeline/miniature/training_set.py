@@ -69,11 +69,12 @@ class WorldSample:
         pictures = [draw_frame(spec, time, width=_DRAWN_WIDTH, height=_DRAWN_HEIGHT) for time in times]
         return Sample(
             id=self.id, video=self.id, start_ms=0, end_ms=spec.duration_ms, times_ms=tuple(times),
-            frames=np.stack([np.asarray(picture) for picture in pictures]), texts=tuple(self._texts()),
+            frames=np.stack([np.asarray(picture) for picture in pictures]), texts=tuple(self.captions()),
             split=self.clip.split, decoder=DECODER,
         )  # fmt: skip
 
-    def _texts(self) -> Sequence[SampleText]:
+    def captions(self) -> Sequence[SampleText]:
+        """The texts of the clip, always the same."""
         if self.clip.dirt in _OWN_TEXTS:
             return _as_texts(self.clip.captions)
         random = Random(f"texts of {self.id}")
