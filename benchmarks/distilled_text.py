@@ -80,7 +80,7 @@ def compare(taught: Path, *, clips: int) -> None:
     teacher, pupil = load_encoder(str(MODEL), device="cpu"), load_encoder(str(taught), device="cpu")
     same = read_generation(str(taught)).same_vectors(read_generation(str(MODEL)))
     print(f"clip vectors of the teacher's library: {'the same' if same else 'OTHERS'}")
-    scenes = [clip for clip in generate(clips, seed=SEED, split="test")]
+    scenes = list(generate(clips, seed=SEED, split="test"))
     pictures = np.stack([
         WorldSample(clip=clip, frames=_FRAMES).sample(height=_SIDE, width=_SIDE).frames for clip in scenes
     ])  # fmt: skip

@@ -87,7 +87,8 @@ def _tried(setup: Setup, processes: Processes) -> DryRun:
         began = time.perf_counter()
         optimiser.zero_grad(set_to_none=True)
         terms = backward(
-            model, batch, objective, bf16=recipe.precision == "bf16", micro_batch=recipe.batch.micro_batch
+            model, batch, objective, bf16=recipe.precision == "bf16", micro_batch=recipe.batch.micro_batch,
+            videos=recipe.looks_at_videos,
         )
         torch.nn.utils.clip_grad_norm_([*model.parameters(), *heads.parameters()], recipe.optimiser.gradient_clip or torch.inf)
         optimiser.step()

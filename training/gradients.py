@@ -20,17 +20,21 @@ Features = tuple[TextFeatures, VideoFeatures]
 Objective = Callable[[Features, Tensor], dict[str, Tensor]]
 
 
-def encode(model: DualEncoder, batch: Batch, *, bf16: bool) -> Features:
+def encode(model: DualEncoder, batch: Batch, *, bf16: bool, videos: bool = True) -> Features:
     """Texts and clips of a batch, brought to the model's device, the towers in bfloat16 where asked; vectors are float32.
 
-    Texts have the weights of their words where the batch has them.
+    Texts have the weights of their words where the batch has them. videos: False = nothing looks at the clips, their
+    vectors are zeros.
     """
     device = model.logit_scale.device
     batch = batch.to(device)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
         texts = model.encode_texts(batch.texts.ids, attended=batch.texts.attended, words=batch.texts.words)
-        videos = model.encode_videos(batch.pictures, mask=batch.frame_mask)
-    return replace(texts, weights=batch.texts.weights), videos
+        texts = replace(texts, weights=batch.texts.weights)
+        if videos:
+            return texts, model.encode_videos(batch.pictures, mask=batch.frame_mask)
+        unseen = torch.zeros(*batch.frame_mask.shape, model.dimension, device=device)
+        return texts, VideoFeatures(unseen[:, 0], unseen, batch.frame_mask)
 
 
 def encode_words(model: DualEncoder, words: WordRows, *, bf16: bool) -> WordQueries:
@@ -43,22 +47,23 @@ def encode_words(model: DualEncoder, words: WordRows, *, bf16: bool) -> WordQuer
 
 
 def backward(
-    model: DualEncoder, batch: Batch, objective: Objective, *, bf16: bool, micro_batch: int | None = None
+    model: DualEncoder, batch: Batch, objective: Objective, *, bf16: bool, micro_batch: int | None = None,
+    videos: bool = True,
 ) -> dict[str, float]:
     """Add the gradients of the objective's `loss` to the model's weights, and return the terms as numbers.
 
     micro_batch: encode so many clips at a time, None = all at once; of a batch in the CPU's memory only those are on the
-    model's device.
+    model's device. videos: False = the objective looks at no clip.
     """
     if micro_batch is None or micro_batch >= len(batch):
-        terms = objective(encode(model, batch, bf16=bf16), model.logit_scale)
+        terms = objective(encode(model, batch, bf16=bf16, videos=videos), model.logit_scale)
         terms["loss"].backward()
         return detached(terms)
-    return _cached_backward(model, batch, objective, bf16=bf16, micro_batch=micro_batch)
+    return _cached_backward(model, batch, objective, bf16=bf16, micro_batch=micro_batch, videos=videos)
 
 
 def _cached_backward(
-    model: DualEncoder, batch: Batch, objective: Objective, *, bf16: bool, micro_batch: int
+    model: DualEncoder, batch: Batch, objective: Objective, *, bf16: bool, micro_batch: int, videos: bool
 ) -> dict[str, float]:
     """Encode without a graph, differentiate the loss down to the features, then encode each part again and go on down.
 
@@ -71,7 +76,7 @@ def _cached_backward(
     for part in parts:
         states.append(_random_state(device))
         with torch.no_grad():
-            encoded.append(encode(model, part, bf16=bf16))
+            encoded.append(encode(model, part, bf16=bf16, videos=videos))
     leaves = [tensor.detach().requires_grad_() for tensor in _joined(encoded)]
     terms = objective(_features(leaves, batch.texts.to(device), batch.frame_mask.to(device)), model.logit_scale)
     terms["loss"].backward()
@@ -81,7 +86,7 @@ def _cached_backward(
         for number, (part, state) in enumerate(zip(parts, states, strict=True)):
             _set_random_state(state, device)
             rows = slice(number * micro_batch, number * micro_batch + len(part))
-            own = _tensors(encode(model, part, bf16=bf16))
+            own = _tensors(encode(model, part, bf16=bf16, videos=videos))
             # Nor has one a graph that comes from frozen weights alone.
             pairs = [
                 (tensor, g[rows])

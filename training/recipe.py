@@ -52,9 +52,10 @@ class Staged(RootModel[tuple[tuple[int, T], ...]], Generic[T]):
 class Temporal(Section):
     """How frames become a clip, see `retrieval.model.TemporalSettings`."""
 
-    aggregation: Literal["mean", "max", "attention", "transformer", "recurrent", "non_local"] = "transformer"
+    aggregation: Literal["mean", "max", "attention", "transformer", "recurrent", "non_local", "sequential"] = "transformer"
     layers: int = Field(default=1, ge=1)
     heads: int = Field(default=4, ge=1)
+    positions: int = Field(default=77, ge=1)
 
 
 class Video(Section):
@@ -382,6 +383,11 @@ class Objective(Section):
         return scores or self.local_words.weight > 0 or self.queue.weight > 0
 
     @property
+    def looks_at_videos(self) -> bool:
+        """Whether any of its terms is used: all are made of texts and clips."""
+        return self.used or self.words.used or self.cross_modal or self.partial_order.weight > 0
+
+    @property
     def needs_significance(self) -> bool:
         """Whether a loss asks which tokens are significant."""
         masked = self.masked_language
@@ -562,6 +568,12 @@ class Recipe(Section):
     precision: Literal["bf16", "fp32"] = "bf16"
     ema_decay: float | None = Field(default=0.999, gt=0, lt=1)
     seed: int = Field(default=0, ge=0)
+
+    @property
+    def looks_at_videos(self) -> bool:
+        """Whether any term is made of clips; a text tower may learn from a teacher without."""
+        taught = self.teacher is not None and self.teacher.looks_at_videos
+        return taught or self.objective.looks_at_videos
 
     @model_validator(mode="after")
     def _something_to_learn_from(self) -> Recipe:

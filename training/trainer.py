@@ -180,8 +180,8 @@ class Trainer:
         self._setup.heads.train()
         self._optimiser.zero_grad(set_to_none=True)
         terms = backward(
-            self._model, batch, self._objective(batch, step=plan.step),
-            bf16=recipe.precision == "bf16", micro_batch=recipe.batch.micro_batch,
+            self._model, batch, self._objective(batch, step=plan.step), bf16=recipe.precision == "bf16",
+            micro_batch=recipe.batch.micro_batch, videos=recipe.looks_at_videos,
         )  # fmt: skip
         self._processes.average_gradients(self._weights)
         norm = torch.nn.utils.clip_grad_norm_(self._weights, recipe.optimiser.gradient_clip or math.inf)

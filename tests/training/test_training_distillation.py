@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from retrieval.encoders.loading import read_generation
 from retrieval.errors import InputError
-from retrieval.model import load_dual_encoder
+from retrieval.model import DualEncoder, load_dual_encoder
 from tests.training.training_world import small_recipe, write_world
 from training.dry_run import try_recipe
 from training.logs import read_log
@@ -59,12 +59,18 @@ def test_the_terms_are_their_formulas():
         cosine_distance(own, bank)
 
 
-def test_a_small_text_tower_comes_near_its_teacher_and_answers_for_its_library(shards, teacher, tmp_path):
+def test_a_small_text_tower_comes_near_its_teacher_and_answers_for_its_library(
+    shards, teacher, tmp_path, monkeypatch
+):
     recipe = pupil(
         shards, teacher, TEXT % teacher, "optimiser.frozen={vision: all, temporal: true}", "schedule.steps=60",
         "evaluation.every=60", small_text={"width": 16, "layers": 1, "heads": 2},
     )  # fmt: skip
+    seen = []
+    encode = DualEncoder.encode_videos
+    monkeypatch.setattr(DualEncoder, "encode_videos", lambda self, *a, **k: seen.append(self.training) or encode(self, *a, **k))
     train(recipe, tmp_path)
+    assert seen == [False]          # the one validation: nothing is learned from clips
     lines = [line for line in read_log(tmp_path) if "loss" in line]
     assert lines[-1]["teacher.text"] < 0.5 * lines[0]["teacher.text"]
     assert lines[-1]["loss"] == pytest.approx(

@@ -121,5 +121,7 @@ def test_a_recipe_names_every_video_tower_with_the_settings_and_defaults_of_the_
 def test_the_recipe_of_the_demo_comes_with_the_package_and_a_wrong_name_is_told_the_right_ones():
     assert read_recipe(Path("miniature")).name == "miniature"
     assert read_recipe(packaged_recipe("miniature")) == read_recipe(Path("miniature"))
+    for path in packaged_recipe("miniature").parent.glob("*.yaml"):
+        assert read_recipe(path).name
     with pytest.raises(InputError, match="miniature"):
         read_recipe(Path("minature"))
