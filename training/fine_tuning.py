@@ -74,9 +74,7 @@ def fine_tune(
     Goes on where an earlier call was ended. A video that cannot be read is named in the report and left out. Raises
     InputError when too few can be read, and what `build_corpus` and `train` raise.
     """
-    corpus = build_corpus(
-        videos.sources, output / CORPUS, form=_form(model), frames=STORED_FRAMES, workers=workers, progress=on_video
-    )
+    corpus = _read(videos.sources, output / CORPUS, model=model, workers=workers, on_video=on_video)
     shards = output / CORPUS / SHARDS
     plan = _recipe(recipe, model, shards, overrides, train=_require(shards, corpus))
     if restart:
@@ -101,7 +99,7 @@ def estimate(
     tried = _a_few(videos.sources)
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        corpus = build_corpus(tried, folder, form=_form(model), frames=STORED_FRAMES)
+        corpus = _read(tried, Path(folder), model=model)
         seconds = time.perf_counter() - began
         shards = Path(folder) / SHARDS
         there = _require(shards, corpus)
@@ -124,9 +122,16 @@ def estimate(
     )  # fmt: skip
 
 
-def _form(model: str) -> PictureFormat:
+def _read(
+    sources: Sequence[VideoSource], directory: Path, *, model: str, workers: int = 1,
+    on_video: Callable[[str, int, int], None] | None = None,
+) -> CorpusReport:
+    """The videos as shards of pictures in the shape that the model takes."""
     geometry = read_preprocessing(find_checkpoint(model)).geometry
-    return PictureFormat(height=geometry.height, width=geometry.width)
+    return build_corpus(
+        sources, directory, form=PictureFormat(height=geometry.height, width=geometry.width), fit=geometry.fit,
+        frames=STORED_FRAMES, workers=workers, progress=on_video,
+    )  # fmt: skip
 
 
 def _require(shards: Path, corpus: CorpusReport) -> int:
