@@ -65,6 +65,8 @@ def trained(directory: Path, *, captions: int, overrides: list[str]) -> Path:
     own += [f"{name}={MODEL}" for name in ("model.start", "teacher.model")]
     recipe = read_recipe(Path("distill_text"), overrides=[*own, *overrides])
     report = train(recipe, directory / "run", on_step=_progress)
+    if not report.finished:
+        raise SystemExit(f"Stopped after step {report.steps}; the same call goes on.")
     print(f"{report.steps} steps in {report.progress.seconds:.0f} s, best at {report.progress.best_step}")
     return directory / "run" / "model"
 
