@@ -40,6 +40,8 @@ def build_smaller(
     if not checkpoint.family.projected:
         raise InputError(f"The vectors of {checkpoint.name} are as wide as its towers: only towers that project can be smaller.")
     model = load_dual_encoder(checkpoint)
+    if video is not None and model.video is not None:
+        raise InputError(f"The video tower of {checkpoint.name} was made of its picture tower, which cannot be made smaller.")
     config, large = copy.deepcopy(model.towers.config), model.towers.state_dict()
     weights = dict(large)
     for side, size in (("text", text), ("video", video)):
