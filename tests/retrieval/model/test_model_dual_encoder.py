@@ -57,12 +57,12 @@ def test_the_mean_is_the_clip_vector_of_single_frames():
 
 
 @pytest.mark.parametrize("name", AGGREGATIONS)
-def test_only_the_transformer_and_the_recurrent_one_know_the_order_of_frames(name):
+def test_only_the_transformers_and_the_recurrent_one_know_the_order_of_frames(name):
     torch.manual_seed(0)
     module = moved(build_aggregation(TemporalSettings(aggregation=name), dimension=16))
     frames, mask = unit(torch.randn(1, 4, 16)), torch.ones(1, 4, dtype=torch.bool)
     there, back = module(frames, mask)[0], module(frames.flip(1), mask)[0]
-    assert bool((there - back).abs().max() > 1e-3) == (name in ("transformer", "recurrent"))
+    assert bool((there - back).abs().max() > 1e-3) == (name in ("transformer", "recurrent", "sequential"))
 
 
 @pytest.mark.parametrize("name", AGGREGATIONS)
