@@ -1,0 +1,45 @@
+"""One trial of a row with other weights, judged by the validation split alone: how the rows' weights were chosen.
+
+    python -m benchmarks.methods.trial --row VTM --set objective.matching.weight=0.3 --world DIR [--results FILE]
+
+Weights are chosen by at most five trials a method, all with the seed 0; every trial is a line of the results file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from benchmarks.methods.rows import recipe, row
+from training.trainer import train
+
+_RESULTS = Path(__file__).parent / "trials.jsonl"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--row", required=True)
+    parser.add_argument("--set", action="append", default=[], dest="changes", metavar="A.B=VALUE")
+    parser.add_argument("--world", type=Path, required=True)
+    parser.add_argument("--results", type=Path, default=_RESULTS)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    asked = row(options.row)
+    settings = recipe(replace(asked, changes=(*asked.changes, *options.changes)), seed=0, world=options.world)
+    with tempfile.TemporaryDirectory() as folder:
+        figures = train(settings, Path(folder), device="cpu").progress.validation
+    line = {"row": asked.name, "changes": options.changes, "validation": {k: round(v, 3) for k, v in figures.items()}}
+    with options.results.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    print(json.dumps(line, ensure_ascii=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
