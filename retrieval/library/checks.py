@@ -36,12 +36,10 @@ def check(database: Database) -> list[Problem]:
     return problems
 
 
-def damaged_sources(database: Database) -> list[str]:
-    """The rows that an index is made of and that are not as they were written, each by its place in the library."""
+def damaged_truth(database: Database) -> list[str]:
+    """The stored rows that are not as they were written, each by its place in the library."""
     with database.reading() as db:
-        if not have_digests(db):
-            return []
-        return [row.name for table in ("videos", "evidence", "clips", "clip_vectors") for row in damaged_rows(db, table)]
+        return [row.name for table in tables(db) for row in damaged_rows(db, table)] if have_digests(db) else []
 
 
 def _guarded(part: Callable[[sqlite3.Connection], Iterator[Problem]], db: sqlite3.Connection) -> list[Problem]:

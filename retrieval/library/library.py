@@ -227,7 +227,7 @@ class Library:
             self.rebuild_words()
             self._merger.rebuild()
         except LibraryError as error:
-            if damaged := checks.damaged_sources(self._database):
+            if damaged := checks.damaged_truth(self._database):
                 more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
                 raise LibraryError(
                     f"the indexes of the library {self.directory} cannot be made again from damaged rows ({damaged[0]}{more}): "
