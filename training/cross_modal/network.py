@@ -39,7 +39,8 @@ class CrossModal(nn.Module):
         self.masked_language = MaskedLanguageHead(tower)
         self.text_video = nn.Linear(width, 2)
         self.matching = nn.Sequential(
-            nn.Dropout(tower.config.hidden_dropout_prob), nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, 1)
+            nn.Dropout(tower.config.hidden_dropout_prob), nn.Linear(width, 2 * width), nn.ReLU(),
+            nn.Linear(2 * width, 1, bias=False),        # a score is compared with scores: what all share changes nothing
         )
         # Unit vectors have entries of about 1 / sqrt(D); a linear layer is made for entries of about 1.
         self._scale = math.sqrt(dimension)
