@@ -220,7 +220,7 @@ def test_a_place_that_cannot_be_written_ends_with_a_sentence_and_status_1(videos
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert (done.returncode, done.stdout) == (1, "")
-    (line,) = done.stderr.splitlines()
+    (line,) = [line for line in done.stderr.splitlines() if "font" not in line]     # one that a machine may lack is named too
     assert line.startswith("wenshi: The ")
     assert "/proc" in line
     assert line.endswith("cannot be written to: name another place with --output.") or "/proc/a.png (" in line
