@@ -72,6 +72,13 @@ def create_library(directory: Path) -> None:
         sync_folder(directory)
 
 
+def roll_back(directory: Path) -> None:
+    """End what a kill left of making the database, under the writer's lock of the caller: a reader may not do that."""
+    if (directory / f"{DATABASE_NAME}-journal").exists():
+        with database_errors(directory):
+            connect_writer(directory).close()
+
+
 def make_directory(directory: Path) -> None:
     """Create the directory and its parents, each on the disk under its name."""
     with database_errors(directory):
@@ -128,6 +135,8 @@ def prepare(directory: Path, *, write: bool, create: bool) -> WriterLock | None:
         make_directory(directory)
     lock = WriterLock(directory) if write or missing else None
     try:
+        if lock is not None:
+            roll_back(directory)
         if create and lock is not None:
             create_library(directory)
         check_version(directory)

@@ -263,3 +263,25 @@ def test_a_connection_that_comes_back_while_the_library_closes_is_closed(tmp_pat
     database._idle.put = close_first  # type: ignore[method-assign,assignment]
     library.video_ids()
     assert database._idle.empty()
+
+
+_KILLED = """
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA cache_size = 2")
+db.execute("BEGIN IMMEDIATE")
+db.execute("CREATE TABLE begun (bytes)")
+for _ in range(400):
+    db.execute("INSERT INTO begun VALUES (randomblob(3000))")
+os._exit(0)
+"""
+
+
+def test_a_kill_while_the_database_is_made_leaves_nothing_in_the_way(tmp_path):
+    directory = tmp_path / "library"
+    directory.mkdir()
+    subprocess.run([sys.executable, "-c", _KILLED, str(directory / "library.sqlite")], check=True)
+    assert (directory / "library.sqlite-journal").exists()
+    with Library.open(directory, write=True, create=True) as library:
+        assert library.check() == []
+    assert not (directory / "library.sqlite-journal").exists()
