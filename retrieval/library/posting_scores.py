@@ -62,12 +62,13 @@ def best_places(
     allowed, hold something and reach `floor` count.
     """
     ordered = sorted(terms, key=lambda term: term.listed.rows)
-    left = float(sum(term.weight for term in ordered))
+    total = left = float(sum(term.weight for term in ordered))
     with _sums(len(norms)) as (sums, touched):
         found = _Candidates(norms, allowed)
         for number, term in enumerate(ordered):
             if term.listed.rows > _WORTH_A_LOOK:
-                floor = max(floor, found.floor(sums, limit))
+                if left < total - left:     # before that, no row can have more than what is left
+                    floor = max(floor, found.floor(sums, limit))
                 if left * greatest_norm < floor * (1 - _ROUNDING):
                     return _finish(found, sums, ordered[number:], left=left, limit=limit, floor=floor)
             places = term.listed.places
@@ -101,19 +102,20 @@ class _Candidates:
 
     def __init__(self, norms: NDArray[np.float32], allowed: Allowed) -> None:
         self._norms, self._allowed = norms, allowed
-        self._parts: list[NDArray[np.uint32]] = []
+        self._parts = [(np.zeros(0, np.uint32), np.zeros(0, np.float32))]
         self._count = 0
 
     def add(self, places: NDArray[np.uint32]) -> None:
-        self._parts.append(self._allowed.of(places))
-        self._count += len(self._parts[-1])
+        places = self._allowed.of(places)
+        self._parts.append((places, self._norms[places]))
+        self._count += len(places)
 
     def all(self) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
         """Their places and norms."""
         if len(self._parts) > 1:
-            self._parts = [np.concatenate(self._parts)]
-        places = self._parts[0] if self._parts else np.zeros(0, np.uint32)
-        return places, self._norms[places]
+            places, norms = zip(*self._parts, strict=True)
+            self._parts = [(np.concatenate(places), np.concatenate(norms))]
+        return self._parts[0]
 
     def floor(self, sums: NDArray[np.float32], limit: int) -> float:
         """What the last of the `limit` best has so far."""
