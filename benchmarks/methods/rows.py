@@ -35,7 +35,8 @@ class Row:
 
 _MLM = ("objective.masked_language.weight=1",)
 _MSSM = (*_MLM, "objective.masked_language.masking=significant")
-_VTM = ("objective.matching.weight=1", "objective.matching.negatives=4")
+# At its published weight of 1 the matching score cost 34 of 407 points of R@sum (one seed).
+_VTM = ("objective.matching.weight=0.2", "objective.matching.negatives=4")
 _LVWM = ("objective.local_words.weight=1",)
 _MINED = (*_VTM, "objective.matching.mining=nearest")
 _HSCL = (*_MINED, "objective.matching.curriculum={}", "objective.matching.easy_floor=0.2")
