@@ -34,7 +34,8 @@ def run(asked: Row, *, seed: int, world: Path) -> dict[str, float]:
     settings = recipe(asked, seed=seed, world=world)
     with tempfile.TemporaryDirectory() as folder:
         began = time.process_time()
-        train(settings, Path(folder), device="cpu")
+        if not train(settings, Path(folder), device="cpu").finished:
+            raise KeyboardInterrupt
         figures = {"cpu_seconds": time.process_time() - began}
         encoder = load_encoder(str(Path(folder) / "model"), device="cpu")
         for split in _SPLITS:

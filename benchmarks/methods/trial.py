@@ -33,8 +33,11 @@ def main() -> int:
     asked = row(options.row)
     settings = recipe(replace(asked, changes=(*asked.changes, *options.changes)), seed=0, world=options.world)
     with tempfile.TemporaryDirectory() as folder:
-        figures = train(settings, Path(folder), device="cpu").progress.validation
-    line = {"row": asked.name, "changes": options.changes, "validation": {k: round(v, 3) for k, v in figures.items()}}
+        report = train(settings, Path(folder), device="cpu")
+    if not report.finished:
+        return 130
+    figures = {name: round(value, 3) for name, value in report.progress.validation.items()}
+    line = {"row": asked.name, "changes": options.changes, "validation": figures}
     with options.results.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
     print(json.dumps(line, ensure_ascii=False))
