@@ -25,7 +25,7 @@ from retrieval.text import folding_version, is_pair, ngrams
 
 UNIGRAM_WEIGHT = 1.0                # measured: better than equal weights on short Chinese texts
 BIGRAM_WEIGHT = 0.5                 # a bigram repeats what its two characters already said
-MOST_FRESH = 8192                   # rows in the FTS5 table of a kind; then they become a segment
+MOST_FRESH = 2048                   # rows in the FTS5 table of a kind; then they become a segment
 _ROWS_AT_ONCE = 65_536              # are made a segment at a rebuild; merging goes on from there
 LONGEST_QUERY = 256                 # distinct tokens; also keeps FTS5's expression within its limits
 _LAYOUT = 3                         # count up when `columns` divides the tokens in another way
