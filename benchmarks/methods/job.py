@@ -14,8 +14,7 @@ from pathlib import Path
 from threading import Lock
 
 from benchmarks.methods import world as world_module
-from benchmarks.methods.rows import Row, recipe
-from training.recipe_file import plain
+from benchmarks.methods.rows import Row, base_recipe
 
 _FREE = Path("world")       # where the shards lie says nothing about a run
 
@@ -31,9 +30,12 @@ class Finished:
 
 
 def settings_of(row: Row) -> str:
-    """12 hex digits over all that decides the row's runs but the seed: its recipe, the world, how it is evaluated."""
+    """12 hex digits over all that the row's runs are asked for but the seed: its recipe, the world, how it is evaluated.
+
+    A setting that recipes get later makes no difference.
+    """
     facts = [
-        plain(recipe(row, seed=0, world=_FREE)), row.frames, row.shuffled, asdict(world_module.PALETTE), world_module.CLIPS,
+        base_recipe(_FREE), row.changes, row.frames, row.shuffled, asdict(world_module.PALETTE), world_module.CLIPS,
         world_module.DIRT, world_module.SEED, world_module.SIDE, world_module.FRAMES,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:12]

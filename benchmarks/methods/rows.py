@@ -85,10 +85,11 @@ def row(name: str) -> Row:
 
 def recipe(row: Row, *, seed: int, world: Path) -> Recipe:
     """What a run of the row trains by. Raises InputError."""
-    return recipe_of(_plain(world), overrides=(*row.changes, f"seed={seed}"), source=row.name)
+    return recipe_of(base_recipe(world), overrides=(*row.changes, f"seed={seed}"), source=row.name)
 
 
-def _plain(world: Path) -> Mapping[str, Any]:
+def base_recipe(world: Path) -> Mapping[str, Any]:
+    """What all rows have in common, before their changes."""
     texts = {"language": {"zh": 1}, "detail": {"full": 0.6, "medium": 0.2, "short": 0.2}}
     return {
         "name": "methods",
