@@ -14,7 +14,6 @@ call does what is missing, also after a kill in the middle of a run. The table g
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import shutil
 import statistics
@@ -28,7 +27,7 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.methods.job import Finished, append_finished, read_finished
+from benchmarks.methods.job import Finished, append_finished, digest_of, read_finished
 from benchmarks.methods.statistics import mean_of
 from benchmarks.methods.world import PALETTE
 from data_pipeline.corpus.shard_reader import ShardDataset, decode
@@ -92,13 +91,9 @@ class Settings:
 
 
 def digest(name: str, settings: Settings) -> str:
-    """8 hex digits of everything that decides a row's runs but their seed."""
+    """Digits of everything that decides a row's runs but their seed."""
     recipe = plain(recipe_for(ROWS[name], seed=0, settings=settings, shards=Path("world")))
-    return _hash([asdict(settings), WORLD_SEED, asdict(PALETTE), asdict(ROWS[name]), recipe])
-
-
-def _hash(facts: object) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:8]
+    return digest_of([asdict(settings), WORLD_SEED, asdict(PALETTE), asdict(ROWS[name]), recipe])
 
 
 def recipe_for(row: Row, *, seed: int, settings: Settings, shards: Path) -> Recipe:
@@ -214,7 +209,7 @@ class World:
 def draw_world(directory: Path, settings: Settings) -> World:
     """Draw what is not there yet; worlds of other sizes lie beside each other."""
     shape = (settings.clips, settings.asked, settings.groups, settings.side, settings.frames)
-    folder = directory / f"world-{_hash([WORLD_SEED, asdict(PALETTE), *shape])}"
+    folder = directory / f"world-{digest_of([WORLD_SEED, asdict(PALETTE), *shape])}"
     shards, motion_shards = folder / "world", folder / "motion"
     counts: tuple[tuple[Split, int], ...] = (
         ("train", settings.clips), ("validation", _VALIDATION), ("test", settings.asked)

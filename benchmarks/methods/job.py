@@ -38,6 +38,11 @@ def settings_of(row: Row) -> str:
         base_recipe(_FREE), row.changes, row.frames, row.shuffled, asdict(world_module.PALETTE), world_module.CLIPS,
         world_module.DIRT, world_module.SEED, world_module.SIDE, world_module.FRAMES,
     ]  # fmt: skip
+    return digest_of(facts)
+
+
+def digest_of(facts: object) -> str:
+    """12 hex digits over plain values: the same facts, the same digits."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -75,3 +76,16 @@ def put_lines(library: Library, number: int, texts: Sequence[str]) -> None:
 
 def frame_file(directory: Path) -> Path:
     return next((directory / "frames").glob("*.vectors"))
+
+
+def change_cell(directory: Path, sql: str) -> None:
+    """Change a cell as a flipped byte would: no trigger runs."""
+    db = sqlite3.connect(directory / "library.sqlite")
+    triggers = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+    for name, _ in triggers:
+        db.execute(f"DROP TRIGGER {name}")
+    db.execute(sql)
+    for _, text in triggers:
+        db.execute(text)
+    db.commit()
+    db.close()

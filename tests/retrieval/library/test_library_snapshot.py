@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from library_samples import DIMENSION, clips, evidence, frame_file, put, unit, video_id
+from library_samples import DIMENSION, change_cell, clips, evidence, frame_file, put, unit, video_id
 
 from retrieval.errors import LibraryError
 from retrieval.library import Library, mending, snapshots
@@ -34,19 +34,6 @@ def filled(directory: Path, names: str = "abc") -> Path:
         for name in names:
             put(library, name, evidence=[evidence("asr", f"小狗追球 {name}")])
     return directory
-
-
-def change_cell(directory: Path, sql: str) -> None:
-    """Change a cell as a flipped byte would: no trigger runs."""
-    db = sqlite3.connect(directory / "library.sqlite")
-    triggers = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-    for name, _ in triggers:
-        db.execute(f"DROP TRIGGER {name}")
-    db.execute(sql)
-    for _, text in triggers:
-        db.execute(text)
-    db.commit()
-    db.close()
 
 
 def test_a_snapshot_can_be_read_as_a_library_and_restores_all(tmp_path: Path) -> None:

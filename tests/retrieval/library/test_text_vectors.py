@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from library_samples import GENERATION, evidence, location, put, unit, video_id
+from library_samples import GENERATION, change_cell, evidence, location, put, unit, video_id
 from numpy.typing import NDArray
 
 from retrieval.library import Library, VideoFilter, mending, snapshots
@@ -191,15 +191,7 @@ def test_a_damaged_row_is_named_and_put_back_from_a_snapshot(tmp_path: Path, sql
         library.compact()
     snapshot = snapshots.take(directory, tmp_path / "snapshot")
     before = texts_of(directory)
-    db = sqlite3.connect(directory / "library.sqlite")
-    triggers = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-    for name, _ in triggers:
-        db.execute(f"DROP TRIGGER {name}")
-    db.execute(sql)
-    for _, text in triggers:
-        db.execute(text)
-    db.commit()
-    db.close()
+    change_cell(directory, sql)
     with Library.open(directory) as library:
         assert where in [problem.where for problem in library.check()]
     assert mending.mend(snapshot, directory).rows == (where,)
