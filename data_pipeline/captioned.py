@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,13 @@ from data_pipeline.corpus.samples import SampleText
 from data_pipeline.manifest import Manifest, ManifestRow
 from data_pipeline.tables import BrokenLine, TableRow, read_table
 from retrieval.errors import InputError
+from retrieval.text import holds_chinese
 
 TRAIN, VALIDATION = "train", "validation"
 FILE_COLUMNS = ("file", "path", "video")
 CAPTION_COLUMNS = ("caption", "text", "title", "描述", "说明")
 _SPLITS = {"train": TRAIN, "validation": VALIDATION, "val": VALIDATION, "dev": VALIDATION}
 _FEWEST_VIDEOS = 4              # two to tell apart in training, two to be measured by
-_CHINESE = re.compile(r"[㐀-鿿]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +106,7 @@ def _split(row: ManifestRow, *, table: Path) -> str:
 
 
 def _text(caption: str) -> SampleText:
-    return SampleText(text=caption, language="zh" if _CHINESE.search(caption) else "en", detail=None, kind="caption")
+    return SampleText(text=caption, language="zh" if holds_chinese(caption) else "en", detail=None, kind="caption")
 
 
 def _held_back(files: list[Path], *, folder: Path, share: float) -> list[Path]:

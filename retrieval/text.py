@@ -17,6 +17,7 @@ _RUN = re.compile(rf"(?P<unspaced>[{_UNSPACED}]+)|(?P<spaced>[^\W_{_UNSPACED}]+)
 _PAIR = re.compile(rf"[{_UNSPACED}]{{2}}")
 _LETTERS_OR_DIGITS = re.compile(r"\d+|[^\W\d_]+")
 _SPACE = re.compile(r"\s+")
+_CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]")
 
 
 def normalise(text: str) -> str:
@@ -76,6 +77,11 @@ def count_of_ngrams(folded: str) -> int:
             parts = len(_LETTERS_OR_DIGITS.findall(run.group()))
             count += 1 + (parts if parts > 1 else 0)
     return count
+
+
+def holds_chinese(text: str) -> bool:
+    """Whether there is a Chinese character in the text."""
+    return _CHINESE.search(text) is not None
 
 
 def is_unspaced(token: str) -> bool:

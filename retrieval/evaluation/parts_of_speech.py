@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from typing import Any, Literal
 
-from retrieval.text import normalise
+from retrieval.text import holds_chinese, normalise
 
 Part = Literal["noun", "verb", "attribute"]
 PARTS: tuple[Part, ...] = ("noun", "verb", "attribute")
@@ -17,7 +17,6 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+")
 # jieba's tags: first letter n = noun, v = verb; a and b = adjectives, m = numerals; d and r are left out with the rest.
 _TAGS: dict[str, Part] = {"n": "noun", "v": "verb", "a": "attribute", "b": "attribute", "m": "attribute"}
@@ -52,7 +51,7 @@ def words_of(text: str) -> list[tuple[str, Part | None]]:
     does not know is a noun: good enough to group queries, not to study a language.
     """
     text = normalise(text)
-    if _CHINESE.search(text):
+    if holds_chinese(text):
         return [(word, _chinese_part(word, flag)) for word, flag in _tagger().lcut(text) if flag not in ("x", "w")]
     return [(word, _other_part(word)) for word in _WORD.findall(text.casefold())]
 
@@ -60,7 +59,7 @@ def words_of(text: str) -> list[tuple[str, Part | None]]:
 def dictionary_words_of(text: str) -> list[tuple[str, Part | None]]:
     """As `words_of`, and ten times faster for Chinese: only words of jieba's dictionary, each with its commonest part."""
     text = normalise(text)
-    if not _CHINESE.search(text):
+    if not holds_chinese(text):
         return words_of(text)
     tagger = _tagger()
     words = tagger.dt.tokenizer.lcut(text, HMM=False)

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from retrieval.evaluation.parts_of_speech import PARTS, Part, words_of
+from retrieval.text import holds_chinese
 
 Span = tuple[int, int]                                              # [start, stop) in characters
 Tagger = Callable[[str], Iterable[tuple[str, Part | None]]]         # words in reading order, None = no content word
 
 # What the published lists leave out of captions of stock footage.
 STOP_WORDS = frozenset({"background", "backgrounds", "be", "is", "was", "were", "are"})
-_CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]")
 _NUMERAL = re.compile(
     r"[第几两\d〇零一二三四五六七八九十百千万亿]+.?|许多|很多|好多|不少|大量|无数|若干|多少"
     r"|one|two|three|four|five|six|seven|eight|nine|ten"
@@ -100,7 +100,7 @@ def _counted(texts: Iterable[str], tagger: Tagger, stop_words: frozenset[str]) -
 
 
 def _may_count(word: str, stop_words: frozenset[str]) -> bool:
-    return word not in stop_words and (len(word) > 1 or _CHINESE.match(word) is not None)
+    return word not in stop_words and (len(word) > 1 or holds_chinese(word))
 
 
 def _shares(parts: Counter[Part], min_share: float) -> dict[Part, float]:
