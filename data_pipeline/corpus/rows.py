@@ -55,9 +55,9 @@ class PairRow:
     """A text of a clip, with every score it was given; None is a score that nobody has computed.
 
     kind: caption, title, asr, ocr or subtitle. detail: how much of the clip the text tells, where known.
-    relevance_*: of the text to the clip's keyframes by `relevance_model`; `relevance_text_masked` with on-screen text
-    covered. dirt: what is known to be wrong with the pair (weak, lyrics, mismatched, near_duplicate, static), "" for
-    known to be clean, None for unknown; `true_clip_id` is the clip that a mismatched text tells of.
+    relevance_*: of the text to the clip's keyframes by `relevance_model`; masked_*: the same with on-screen text covered.
+    dirt: what is known to be wrong with the pair (weak, lyrics, mismatched, near_duplicate, static), "" for known to be
+    clean, None for unknown; `true_clip_id` is the clip that a mismatched text tells of.
     """
 
     pair_id: str
@@ -72,7 +72,9 @@ class PairRow:
     relevance_mean: Score | None = None
     relevance_max: Score | None = None
     relevance_top3: Score | None = None
-    relevance_text_masked: Score | None = None
+    masked_mean: Score | None = None
+    masked_max: Score | None = None
+    masked_top3: Score | None = None
     relevance_model: str | None = None
     dirt: str | None = None
     true_clip_id: str | None = None

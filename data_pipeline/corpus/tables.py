@@ -7,17 +7,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import CheckedFile, whole_file
-from data_pipeline.corpus.rows import ClipRow, PairRow, VideoRow
 from retrieval.errors import InputError
 
-Row = TypeVar("Row", VideoRow, ClipRow, PairRow)
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Row = TypeVar("Row", bound="DataclassInstance")
 
 VIDEOS, CLIPS, PAIRS = "videos.parquet", "clips.parquet", "pairs.parquet"
-_VERSION = "1"
+_VERSION = "2"
 _VERSION_KEY = b"wenshi.corpus.version"
 _ROWS_AT_ONCE = 65_536
 _ARROW_NAMES = {str: "string", int: "int64", float: "float64", bool: "bool_"}

@@ -90,7 +90,7 @@ def test_other_tables_are_refused_in_one_sentence(tmp_path: Path) -> None:
     assert "start_ms" in refused(path)
     assert "holds double, but must hold int64" in refused(path)
     pq.write_table(table.replace_schema_metadata({"wenshi.corpus.version": "7"}), path)
-    assert "has the schema version 7, but this program reads version 1" in refused(path)
+    assert "has the schema version 7, but this program reads version 2" in refused(path)
     pq.write_table(table.replace_schema_metadata(None), path)
     assert "has the schema version none" in refused(path)
     for damaged in (whole[: len(whole) // 2], b"", whole[:4] + bytes(len(whole) - 200) + whole[-196:]):
