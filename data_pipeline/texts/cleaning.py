@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from data_pipeline.texts.bait import BAIT_ACTS, BAIT_CLAUSES, BAIT_ENDINGS, BAIT_OPENINGS, BAIT_TOPICS
+from data_pipeline.texts.bait import BAIT_ACTS, BAIT_CLAUSES, BAIT_ENDINGS, BAIT_OPENINGS, BAIT_TOPICS, EMOJI_NAMES
 from data_pipeline.texts.personal_data import masked
 from retrieval.text import fold, normalise, simplify
 
@@ -25,7 +25,7 @@ _NAME = re.compile(r"(?<![A-Za-z0-9.])@[\w.·-]{1,30}")
 _EMOJI = re.compile(
     "[\U0001f000-\U0001faff\U0001fb00-\U0001fbff\u2600-\u27bf\u2b00-\u2bff\u20e3\ufe00-\ufe0f\U000e0000-\U000e007f]+"
 )
-_EMOJI_NAME = re.compile(r"\[[\u4e00-\u9fff]{1,4}(?:r|e)?\]|(?<=\])\[[\u4e00-\u9fff]{1,4}\]")
+_EMOJI_NAME = re.compile(rf"\[(?:{'|'.join(EMOJI_NAMES)})\]")
 _CLAUSE = re.compile(r"[^\s,.!?;:~|，。！？；：、～…]+")
 _KANA = re.compile("[\u3040-\u30ff]")
 _SPACES = re.compile(r"\s+")
@@ -33,6 +33,7 @@ _LEFT_OVER = re.compile(
     r"^#+(?=[^\W\d])|(?:(?<=\s)|^)[#@|/\\~,，、。;；:：!！?？.…·-]+(?=\s|$)"
     r"|\(\s*\)|\[\s*\]|【\s*】|「\s*」|《\s*》"
 )
+_LONGEST_BAIT = 24                  # characters; the pattern has many ways to read a longer one
 _NEVER_FIRST = " ,.、。;:!?~|·"
 _BAIT = re.compile(
     "(?:{})*(?:{})+(?:{})*".format(
@@ -106,7 +107,7 @@ def _hashtag(match: re.Match[str], removed: Counter[str], hashtags: list[str]) -
 
 def _clause(match: re.Match[str], removed: Counter[str]) -> str:
     clause = fold(match.group())
-    if clause not in BAIT_CLAUSES and not _BAIT.fullmatch(clause):
+    if clause not in BAIT_CLAUSES and not (len(clause) <= _LONGEST_BAIT and _BAIT.fullmatch(clause)):
         return match.group()
     removed["bait"] += 1
     return " "
