@@ -1,1 +1,1 @@
-"""From sources to a corpus: shards of measured rows, committed one by one."""
+"""Building a corpus: every video through every stage, in shards that are committed whole."""
