@@ -98,8 +98,9 @@ def _write_shard(path: Path, shard: str, names: list[str], texts: list[str], cha
         "pair_id": [f"{owner[:16]}_{owner[:8]}_{place % PER_VIDEO:04d}" for place, owner in enumerate(owners)],
         "video_id": owners, "source_id": [owner[32:] for owner in owners], "shard": [shard] * count, "kind": ["asr"] * count,
         "start_ms": starts, "end_ms": starts + 9000, "text": texts, "language": ["zh"] * count,
-        "characters": [len(text) for text in texts], "title_part": [""] * count, "speech_part": texts, "screen_part": [""] * count,
-        "source": ["drawn"] * count, "flags": [["lyrics"] if drawn < 0.05 else [] for drawn in chance.random(count)],
+        "characters": [len(text) for text in texts],
+        "title_part": [""] * count, "speech_part": texts, "screen_part": [""] * count, "source": ["drawn"] * count,
+        "flags": [["lyrics"] if drawn < 0.05 else [] for drawn in chance.random(count)],
         "keyframes": [4] * count, **scores, "relevance_model": ["drawn"] * count,
     }  # fmt: skip
     write_columns(table_path(path, CandidateRow), pa.table(columns), CandidateRow)
