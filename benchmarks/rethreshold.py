@@ -22,12 +22,13 @@ import numpy as np
 
 from data_pipeline.building.commits import MEASURED, Commit, append_commit
 from data_pipeline.building.measured_tables import table_path
-from data_pipeline.corpus.measured import CandidateRow, MeasuredVideo
+from data_pipeline.corpus.measured import CandidateRow, MeasuredVideo, SpeechRow
 from data_pipeline.corpus.tables import require_pyarrow, write_columns, write_table
 
 PER_VIDEO, PER_SHARD = 4, 1000      # candidates of a video, videos of a shard
 SHARES = (0.78, 0.67, 0.56)
 _REPEATED = 0.1                     # of the texts are copies of another, half of them with a changed character
+_SHARED = ("video_id", "start_ms", "end_ms", "text", "language", "flags")       # by a segment and its candidate
 _COMMON = [chr(code) for code in range(0x4E00, 0x4E00 + 3000)]
 
 
@@ -104,6 +105,13 @@ def _write_shard(path: Path, shard: str, names: list[str], texts: list[str], cha
         "keyframes": [4] * count, **scores, "relevance_model": ["drawn"] * count,
     }  # fmt: skip
     write_columns(table_path(path, CandidateRow), pa.table(columns), CandidateRow)
+    zeros = [0.0] * count
+    speech = {
+        "segment": np.tile(np.arange(PER_VIDEO), len(names)), "average_logprob": zeros, "no_speech": zeros, "compression": zeros,
+        "voice_share": zeros, "music_share": zeros, "singing_share": zeros, "engine": columns["source"],
+        "model_digest": columns["source"], **{name: columns[name] for name in _SHARED},
+    }
+    write_columns(table_path(path, SpeechRow), pa.table(speech), SpeechRow)
 
 
 def _score_names() -> list[str]:

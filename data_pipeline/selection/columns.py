@@ -13,21 +13,25 @@ from numpy.typing import NDArray
 
 from data_pipeline.building.measured_tables import committed, table_path
 from data_pipeline.corpus.errors import CorpusError
-from data_pipeline.corpus.measured import CandidateRow, MeasuredVideo
+from data_pipeline.corpus.measured import CandidateRow, MeasuredVideo, SpeechRow
 from data_pipeline.corpus.tables import read_columns, require_pyarrow
 from data_pipeline.selection.components import Indices
 from data_pipeline.selection.near_videos import KeyframeHashes
 
+SPEECH_COLUMNS = ("video_id", "start_ms", "end_ms", "text")
+
 
 @dataclass(frozen=True)
 class Measured:
-    """candidates: a pyarrow.Table with the columns of CandidateRow; rows: one with those of MeasuredVideo, failed ones too.
+    """candidates, rows: pyarrow tables with the columns of CandidateRow and of MeasuredVideo, of failed ones too; speech: one
+    with `SPEECH_COLUMNS`.
 
     A video is a content: several rows can have the same. Videos are numbered by the first row that has them.
     """
 
     candidates: Any
     rows: Any
+    speech: Any
 
     @cached_property
     def row_of_video(self) -> Indices:
@@ -84,11 +88,13 @@ def read_columns_of_shards(directory: Path) -> Measured:
     shards = committed(directory)
     if not shards:
         raise CorpusError("unreadable", f"There is no committed shard in {directory}: build the corpus first.")
-    candidates, rows = (
-        pa.concat_tables(read_columns(table_path(shard, row_type), row_type) for shard in shards).combine_chunks()
-        for row_type in (CandidateRow, MeasuredVideo)
+    wanted: tuple[tuple[type[Any], tuple[str, ...] | None], ...] = (
+        (CandidateRow, None), (MeasuredVideo, None), (SpeechRow, SPEECH_COLUMNS),
     )
-    return Measured(candidates, rows)
+    return Measured(*(
+        pa.concat_tables(read_columns(table_path(shard, row_type), row_type, names) for shard in shards).combine_chunks()
+        for row_type, names in wanted
+    ))  # fmt: skip
 
 
 def numbers_in(values: Any, known: Any) -> Indices:

@@ -15,11 +15,10 @@ from data_pipeline.selection.columns import Measured, mask
 from data_pipeline.selection.components import Indices, components, joined_by
 from data_pipeline.selection.reasons import KEPT, REASONS, Verdicts
 from data_pipeline.selection.removed import Removed
+from data_pipeline.selection.repetition import repeated_candidates
 from data_pipeline.selection.settings import SelectionSettings
 from data_pipeline.selection.splits import split_of_groups
 from data_pipeline.selection.thresholds import Step, keep_ladder, share_threshold, video_means
-
-_SEGMENT_KINDS = ("asr", "subtitle")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,16 +87,11 @@ def _by_measure(verdicts: Verdicts, measured: Measured, settings: SelectionSetti
 
 
 def _by_repetition(verdicts: Verdicts, measured: Measured, settings: SelectionSettings, clusters: Clusters) -> None:
-    """What engines hear or read in many videos that have nothing to do with each other: inventions, watermarks."""
-    if settings.repeated_videos is None:
-        return
-    segments = np.flatnonzero(mask(measured.candidates["kind"], _SEGMENT_KINDS))
-    texts, videos = clusters.same_texts[segments], clusters.videos[measured.video_of_candidate[segments]]
-    different = np.unique(texts * len(clusters.videos) + videos) // max(len(clusters.videos), 1)
-    in_videos = np.bincount(different, minlength=len(clusters.same_texts))
-    repeated = np.zeros(len(clusters.same_texts), bool)
-    repeated[segments] = in_videos[texts] > settings.repeated_videos
-    verdicts.reject(repeated, "repeated_elsewhere")
+    if settings.repeated_videos is not None:
+        repeated = repeated_candidates(
+            measured, clusters.same_texts, clusters.videos, most=settings.repeated_videos
+        )
+        verdicts.reject(repeated, "repeated_elsewhere")
 
 
 def _scores(verdicts: Verdicts, measured: Measured, settings: SelectionSettings) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from data_pipeline.building.commits import MEASURED, Commit, append_commit
 from data_pipeline.building.measured_tables import table_path
-from data_pipeline.corpus.measured import CandidateRow, MeasuredVideo
+from data_pipeline.corpus.measured import CandidateRow, MeasuredVideo, SpeechRow
 from data_pipeline.corpus.tables import write_table
 
 
@@ -46,7 +46,17 @@ def candidate(of: str, text: str, **facts: Any) -> CandidateRow:
     })  # fmt: skip
 
 
-def write_measured(directory: Path, videos: list[MeasuredVideo], candidates: list[CandidateRow]) -> Path:
+def segment(of: str, text: str, start_ms: int = 0, end_ms: int = 2000) -> SpeechRow:
+    return SpeechRow(
+        video_id=video_id(of), segment=0, start_ms=start_ms, end_ms=end_ms, text=text, language="zh", average_logprob=None,
+        no_speech=None, compression=None, voice_share=None, music_share=None, singing_share=None, flags=(), engine="e",
+        model_digest="d",
+    )
+
+
+def write_measured(
+    directory: Path, videos: list[MeasuredVideo], candidates: list[CandidateRow], speech: list[SpeechRow] | None = None
+) -> Path:
     """Commit the rows, each in the shard that it names."""
     shard_of = {row.source_id: row.shard for row in videos}
     shards: dict[str, list[MeasuredVideo]] = defaultdict(list)
@@ -58,6 +68,8 @@ def write_measured(directory: Path, videos: list[MeasuredVideo], candidates: lis
         own = [row for row in candidates if shard_of.get(row.source_id) == shard]
         write_table(table_path(path, MeasuredVideo), rows, MeasuredVideo)
         write_table(table_path(path, CandidateRow), own, CandidateRow)
+        contents = {row.video_id for row in rows}
+        write_table(table_path(path, SpeechRow), [row for row in speech or [] if row.video_id in contents], SpeechRow)
         failures = [row for row in rows if row.status == "failed"]
         reasons = {kind: sum(row.error_kind == kind for row in failures) for kind in {row.error_kind for row in failures}}
         append_commit(directory, Commit(

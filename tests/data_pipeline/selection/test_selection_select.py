@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("pyarrow", reason="tables need pyarrow")
 
-from measured_corpus import candidate, failed, source_id, video, video_id, write_measured
+from measured_corpus import candidate, failed, segment, source_id, video, video_id, write_measured
 
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.measured import CandidateRow, DecisionRow, MeasuredVideo
@@ -110,9 +110,9 @@ def test_the_best_of_a_cluster_is_kept(tmp_path: Path) -> None:
 
 def test_of_videos_that_repeat_each_other_the_best_is_kept(tmp_path: Path) -> None:
     hashes = (1 << 62, 12345678901, -(1 << 60), 77)
-    near = (hashes[0] ^ 5, *hashes[1:])
+    near, other = (hashes[0] ^ 5, *hashes[1:]), (0x1234567890ABCDEF, 0x7FFF00007FFF0000)
     rows = [candidate("a", SENTENCES[0], masked_top3=0.2), candidate("b", SENTENCES[1], masked_top3=0.4)]
-    videos = [video("a", keyframe_hashes=hashes), video("b", keyframe_hashes=near), video("c", keyframe_hashes=(5, -9, 9))]
+    videos = [video("a", keyframe_hashes=hashes), video("b", keyframe_hashes=near), video("c", keyframe_hashes=other)]
     select(tmp_path, videos, [*rows, candidate("c", SENTENCES[2])])
     assert reasons(tmp_path) == {SENTENCES[0]: "duplicate_video", SENTENCES[1]: "", SENTENCES[2]: ""}
     assert {row.video_cluster for row in read_table(tmp_path / DECISIONS, DecisionRow)} == {video_id("a"), video_id("c")}
@@ -125,6 +125,21 @@ def test_what_is_heard_in_many_videos_was_said_in_none(tmp_path: Path) -> None:
     account = select(tmp_path, [video(name) for name in names], rows, repeated_videos=5)
     assert dict(account.candidates.filtered) == {"repeated_elsewhere": 6, "duplicate_text": 5}
     assert account.candidates.kept == 2
+
+
+def test_a_span_is_rejected_when_half_of_it_is_heard_elsewhere(tmp_path: Path) -> None:
+    names = [f"v{number}" for number in range(6)]
+    texts = [f"第{word}件" for word in "一二三四五六"]
+    rows = [candidate(name, f"{text}请不吝点赞") for name, text in zip(names, texts, strict=True)]
+    rows += [
+        candidate("v0", f"{SENTENCES[0]}请不吝点赞", start_ms=7000, end_ms=13_000), candidate("v1", SENTENCES[1], end_ms=9000),
+    ]
+    speech = [segment(name, text) for name, text in zip(names, texts, strict=True)]
+    speech += [segment(name, "请不吝点赞。", 2000, 4000) for name in names] + [segment("v0", "请不吝点赞", 11_000, 13_000)]
+    write_measured(tmp_path, [video(name) for name in names], rows, speech)
+    account = write_selection(tmp_path, SelectionSettings(repeated_videos=5))
+    assert dict(account.candidates.filtered) == {"repeated_elsewhere": 6}
+    assert write_selection(tmp_path, SelectionSettings(repeated_videos=6)).candidates.kept == 8
 
 
 def test_removed_videos_uploaders_and_sources_are_out(tmp_path: Path) -> None:
