@@ -40,10 +40,12 @@ def drawn(count: int, *, seed: int) -> list[str]:
 
 def slow_clusters(texts: list[str], least: float) -> list[int]:
     """All against all; a cluster is what a chain of alike texts connects."""
-    labels = list(range(len(texts)))
+    labels, sets = list(range(len(texts))), [grams(text) for text in texts]
     for i, a in enumerate(texts):
         for j in range(i):
-            if (a == texts[j] or (min(len(a), len(texts[j])) >= 3 and likeness(a, texts[j]) >= least)) and labels[i] != labels[j]:
+            long = min(len(a), len(texts[j])) >= 3
+            alike = a == texts[j] or (long and len(sets[i] & sets[j]) >= least * len(sets[i] | sets[j]))
+            if alike and labels[i] != labels[j]:
                 low, high = sorted((labels[i], labels[j]))
                 labels = [low if label == high else label for label in labels]
     return labels
