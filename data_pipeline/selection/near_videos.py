@@ -13,7 +13,8 @@ Hashes = NDArray[np.uint64]
 
 _ROTATIONS = (0, 16, 32, 48)        # near hashes are looked for as neighbours in order, with each of four parts in front
 _REACH = 8                          # how far apart neighbours are still held against each other
-_ALONE = 0.1                        # videos of one keyframe must agree in their duration up to this share
+_FEW = 4                            # fewer keyframes than this say too little: different clips of one place agree in them
+_SAME_DURATION = 0.02               # then the durations must agree too, up to this share
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ def near_video_clusters(videos: KeyframeHashes, *, bits: int, share: float) -> I
     """For each video the first video of its cluster: those that repeat it, or a part of it, and what is connected by them.
 
     A video repeats another when `share` of the keyframes of the one with fewer have a partner in the other, in the same
-    order, whose hash differs in at most `bits` places. One keyframe alone must agree in all but half of those, and the
-    durations up to a tenth. A video without keyframes is near to none.
+    order, whose hash differs in at most `bits` places. Where that one has fewer than 4 keyframes, half of the places are
+    allowed and the durations must agree up to 2 %. A video without keyframes is near to none.
     """
     first = list(range(len(videos.starts)))
 
@@ -89,9 +90,9 @@ def _with_a_near_keyframe(videos: KeyframeHashes, bits: int) -> tuple[Indices, I
 
 def _repeats(videos: KeyframeHashes, some: int, other: int, bits: int, share: float) -> bool:
     fewest = int(min(videos.lengths[some], videos.lengths[other]))
-    if fewest > 1:
-        return in_the_same_order(videos.of(some), videos.of(other), bits=bits) >= max(2, share * fewest)
-    durations = sorted((int(videos.durations_ms[some]), int(videos.durations_ms[other])))
-    if durations[0] < (1 - _ALONE) * durations[1]:
-        return False
-    return in_the_same_order(videos.of(some), videos.of(other), bits=bits // 2) == 1
+    if fewest < _FEW:
+        shorter, longer = sorted((int(videos.durations_ms[some]), int(videos.durations_ms[other])))
+        if shorter < (1 - _SAME_DURATION) * longer:
+            return False
+        bits //= 2
+    return in_the_same_order(videos.of(some), videos.of(other), bits=bits) >= max(min(2, fewest), share * fewest)

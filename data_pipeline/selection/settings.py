@@ -37,7 +37,7 @@ class SelectionSettings(BaseModel):
     max_ms: int | None = Field(default=None, ge=1)
     repeated_videos: int | None = Field(default=10, ge=1)
     near_text: float = Field(default=0.8, ge=0.6, le=1)
-    near_hash_bits: int = Field(default=4, ge=0, le=16)
+    near_hash_bits: int = Field(default=6, ge=0, le=16)
     near_video_share: float = Field(default=0.6, gt=0, le=1)
     drop_duplicate_texts: bool = True
     drop_duplicate_videos: bool = True

@@ -17,7 +17,7 @@ def hashes_of(videos: list[list[int]], durations_ms: list[int] | None = None) ->
 
 
 def clusters(videos: list[list[int]], durations_ms: list[int] | None = None) -> list[int]:
-    return near_video_clusters(hashes_of(videos, durations_ms), bits=4, share=0.6).tolist()
+    return near_video_clusters(hashes_of(videos, durations_ms), bits=6, share=0.6).tolist()
 
 
 def drawn(count: int, chance: random.Random) -> list[int]:
@@ -62,13 +62,20 @@ def test_the_same_pictures_in_another_order_are_another_video() -> None:
     assert clusters([video, video[:2] + drawn(4, random.Random(2))]) == [0, 1]
 
 
-def test_one_picture_must_be_nearer_and_last_as_long() -> None:
+@pytest.mark.parametrize("keyframes", [1, 3])
+def test_few_pictures_must_be_nearer_and_last_as_long(keyframes: int) -> None:
     chance = random.Random(3)
-    video = drawn(1, chance)
-    near, less_near = re_encoded(video, chance, bits=2), re_encoded(video, chance, bits=4)
-    assert clusters([video, near], [9000, 9500]) == [0, 0]
-    assert clusters([video, near], [9000, 12_000]) == [0, 1]
+    video = drawn(keyframes, chance)
+    near, less_near = re_encoded(video, chance, bits=3), re_encoded(video, chance, bits=4)
+    assert clusters([video, near], [9000, 9100]) == [0, 0]
+    assert clusters([video, near], [9000, 9500]) == [0, 1]
     assert clusters([video, less_near], [9000, 9000]) == [0, 1]
+
+
+def test_of_many_pictures_a_part_may_be_of_a_longer_video() -> None:
+    chance = random.Random(4)
+    video = drawn(8, chance)
+    assert clusters([video, re_encoded(video[2:6], chance, bits=5)], [20_000, 9000]) == [0, 0]
 
 
 def test_videos_without_keyframes_are_near_to_none() -> None:
