@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,15 @@ from data_pipeline.corpus.tables import read_columns, require_pyarrow
 from data_pipeline.selection.components import Indices
 from data_pipeline.selection.near_videos import KeyframeHashes
 
+_UNUSED = ("shard", "title_part", "speech_part", "screen_part", "keyframes")
+CANDIDATE_COLUMNS = tuple(column.name for column in fields(CandidateRow) if column.name not in _UNUSED)
 SPEECH_COLUMNS = ("video_id", "start_ms", "end_ms", "text")
 
 
 @dataclass(frozen=True)
 class Measured:
-    """candidates, rows: pyarrow tables with the columns of CandidateRow and of MeasuredVideo, of failed ones too; speech: one
-    with `SPEECH_COLUMNS`.
+    """Pyarrow tables. candidates: `CANDIDATE_COLUMNS`; rows: all columns of MeasuredVideo, failed ones too; speech:
+    `SPEECH_COLUMNS`.
 
     A video is a content: several rows can have the same. Videos are numbered by the first row that has them.
     """
@@ -89,7 +91,7 @@ def read_columns_of_shards(directory: Path) -> Measured:
     if not shards:
         raise CorpusError("unreadable", f"There is no committed shard in {directory}: build the corpus first.")
     wanted: tuple[tuple[type[Any], tuple[str, ...] | None], ...] = (
-        (CandidateRow, None), (MeasuredVideo, None), (SpeechRow, SPEECH_COLUMNS),
+        (CandidateRow, CANDIDATE_COLUMNS), (MeasuredVideo, None), (SpeechRow, SPEECH_COLUMNS),
     )
     return Measured(*(
         pa.concat_tables(read_columns(table_path(shard, row_type), row_type, names) for shard in shards).combine_chunks()
