@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from data_pipeline.evidence.ocr import OcrEngine, OcrLine
-from data_pipeline.evidence.text_blocks import text_blocks
+from data_pipeline.evidence.text_blocks import text_blocks, text_lines
 from data_pipeline.evidence.text_gate import (
     GATE_SIDE,
     Grey,
@@ -20,7 +20,7 @@ from data_pipeline.evidence.text_gate import (
     text_untouched,
 )
 from data_pipeline.evidence.text_policy import TextPolicy
-from data_pipeline.evidence.text_tracks import TextTracker
+from data_pipeline.evidence.text_tracks import TextTrack, TextTracker
 from retrieval.records import Evidence
 
 _PICTURE_SIDE = 960                 # longest side of what the engine reads
@@ -86,12 +86,7 @@ class OnScreenText:
 
     def finish(self, end_ms: int) -> list[Evidence]:
         """All evidence by start time, spans within 0 and `end_ms`; ready for another video afterwards."""
-        tracks = [
-            track for track in self._tracker.finish(end_ms)
-            if self._policy.accepts_track(track.text, looks=track.looks, confidence=track.confidence)
-        ]
-        pieces = text_blocks(tracks, tolerance_ms=max(self._interval_ms, _SLOW_MS), aspect=self._aspect)
-        self._next_sample_ms, self._looked_ms, self._looked_at, self._text_ms, self._doubtful = 0, 0, None, 0, False
+        pieces = text_blocks(self._accepted(end_ms), tolerance_ms=self._tolerance_ms, aspect=self._aspect)
         return [
             Evidence(
                 kind="ocr", text=piece.text, start_ms=piece.start_ms, end_ms=min(piece.end_ms, end_ms),
@@ -99,6 +94,23 @@ class OnScreenText:
             )
             for piece in pieces
             if piece.start_ms < end_ms
+        ]
+
+    def finish_lines(self, end_ms: int) -> list[TextTrack]:
+        """As `finish`, but line by line and with the place of each on the screen."""
+        lines = text_lines(self._accepted(end_ms), tolerance_ms=self._tolerance_ms)
+        return [replace(line, end_ms=min(line.end_ms, end_ms)) for line in lines if line.start_ms < end_ms]
+
+    @property
+    def _tolerance_ms(self) -> int:
+        return max(self._interval_ms, _SLOW_MS)
+
+    def _accepted(self, end_ms: int) -> list[TextTrack]:
+        """The tracks worth keeping; nothing of this video is remembered afterwards."""
+        self._next_sample_ms, self._looked_ms, self._looked_at, self._text_ms, self._doubtful = 0, 0, None, 0, False
+        return [
+            track for track in self._tracker.finish(end_ms)
+            if self._policy.accepts_track(track.text, looks=track.looks, confidence=track.confidence)
         ]
 
     def _worth_a_look(self, now_ms: int, picture: Grey) -> bool:
