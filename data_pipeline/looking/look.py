@@ -9,7 +9,7 @@ import numpy as np
 
 from data_pipeline.corpus.measured import KeyframeRow, ScreenTextRow, ShotRow
 from data_pipeline.evidence.ocr import OcrEngine
-from data_pipeline.evidence.on_screen import OnScreenText
+from data_pipeline.evidence.on_screen import StandingText
 from data_pipeline.evidence.text_tracks import TextTrack
 from data_pipeline.looking.keyframes import KeyframeCollector, KeyframeRules
 from data_pipeline.looking.roles import RoleRules, roles
@@ -76,7 +76,7 @@ def look(
     """
     collector = KeyframeCollector(video_id, rules=settings.keyframes)
     shots = _Shots(collector)
-    on_screen = None if ocr is None else OnScreenText(ocr)
+    on_screen = None if ocr is None else StandingText(ocr)
     with open_reader(path, threads=settings.threads) as reader:
         info = reader.info
         height, width = picture_size(info.height, info.width, side=settings.picture_side)
