@@ -92,7 +92,8 @@ class ShotRow:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyframeRow:
-    """A frame that was looked at. dropped: None for one that is kept, else black, uniform or duplicate."""
+    """A frame that was looked at. dropped: None for a kept one, else black, uniform, duplicate (of the kept
+    one before it) or thinned (of a video with too many)."""
 
     video_id: str
     keyframe: int
