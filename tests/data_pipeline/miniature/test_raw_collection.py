@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def test_a_sentence_becomes_lines_that_follow_one_another_and_say_all_of_it() ->
     assert "".join(line for *_, line in lines) == text.replace("，", "").replace("。", "")
     assert max(len(line) for *_, line in lines) <= 12
     assert (lines[0][0], lines[-1][1]) == (100, 3000)
-    assert all(before[1] == after[0] for before, after in zip(lines, lines[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in pairwise(lines))
 
 
 @pytest.mark.parametrize("kind", SOUNDS)
