@@ -12,11 +12,10 @@ import numpy as np
 from data_pipeline.corpus.rows import Score
 from data_pipeline.report.outcomes import Outcome, Outcomes
 from data_pipeline.report.sampling import Sample
-from data_pipeline.report.scores import SCORES, histogram, ladder, threshold_of
+from data_pipeline.report.scores import SCORES, histogram
 
 KEPT = "kept"
 _LOW_SCORE = "relevance"            # the reason that a threshold gives
-_USUAL_SCORE = "relevance_top3"
 _TEXTS = 20_000                     # of the sample that words are counted in
 _NOT_SCORED = float("nan")
 
@@ -94,7 +93,7 @@ class PairTally:
             "videos_with_candidates": len(np.unique(videos)), "videos_kept": len(np.unique(videos[kept])),
             "kinds": self._kinds(), "languages": dict(self._languages.most_common()), "flags": dict(self._flags.most_common()),
             "splits": self._splits(codes, videos), "characters_mean": round(self._characters / used, 2) if used else 0.0,
-            "seconds": second_bins(np.frombuffer(self._lengths_ms, dtype=np.int64)[kept]), "scores": self._score_summary(videos),
+            "seconds": second_bins(np.frombuffer(self._lengths_ms, dtype=np.int64)[kept]), "scores": self._score_summary(),
         }  # fmt: skip
 
     def _columns(self) -> tuple[np.ndarray, np.ndarray]:
@@ -119,21 +118,12 @@ class PairTally:
             found[split] = {"pairs": int(mask.sum()), "videos": len(np.unique(videos[mask]))}
         return found
 
-    def _score_summary(self, videos: np.ndarray) -> dict[str, Any]:
+    def _score_summary(self) -> dict[str, Any]:
         kept = self._mask(lambda outcome: outcome.kept is not False)
         low = self._mask(lambda outcome: outcome.kept is False and outcome.reason == _LOW_SCORE)
         classes = {"kept": kept, "low": low, "other": ~kept & ~low}
-        columns = {name: np.array(values, dtype=np.float32) for name, values in self._scores.items()}
-        found: dict[str, Any] = {"columns": {}, "ladder": [], "ladder_score": None}
-        for name, scores in columns.items():
-            if bins := histogram(scores, classes):
-                found["columns"][name] = {**bins, "threshold": threshold_of(scores, kept=kept, too_low=low)}
-        decisive = [name for name, column in found["columns"].items() if column["threshold"] is not None]
-        usable = decisive or list(found["columns"])
-        if usable:
-            found["ladder_score"] = chosen = _USUAL_SCORE if _USUAL_SCORE in usable else usable[0]
-            found["ladder"] = ladder(columns[chosen], videos, eligible=kept | low)
-        return found
+        found = {name: histogram(np.array(values, dtype=np.float32), classes) for name, values in self._scores.items()}
+        return {name: bins for name, bins in found.items() if bins is not None}
 
 
 def second_bins(lengths_ms: np.ndarray) -> dict[str, Any]:

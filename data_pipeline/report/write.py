@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ from data_pipeline.report.outcomes import Outcomes
 from data_pipeline.report.page.page import page
 from data_pipeline.report.page.samples import ShownGroup, ShownPair
 from data_pipeline.report.pairs import KEPT, CandidateFacts, PairTally
-from data_pipeline.report.settings import DECISIONS, digests_of, settings_of
+from data_pipeline.report.settings import DECISIONS, digests_of, selection_of, settings_of
 from data_pipeline.report.thumbnails import thumbnail
 from data_pipeline.report.videos import VideoFacts, VideoTally
 from data_pipeline.report.words import word_summary
@@ -28,6 +28,8 @@ _SOURCES = "sources.parquet"
 _ROWS_AT_ONCE = 8192
 _MOST_PICTURE_BYTES = 3_000_000     # a third more as text in the page
 _KEPT_SAMPLES, _REJECTED_SAMPLES, _MOST_GROUPS = 24, 8, 12
+
+_USUAL_SCORE = "relevance_top3"     # that samples are told with before a selection names its own
 
 Picture = Callable[[Path, int], "bytes | None"]
 
@@ -56,7 +58,9 @@ def write_report(directory: Path, *, characters: int = 60_000, picture: Picture 
         raise CorpusError(
             "unreadable", f"There is no measured video in {directory}: build the corpus first, or name another directory."
         )
-    pairs = PairTally(Outcomes(_decisions(directory)), samples=_KEPT_SAMPLES)
+    selection = selection_of(directory)
+    decisions = () if selection is None else read_table(directory / DECISIONS, DecisionRow)
+    pairs = PairTally(Outcomes(decisions), samples=_KEPT_SAMPLES)
     _count_pairs(directory, pairs)
     videos = VideoTally(pairs.kept_videos())
     wanted = {row.video_id for sample in pairs.samples.values() for row in sample.items()}
@@ -69,19 +73,14 @@ def write_report(directory: Path, *, characters: int = 60_000, picture: Picture 
         "sources": _count_sources(directory), "videos": videos.summary(), "pairs": pairs.summary(),
         "evidence": evidence_summary(directory), "stages": stage_summary(directory),
         "words": word_summary(pairs.texts.items(), characters=characters), "settings": settings_of(directory),
-        "sha256": digests_of(directory),
+        "selection": selection, "sha256": digests_of(directory),
     }  # fmt: skip
-    score = statistics["pairs"]["scores"]["ladder_score"]
+    score = _USUAL_SCORE if selection is None else selection["settings"]["score"]
     shown = _shown(pairs, paths, score=score, picture=picture)
     write_json(directory / STATISTICS, statistics)
     with whole_file(directory / PAGE) as file:
         file.write(page(statistics, shown, name=directory.resolve().name).encode())
     return Report(page=directory / PAGE, statistics_file=directory / STATISTICS, statistics=statistics)
-
-
-def _decisions(directory: Path) -> Iterable[DecisionRow]:
-    path = directory / DECISIONS
-    return read_table(path, DecisionRow) if path.is_file() else ()
 
 
 def _count_pairs(directory: Path, pairs: PairTally) -> None:
@@ -100,7 +99,7 @@ def _batches(rows: Iterator[CandidateFacts]) -> Iterator[list[CandidateFacts]]:
         yield part
 
 
-def _shown(pairs: PairTally, paths: dict[str, str], *, score: str | None, picture: Picture) -> list[ShownGroup]:
+def _shown(pairs: PairTally, paths: dict[str, str], *, score: str, picture: Picture) -> list[ShownGroup]:
     """Samples by outcome, the kept first and then the commonest reasons; pictures end where the page would get too large."""
     names = sorted(pairs.samples, key=lambda name: (name != KEPT, -pairs.samples[name].seen, name))[:_MOST_GROUPS]
     left = _MOST_PICTURE_BYTES
@@ -117,13 +116,13 @@ def _shown(pairs: PairTally, paths: dict[str, str], *, score: str | None, pictur
     return groups
 
 
-def _shown_pair(row: CandidateFacts, score: str | None, data: bytes | None) -> ShownPair:
-    masked = score.replace("relevance", "masked") if score else None
+def _shown_pair(row: CandidateFacts, score: str, data: bytes | None) -> ShownPair:
+    masked = score.replace("relevance", "masked")
     return ShownPair(
         text=row.text, kind=row.kind, start_ms=row.start_ms, end_ms=row.end_ms, score=_score(row, score),
         masked=None if masked == score else _score(row, masked), flags=row.flags, picture=data,
     )
 
 
-def _score(row: CandidateFacts, name: str | None) -> float | None:
-    return None if name is None else getattr(row, name)
+def _score(row: CandidateFacts, name: str) -> float | None:
+    return getattr(row, name)

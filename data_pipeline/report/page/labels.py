@@ -11,6 +11,7 @@ _LABELS = {
     "duplicate_video": ("视频重复", "duplicate video"), "short_text": ("文本太短", "short text"),
     "too_short": ("片段太短", "clip too short"), "too_long": ("片段太长", "clip too long"),
     "balance": ("类别配平", "balance"), "license": ("许可不允许", "licence"), "removed": ("已要求删除", "removed on request"),
+    "split_conflict": ("划分冲突", "conflicting splits"), "no_text": ("无文本", "no text"),
     # flags
     "no_voice": ("无人声", "no voice"), "no_speech": ("非语音", "no speech"), "compression": ("重复压缩", "compression"),
     "repeated": ("循环重复", "repeated"), "invention": ("识别幻觉", "invention"),

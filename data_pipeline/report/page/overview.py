@@ -5,7 +5,7 @@ from __future__ import annotations
 from data_pipeline.report.page.charts import Bar, Bin, Tick, bars, columns
 from data_pipeline.report.page.elements import Markup, both, join, number, percent, tag
 from data_pipeline.report.page.labels import label
-from data_pipeline.report.page.parts import Numbers, beside, counted, kept_of, quiet, section, share, titled
+from data_pipeline.report.page.parts import KEPT_KEY, Numbers, beside, counted, kept_of, quiet, section, share, titled
 
 _LONGEST_SHOWN = 120            # seconds of the histogram; longer ones share its last column
 _TOP_ROWS = 15
@@ -50,7 +50,7 @@ def funnel(numbers: Numbers) -> Markup:
         beside(
             titled(both("文件", "Files"), files),
             titled(
-                both("按文本来源（深色为保留）", "By kind of text (dark: kept)"),
+                join((both("按文本来源", "By kind of text"), KEPT_KEY)),
                 kept_of(pairs["kinds"], all_of="candidates", most=_TOP_ROWS),
             ),
         ),
@@ -80,11 +80,11 @@ def balance(numbers: Numbers) -> Markup:
         "balance", both("均衡", "Balance"),
         beside(
             titled(
-                both("类别（视频，深色为保留）", "Categories (videos, dark: kept)"),
+                join((both("类别（视频）", "Categories (videos)"), KEPT_KEY)),
                 kept_of(videos["category"], all_of="videos", most=_TOP_ROWS),
             ),
             titled(
-                both("许可（视频，深色为保留）", "Licences (videos, dark: kept)"),
+                join((both("许可（视频）", "Licences (videos)"), KEPT_KEY)),
                 kept_of(videos["license"], all_of="videos", most=_TOP_ROWS),
             ),
             titled(both("划分（图文对 · 视频）", "Splits (pairs · videos)"), bars(splits)),

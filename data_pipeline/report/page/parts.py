@@ -10,6 +10,8 @@ from data_pipeline.report.page.elements import Markup, join, number, percent, ta
 from data_pipeline.report.page.labels import label
 
 Numbers = Mapping[str, Any]
+KEPT_KEY = tag("small", tag("i", class_="key kept"), label("kept"), class_="kept-key")
+"""What the marked part of a bar stands for."""
 
 
 def section(name: str, title: Markup, *children: str, lead: Markup | None = None) -> Markup:

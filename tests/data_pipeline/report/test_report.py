@@ -94,7 +94,9 @@ def corpus(tmp_path: Path) -> Path:
     })  # fmt: skip
     write_shard(directory, "00001", {"videos": [video(3, duration_ms=130_400), video(4)], "candidates": later})
     reasons = ("", "", "", "lyrics", "relevance", "", "relevance", "short")
-    write_decisions(directory, [decision(row, reason) for row, reason in zip(rows + later, reasons, strict=True)])
+    rung = {"share": 0.67, "threshold": 0.3125, "pairs": 4, "videos": 3, "kinds": {"asr": 1, "title": 3}}
+    decided = [decision(row, reason) for row, reason in zip(rows + later, reasons, strict=True)]
+    write_decisions(directory, decided, score="masked_top3", threshold=0.3, ladder=[rung])
     write_table(directory / "sources.parquet", [SourceRow(source_id=f"{k}", uri="x") for k in range(8)], SourceRow)
     (directory / "corpus.json").write_text(json.dumps({"uploader_salt": "GEHEIM", "selection": {"share": 0.7, "salt": "GEHEIM"}}))
     return directory
@@ -130,12 +132,21 @@ def test_lengths_are_counted_by_whole_seconds(report: Report) -> None:
     assert report.statistics["pairs"]["seconds"]["bins"] == {"3": 1, "12": 3}
 
 
-def test_the_threshold_lies_where_the_decisions_put_it_and_the_ladder_starts_with_all_that_could_be_kept(report: Report) -> None:
+def test_the_threshold_is_drawn_on_the_score_that_it_is_of_and_the_ladder_told(report: Report) -> None:
     scores = report.statistics["pairs"]["scores"]
-    assert all(column["threshold"] == pytest.approx(0.3) for column in scores["columns"].values())
-    first = scores["ladder"][0]
-    assert (first["pairs"], first["videos"]) == (6, 5)
-    assert "≥ 0.300" in report.page.read_text(encoding="utf-8")
+    assert set(scores) == set(SCORES)
+    assert all(sum(map(sum, column["counts"].values())) == column["scored"] == 7 for column in scores.values())
+    assert [sum(scores["masked_top3"]["counts"][name]) for name in ("kept", "low", "other")] == [4, 2, 1]
+    page = report.page.read_text(encoding="utf-8")
+    assert page.count("≥ 0.300") == 1
+    assert page.index("≥ 0.300") > page.index("遮字后 · 前三平均")
+    assert "0.3125" in Elements(page).text
+
+
+def test_a_threshold_on_the_mean_of_a_video_is_drawn_on_no_score_of_pairs(corpus: Path) -> None:
+    write_decisions(corpus, [], threshold=0.3, level="video")
+    page = write_report(corpus, picture=lambda path, time_ms: None).page.read_text(encoding="utf-8")
+    assert "≥ 0.300" not in page
 
 
 def test_dirt_cost_and_failures_are_told(report: Report) -> None:
@@ -190,10 +201,10 @@ def test_a_label_stands_in_both_languages_and_one_is_hidden_by_style_alone(repor
 
 
 def test_before_anything_is_decided_all_candidates_are_undecided(corpus: Path) -> None:
-    (corpus / "decisions.parquet").unlink()
+    (corpus / "accounts.json").unlink()      # as while a selection is being written
     pairs = write_report(corpus, picture=lambda path, time_ms: None).statistics["pairs"]
     assert (pairs["kept"], pairs["undecided"], pairs["reasons"]) == (0, 8, {})
-    assert pairs["scores"]["columns"]["relevance_mean"]["threshold"] is None
+    assert sum(pairs["scores"]["relevance_mean"]["counts"]["kept"]) == 7
 
 
 def test_pictures_stop_before_the_page_gets_too_large(corpus: Path) -> None:
@@ -224,6 +235,12 @@ def test_a_picture_is_that_of_the_moment_and_small(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_corpus_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no measured video"):
         write_report(tmp_path)
+
+
+def test_an_account_that_is_cut_off_is_one_sentence(corpus: Path) -> None:
+    (corpus / "accounts.json").write_text("{")
+    with pytest.raises(CorpusError, match=r"accounts\.json cannot be read"):
+        write_report(corpus)
 
 
 def test_the_command_names_the_files_and_gives_the_numbers(corpus: Path) -> None:

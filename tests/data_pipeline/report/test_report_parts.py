@@ -14,7 +14,7 @@ from data_pipeline.report.outcomes import Outcome, Outcomes
 from data_pipeline.report.page.cloud import cloud, layout
 from data_pipeline.report.page.elements import Markup, both, join, tag
 from data_pipeline.report.sampling import Sample
-from data_pipeline.report.scores import histogram, ladder, threshold_of
+from data_pipeline.report.scores import histogram
 from data_pipeline.report.words import word_summary
 
 
@@ -63,20 +63,6 @@ def test_every_word_of_a_cloud_lies_within_the_picture() -> None:
         assert top - 0.1 <= one.y - one.height / 2 <= one.y + one.height / 2 <= top + height + 0.1
 
 
-def masks(*names: str) -> tuple[np.ndarray, np.ndarray]:
-    return np.array([name == "kept" for name in names]), np.array([name == "low" for name in names])
-
-
-def test_the_threshold_is_the_least_kept_score_when_all_that_is_too_low_lies_below() -> None:
-    scores = np.array([0.1, 0.2, 0.3, 0.4, np.nan], dtype=np.float32)
-    kept, low = masks("low", "low", "kept", "kept", "kept")
-    assert threshold_of(scores, kept=kept, too_low=low) == pytest.approx(0.3)
-    kept, low = masks("low", "kept", "low", "kept", "low")
-    assert threshold_of(scores, kept=kept, too_low=low) is None
-    kept, low = masks("kept", "kept", "kept", "kept", "kept")
-    assert threshold_of(scores, kept=kept, too_low=low) is None
-
-
 def test_a_histogram_counts_every_scored_row_once_in_its_class() -> None:
     dice = np.random.default_rng(0)
     scores = dice.normal(size=500).astype(np.float32)
@@ -89,20 +75,6 @@ def test_a_histogram_counts_every_scored_row_once_in_its_class() -> None:
     assert sum(found["counts"]["b"]) == (~first & known).sum()
     assert found["scored"] == known.sum()
     assert histogram(np.full(3, np.nan, dtype=np.float32), {"a": first[:3]}) is None
-
-
-def test_a_rung_of_the_ladder_keeps_its_share_as_counting_by_hand_says() -> None:
-    dice = np.random.default_rng(1)
-    scores = np.round(dice.random(300), 2).astype(np.float32)
-    scores[:20] = np.nan
-    videos = dice.integers(0, 90, size=300)
-    eligible = dice.random(300) < 0.8
-    for rung in ladder(scores, videos, eligible=eligible):
-        rows = sorted((float(s), int(v)) for s, v, e in zip(scores, videos, eligible, strict=True) if e and not np.isnan(s))
-        rows.reverse()
-        threshold = rows[round(rung["share"] * len(rows)) - 1][0]
-        chosen = [video for score, video in rows if score >= threshold]
-        assert (rung["threshold"], rung["pairs"], rung["videos"]) == (threshold, len(chosen), len(set(chosen)))
 
 
 def test_a_sample_is_the_same_in_any_order_and_takes_all_of_a_few() -> None:

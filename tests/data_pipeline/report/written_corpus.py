@@ -34,8 +34,14 @@ def write_shard(directory: Path, shard: str, rows: Rows) -> None:
         log.write(json.dumps(commit) + "\n")
 
 
-def write_decisions(directory: Path, rows: Iterable[DecisionRow]) -> None:
+def write_decisions(
+    directory: Path, rows: Iterable[DecisionRow], *, score: str = "relevance_top3", threshold: float | None = None,
+    level: str = "pair", ladder: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Write what a selection decided, and last how it did, as a selection does."""
     write_table(directory / "decisions.parquet", rows, DecisionRow)
+    account = {"settings": {"score": score, "level": level}, "threshold": threshold, "ladder": list(ladder)}
+    (directory / "accounts.json").write_text(json.dumps(account), encoding="utf-8")
 
 
 def video(number: int, **facts: Any) -> MeasuredVideo:
