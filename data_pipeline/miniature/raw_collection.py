@@ -104,6 +104,7 @@ def write_collection(
 
 def _draw(job: _Drawing) -> bool:
     """Draw a file and its transcript unless they are there; says whether it had to be drawn."""
+    _write_transcript(job)
     digest = _digest(job)
     if _holds(job.path, digest):
         return False
@@ -111,8 +112,6 @@ def _draw(job: _Drawing) -> bool:
     unfinished = job.path.with_name(f".{job.path.name}.{os.getpid()}.part")
     try:
         with disk_errors(job.path):
-            if job.video.cues:
-                _write_text(job.path.with_suffix(".srt"), srt(job.video.cues))
             write_clip(
                 silent, _pictures(job), container="mp4", width=job.width, height=job.height,
                 frames_per_second=job.frames_per_second,
@@ -125,6 +124,16 @@ def _draw(job: _Drawing) -> bool:
         silent.unlink(missing_ok=True)
         unfinished.unlink(missing_ok=True)
     return True
+
+
+def _write_transcript(job: _Drawing) -> None:
+    """The .srt file, and none where an earlier collection of other dirt had one."""
+    path = job.path.with_suffix(".srt")
+    if not job.video.cues:
+        with disk_errors(path):
+            path.unlink(missing_ok=True)
+    elif not path.is_file() or path.read_bytes() != srt(job.video.cues).encode():
+        _write_text(path, srt(job.video.cues))
 
 
 def _pictures(job: _Drawing) -> Iterator[Image.Image]:

@@ -72,6 +72,9 @@ def test_drawing_again_draws_nothing_and_a_lost_or_cut_file_is_the_same_again(co
     lost, cut, *_ = sorted(directory.glob("videos/*.mp4"))
     lost.unlink()
     cut.write_bytes(cut.read_bytes()[:700])
+    next(directory.glob("videos/*.srt")).unlink()
+    silent = next(path for path in directory.glob("videos/*.mp4") if not path.with_suffix(".srt").is_file())
+    silent.with_suffix(".srt").write_text("of another collection")
     again = write_collection(directory, videos=FILES, side=64, frames_per_second=4, workers=1)
     assert again.drawn == 2
     assert {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()} == before
