@@ -42,7 +42,7 @@ class CandidateFacts:
 
 
 class PairTally:
-    """Takes every candidate once. Numbers a row needs about 45 bytes; texts are only kept of samples."""
+    """Takes every candidate once. Numbers are kept of every row, texts only of samples."""
 
     def __init__(self, outcomes: Outcomes, *, samples: int) -> None:
         self.kinds = outcomes.kinds

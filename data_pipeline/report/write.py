@@ -52,7 +52,8 @@ def write_report(directory: Path, *, characters: int = 60_000, picture: Picture 
     """Count all committed tables of a corpus and write its page and its numbers, each whole.
 
     characters: how many of kept texts are cut into words, at some 6,000 a second; picture: gives a JPEG of a moment of
-    a video file. Memory: some 55 bytes a candidate. Raises CorpusError: unreadable (no corpus, a damaged table), write.
+    a video file. Memory: 360 MB for a million candidates (benchmarks/corpus_report.py).
+    Raises CorpusError: unreadable (no corpus, a damaged table), write.
     """
     if not committed(directory):
         raise CorpusError(
