@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -101,12 +102,16 @@ class Hit:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchResult:
-    """`hidden` counts the videos that shared only incidental characters with the query and are left out."""
+    """`hidden` counts the videos that shared only incidental characters with the query and are left out.
+
+    took_ms: by stage of the search (`retrieval.search.stopwatch`), and in `total`.
+    """
 
     query: str
     hits: tuple[Hit, ...]
     hidden: int
     notices: tuple[str, ...] = ()
+    took_ms: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
