@@ -220,7 +220,7 @@ class SearchEngine:
         return Hit(
             video_id=video.video_id,
             path=stored.locations[0].path,
-            title=_title(titles),
+            title=title_of(titles),
             duration_ms=duration_ms,
             score=video.score,
             channels=video.best,
@@ -228,7 +228,7 @@ class SearchEngine:
         )
 
 
-def _title(titles: Sequence[tuple[str, str]]) -> str:
+def title_of(titles: Sequence[tuple[str, str]]) -> str:
     """The title to show, of (source, text)."""
     order = {"manifest": 0, "metadata": 1}
     return min(titles, key=lambda title: order.get(title[0], 2))[1] if titles else ""
