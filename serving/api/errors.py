@@ -55,6 +55,9 @@ def install(app: FastAPI, *, library: Path) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        within = api_error_in(error)        # such as of a body that grew too long while it was parsed
+        if within is not None:
+            return await known(request, within)
         kind = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
         message = {
             404: "There is nothing at this address.",
@@ -63,6 +66,17 @@ def install(app: FastAPI, *, library: Path) -> None:
         return error_response(
             error.status_code, kind, message, request_id=request.state.request_id, headers=error.headers
         )
+
+
+def api_error_in(error: BaseException | None) -> ApiError | None:
+    """The ApiError that an error is, or that is among its causes: what was called in between may have wrapped it."""
+    while error is not None:
+        if isinstance(error, ApiError):
+            return error
+        if isinstance(error, WenshiError):      # that of the guard: the library cannot be asked for its keys
+            return ApiError(503, "unavailable", "The service cannot answer at present.")
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _meaning(error: WenshiError) -> tuple[int, str, Mapping[str, str]]:

@@ -11,8 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from retrieval.errors import WenshiError
-from serving.api.errors import ApiError, error_response, log
+from serving.api.errors import ApiError, api_error_in, error_response, log
 from serving.api.guard import Guard
 from serving.api.metrics import Metrics
 
@@ -59,7 +58,7 @@ class Around:
         try:
             await self._enter(scope, receive, send_on, request_id)
         except Exception as error:
-            refusal = _refusal(error)
+            refusal = api_error_in(error)
             if refusal is None:
                 log.exception("%s %s failed", request_id, _method(scope))
                 refusal = ApiError(500, "internal", "Something went wrong here; the log of the service says what.")
@@ -107,17 +106,6 @@ def _bounded(receive: Receive, most: int, silence_seconds: float) -> Receive:
 
 def _too_long(most: int) -> ApiError:
     return ApiError(413, "too_large", f"The request is longer than {most} bytes.", headers={"Connection": "close"})
-
-
-def _refusal(error: BaseException | None) -> ApiError | None:
-    """The ApiError in an error or among its causes: a parser of bodies may have wrapped it."""
-    while error is not None:
-        if isinstance(error, ApiError):
-            return error
-        if isinstance(error, WenshiError):
-            return ApiError(503, "unavailable", "The service cannot answer at present.")
-        error = error.__cause__ or error.__context__
-    return None
 
 
 def _add_headers(message: Message, request_id: str) -> None:

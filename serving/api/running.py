@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 
@@ -17,6 +18,7 @@ from serving.api.settings import ServeSettings
 
 _END_SECONDS = 20           # for requests that are under way when the service is told to end
 _MOST_CONNECTIONS = 512
+_BACKLOG = 512
 
 
 def refuse_unsafe(settings: ServeSettings) -> None:
@@ -39,7 +41,8 @@ def serve(settings: ServeSettings, *, ready: Callable[[str], None]) -> None:
     )
     host, port = listening.getsockname()[:2]
     ready(f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")
-    asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
+    with suppress(KeyboardInterrupt):       # raised once more when all has ended well
+        asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -49,6 +52,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
+        listening.listen(_BACKLOG)      # whoever is told the address may come at once
     except OSError as error:
         raise InputError(f"The service cannot listen at {host} port {port}: {error.strerror or error}.") from error
     return listening

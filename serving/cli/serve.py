@@ -36,8 +36,13 @@ def serve(
     ] = [],  # noqa: B006
 ) -> None:
     """Serve a search page and an API over HTTP until Ctrl-C."""
-    from serving.api.running import serve
-    from serving.api.settings import ServeSettings
+    from retrieval.errors import InputError
+
+    try:
+        from serving.api.running import serve
+        from serving.api.settings import ServeSettings
+    except ImportError as error:
+        raise InputError("`wenshi serve` needs the extra `wenshi[serve]`: pip install 'wenshi[serve]'.") from error
 
     settings = ServeSettings(
         library=library.expanduser().absolute(), host=host, port=port, model=model, sentences=sentences,
