@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.api.errors import ApiError, api_error_in, error_response, log
@@ -57,6 +58,8 @@ class Around:
 
         try:
             await self._enter(scope, receive, send_on, request_id)
+        except ClientDisconnect:
+            return      # nobody waits for an answer
         except Exception as error:
             refusal = api_error_in(error)
             if refusal is None:

@@ -33,7 +33,7 @@ def refuse_unsafe(settings: ServeSettings) -> None:
 def serve(settings: ServeSettings, *, ready: Callable[[str], None]) -> None:
     """Answer requests until SIGTERM or Ctrl-C; requests under way are finished. `ready` is told the address."""
     refuse_unsafe(settings)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     listening = _listen(settings.host, settings.port)
     config = uvicorn.Config(
         create_app(Service(settings)), log_level="warning", server_header=False, access_log=False,

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from retrieval.errors import InputError
+from retrieval.search import Query
 from serving.api.errors import not_found
 from serving.api.jobs.webhooks import allowed_address, check_address
 from serving.api.schemas import SavedQueries, SavedQuery, SavedQueryRequest
@@ -24,7 +25,7 @@ def routes(service: Service) -> APIRouter:
     def save_query(request: Request, asked: SavedQueryRequest) -> Any:
         """Ask a query of every video that is added from now on."""
         only_admin(request)
-        if not asked.q.strip():
+        if not Query.parse(asked.q).text:
             raise InputError("The query is empty: type a few words that describe the video.")
         if asked.webhook is not None:
             parts = check_address(asked.webhook)
