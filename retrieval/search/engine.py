@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,6 +32,7 @@ class SearchSettings:
     diversity: float = 0.3  # 0 = plain order
     moments: int = 5  # a video
     channels: frozenset[str] | None = None  # the only ones that are asked; None = all
+    show_hidden: bool = False  # after all others, also the videos that share only incidental characters with the query
 
 
 class SearchEngine:
@@ -74,7 +75,10 @@ class SearchEngine:
         if frames.damage:
             notices += (f"The order of what is seen and the best frame of each moment are not exact: {frames.damage}",)
         seen = frozenset().union(*(recall.seen for recall in channels.values()))
-        hidden = len(seen - {video.video_id for video in fused})
+        found = {video.video_id for video in fused}
+        hidden = len(seen - found)
+        if self._settings.show_hidden:
+            hits += self._hidden_hits(channels, found, most=count - len(hits))
         return SearchResult(
             query=query.text, hits=tuple(hits), hidden=hidden, notices=notices, took_ms=watch.took_ms()
         )
@@ -129,7 +133,9 @@ class SearchEngine:
     ) -> tuple[dict[str, Recall], NDArray[np.float32] | None, tuple[str, ...]]:
         rows = self._settings.recall
         with watch.stage("lexical"):
-            channels = text_recall(self._library, query, rows=rows, videos=videos, where=where)
+            channels = text_recall(
+                self._library, query, rows=rows, videos=videos, where=where, keep_below=self._settings.show_hidden
+            )
         channels = {name: recall for name, recall in channels.items() if self._asks(name)}
         with watch.stage("encode"):
             meant, notices = self._read_meaning(query) if self._asks(MEANING) else (None, ())
@@ -213,6 +219,12 @@ class SearchEngine:
             for video in chosen
             if video.video_id in stored
         ]
+
+    def _hidden_hits(self, channels: Mapping[str, Recall], found: Collection[str], *, most: int) -> list[Hit]:
+        """Videos of which every row says too little, best first."""
+        below = fuse({name: recall.below for name, recall in channels.items() if recall.below})
+        chosen = [video for video in below if video.video_id not in found][:most]
+        return [replace(hit, below_threshold=True) for hit in self._hits(chosen)]
 
     def _hit(self, video: FusedVideo, stored: StoredVideo, titles: Sequence[tuple[str, str]]) -> Hit:
         duration_ms = stored.video.duration_ms

@@ -76,6 +76,7 @@ class Hit:
     channels: tuple[Match, ...]  # the best row of each channel
     moments: tuple[Moment, ...]
     confidence: str | None = None  # "high" "medium" "low"; None while the library has no calibration
+    below_threshold: bool = False  # shares only incidental characters with the query; found where hidden ones were asked for
 
     @property
     def start_ms(self) -> int:
@@ -92,6 +93,7 @@ class Hit:
             "title": self.title,
             "score": round(self.score, 6),
             "confidence": self.confidence,
+            **({"below_threshold": True} if self.below_threshold else {}),
             "start_ms": self.start_ms,
             "end_ms": self.end_ms,
             "duration_ms": self.duration_ms,

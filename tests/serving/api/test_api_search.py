@@ -25,6 +25,16 @@ def test_marks_point_into_the_text_as_it_was_written(client):
     assert texts["風箏飛得好高 3<4&"] == [[0, 2]]
 
 
+def test_what_the_threshold_hides_is_counted_and_shown_when_asked_for(client):
+    asked = {"q": "我想看一下的时候我们怎么办", "channel": ["title", "subtitle"]}
+    plain = client.get("/api/v1/search", params=asked).json()
+    assert (plain["hits"], plain["hidden"]) == ([], 1)
+    shown = client.get("/api/v1/search", params={**asked, "hidden": True}).json()
+    assert [(hit["name"], hit["below_threshold"]) for hit in shown["hits"]] == [("公园.mp4", True)]
+    answered = client.get("/api/v1/search", params={"q": "放风筝", "channel": "subtitle", "hidden": True}).json()
+    assert "below_threshold" not in answered["hits"][0]
+
+
 def test_get_and_post_and_several_queries_at_once_answer_alike(client):
     def found(answer: dict) -> list[tuple]:
         return [(hit["video"], hit["score"]) for hit in answer["hits"]]
