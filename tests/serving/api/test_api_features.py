@@ -67,9 +67,10 @@ def test_what_is_no_picture_is_refused(client, content):
     assert "wenshi-example" not in answer.text
 
 
-def test_a_picture_that_unpacks_to_too_much_is_refused(client):
+@pytest.mark.parametrize("side", [8_200, 20_000])
+def test_a_picture_that_unpacks_to_too_much_is_refused(client, side):
     bomb = io.BytesIO()
-    Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
+    Image.new("1", (side, side)).save(bomb, "PNG")
     assert len(bomb.getvalue()) < 1 << 20
     answer = client.post("/api/v1/search/by-example", files={"file": ("x.png", bomb.getvalue(), "image/png")})
     assert answer.status_code == 422
