@@ -19,7 +19,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
-Settings = TypeVar("Settings", bound=Section)
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 def read_yaml(path: Path, *, what: str) -> Any:
@@ -69,7 +69,7 @@ def _replaced(content: Any, names: list[str], value: Any, override: str) -> dict
     return {**content, names[0]: _replaced(content.get(names[0]), rest, value, override) if rest else value}
 
 
-def _explained(error: ValidationError, kind: type[Section]) -> str:
+def _explained(error: ValidationError, kind: type[BaseModel]) -> str:
     first = error.errors()[0]
     path = [part for part in first["loc"] if isinstance(part, str)]
     where = ".".join(path)
@@ -88,15 +88,15 @@ def _explained(error: ValidationError, kind: type[Section]) -> str:
     return f"{where}{value}: {reason}." if where else f"{reason}."
 
 
-def _names_at(path: list[str], section: type[Section]) -> list[str]:
+def _names_at(path: list[str], section: type[BaseModel]) -> list[str]:
     for name in path:
         section = _section_of(section.model_fields[name].annotation) or section
     return list(section.model_fields)
 
 
-def _section_of(annotation: Any) -> type[Section] | None:
+def _section_of(annotation: Any) -> type[BaseModel] | None:
     """The section inside an annotation such as `Section | None` or Staged[Section]."""
-    if isinstance(annotation, type) and issubclass(annotation, Section):
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     inner = getattr(annotation, "__pydantic_generic_metadata__", {}).get("args") or get_args(annotation)
     return next((found for part in inner if (found := _section_of(part))), None)

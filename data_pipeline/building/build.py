@@ -19,7 +19,7 @@ from data_pipeline.building.commits import (
 from data_pipeline.building.copies import settle_copies
 from data_pipeline.building.local import Runner, ShardJob, Work
 from data_pipeline.building.measured_tables import table_path
-from data_pipeline.building.plan import Added, add_sources, shard_names
+from data_pipeline.building.plan import Added, add_sources, shard_names, shard_sources
 from data_pipeline.building.process_shard import VideoDone
 from data_pipeline.building.settings import save_settings
 from data_pipeline.corpus.errors import CorpusError
@@ -28,7 +28,7 @@ from data_pipeline.corpus.measured import MeasuredVideo, SourceRow
 from data_pipeline.corpus.tables import read_table, require_pyarrow
 from retrieval.errors import InputError
 
-Planned = Callable[[Added, int], None]      # what was added, and how many shards are to be looked at
+Planned = Callable[[Added, int], None]      # what was added, and how many videos no shard is committed of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Account:
 
 
 def build(
-    sources: Sequence[SourceRow], work: Work, runner: Runner, *, planned: Planned = lambda added, shards: None,
+    sources: Sequence[SourceRow], work: Work, runner: Runner, *, planned: Planned = lambda added, waiting: None,
     done: VideoDone = lambda video: None,
 ) -> Account:
     """Add sources to a corpus and process every shard that is not committed, or was measured by other stages.
@@ -60,7 +60,8 @@ def build(
         added = add_sources(work.directory, sources, videos_per_shard=work.settings.videos_per_shard)
         commits = read_commits(work.directory)
         jobs = [ShardJob(shard=shard, previous=commits.get(shard)) for shard in shard_names(work.directory)]
-        planned(added, len(jobs))
+        waiting = [job.shard for job in jobs if job.previous is None]
+        planned(added, sum(len(shard_sources(work.directory, shard)) for shard in waiting))
         return _processed(jobs, work, runner, done)
 
 

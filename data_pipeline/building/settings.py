@@ -27,6 +27,13 @@ class Limits(Section):
     memory_gib: float = Field(default=2.0, gt=0)
 
 
+class Look(Section):
+    """How often a long shot gets another keyframe, and the longest side of the small pictures that are kept."""
+
+    keyframe_every_ms: int = Field(default=4_000, ge=100)
+    picture_side: int = Field(default=288, ge=16)
+
+
 class ScreenText(Section):
     """Who reads on-screen text; engine: None = nobody. models: a folder, where the engine wants one."""
 
@@ -52,11 +59,18 @@ class Relevance(Section):
 
 
 class BuildSettings(Section):
-    """Settings of one build. videos_per_shard: of new shards; None = 200, fewer for a small corpus. threads: of each worker."""
+    """Settings of one build. videos_per_shard: of new shards; None = 200, fewer for a small corpus. threads: of each worker.
 
+    pairs: see `data_pipeline.pairs.settings.PairSettings`; selection: see `data_pipeline.selection.settings`, where no stage
+    depends on it.
+    """
+
+    look: Look = Look()
     screen_text: ScreenText = ScreenText()
     speech: Speech = Speech()
     relevance: Relevance = Relevance()
+    pairs: dict[str, Any] = Field(default_factory=dict)
+    selection: dict[str, Any] = Field(default_factory=dict)
     limits: Limits = Limits()
     videos_per_shard: int | None = Field(default=None, ge=1, le=100_000)
     threads: int = Field(default=1, ge=1)
@@ -69,6 +83,11 @@ def read_settings(file: Path | None, *, overrides: Iterable[str] = ()) -> BuildS
     if not isinstance(content, dict):
         raise InputError(f"{source} holds no settings: it must be a mapping, such as `speech:` and `relevance:`.")
     return settings_of(BuildSettings, content, overrides=overrides, source=source)
+
+
+def overridden(settings: BuildSettings, overrides: Iterable[str]) -> BuildSettings:
+    """Settings with `a.b=value` overrides on top. Raises InputError."""
+    return settings_of(BuildSettings, settings.model_dump(mode="json"), overrides=overrides, source="the settings")
 
 
 def save_settings(directory: Path, settings: BuildSettings) -> None:
