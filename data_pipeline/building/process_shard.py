@@ -18,7 +18,7 @@ from data_pipeline.corpus.files import disk_errors
 from data_pipeline.corpus.measured import MeasuredVideo, SourceRow
 from retrieval.disk import sync_folder
 
-COPY = "copy"
+COPY, REMOVED = "copy", "removed"
 VideoDone = Callable[[MeasuredVideo], None]
 
 
@@ -38,7 +38,8 @@ def process_shard(
 
     previous: the commit of an earlier version; None is returned when the same stages made it and there is nothing to retry.
     retry: ids of the sources to process again, the rows of the others are taken over; None = all of them.
-    Of byte-identical files the first that is measured counts, the others fail as copies of it.
+    Of byte-identical files the first that is measured counts, the others fail as copies of it. A source without a path was
+    taken out of the corpus, and fails as removed.
     Raises CorpusError (write, unreadable) and whatever `worker` raises when the build cannot go on.
     """
     if retry is None and previous is not None and previous.stages_key == worker.stages_key:
@@ -47,7 +48,9 @@ def process_shard(
     cache, videos = cache_path(directory, shard), []
     for source in sources:
         before = earlier.get(source.source_id)
-        if before is not None and source.source_id not in (retry or ()):
+        if not source.uri:
+            videos.append(VideoRows(video=_removed(source, shard)))
+        elif before is not None and source.source_id not in (retry or ()):
             videos.append(before)
         else:
             videos.append(_tried(worker.process(source, shard=shard, cache=cache), before))
@@ -130,6 +133,11 @@ def _copy_of(video: MeasuredVideo, first: str) -> MeasuredVideo:
         source, shard=video.shard, stage="examine", kind=COPY, message=message, uploader_hash=video.uploader_hash
     )
     return replace(failed, video_id=video.video_id)
+
+
+def _removed(source: SourceRow, shard: str) -> MeasuredVideo:
+    message = "It was taken out of the corpus on request."
+    return replace(failed_video(source, shard=shard, stage=REMOVED, kind=REMOVED, message=message), path=None)
 
 
 def _tried(videos: VideoRows, before: VideoRows | None) -> VideoRows:

@@ -12,7 +12,7 @@ from data_pipeline.building.build import Account, account, build, retry
 from data_pipeline.building.commits import MEASURED, Commit, read_commits
 from data_pipeline.building.local import Runner, Work, local_runner
 from data_pipeline.building.measured_tables import committed, read_measured
-from data_pipeline.building.plan import all_sources, shard_names, shard_sources
+from data_pipeline.building.plan import all_sources, shard_names, shard_sources, write_shard_sources
 from data_pipeline.building.process_shard import process_shard
 from data_pipeline.building.settings import BuildSettings, Limits, Relevance, ScreenText
 from data_pipeline.building.video_rows import VideoRows, failed_video
@@ -191,6 +191,16 @@ def test_retry_processes_failed_rows_and_no_others(corpus: Path, videos: list[Pa
     assert len(committed(corpus)) == len([path for path in (corpus / MEASURED).iterdir() if path.is_dir()]) == 2
     with pytest.raises(InputError, match="No row failed as hot: there are empty"):
         retry(work, runner_here, kinds=["hot"])
+
+
+def test_a_source_that_was_taken_out_is_not_measured_again(corpus: Path, videos: list[Path]) -> None:
+    built(corpus, sources_of(*videos[:2]))
+    first, second = shard_sources(corpus, "shard-000000")
+    write_shard_sources(corpus, "shard-000000", [SourceRow(source_id=first.source_id, uri=""), second])
+    settings = SETTINGS.model_copy(update={"screen_text": ScreenText(engine=None)})
+    found = built(corpus, sources_of(*videos[:2]), settings=settings)
+    assert (found.measured, found.reasons, calls(corpus)["look"]) == (1, {"removed": 1}, 3)
+    assert rows(corpus)[0].path is None
 
 
 def test_a_commit_line_that_was_cut_off_does_not_count(corpus: Path, videos: list[Path]) -> None:
