@@ -8,14 +8,10 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator, model_serializer, model_validator
 
+from retrieval.settings import Section
+
 T = TypeVar("T")
 AVERAGE = "average"         # a teacher
-
-
-class Section(BaseModel):
-    """A part of a recipe: frozen, and an unknown name is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
 class Staged(RootModel[tuple[tuple[int, T], ...]], Generic[T]):

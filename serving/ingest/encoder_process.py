@@ -8,9 +8,9 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
+from data_pipeline.isolation.child import live_and_die_with_parent
 from retrieval.encoders import ClipEncoder, load_clip_encoder
 from retrieval.errors import ModelError
-from serving.ingest.child import live_and_die_with_parent
 from serving.ingest.messages import (
     ClipEncoded,
     ClipNotEncoded,

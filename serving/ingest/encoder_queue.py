@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from data_pipeline.isolation.processes import Child, Ended, end_overdue_and_oversized, wait_for_children
 from retrieval.encoders import FrameGeometry
 from retrieval.errors import ModelError
 from retrieval.records import Generation
@@ -21,7 +22,6 @@ from serving.ingest.messages import (
     ForgetMemory,
 )
 from serving.ingest.pictures import SlotLayout
-from serving.ingest.processes import Child, Ended, end_overdue_and_oversized, wait_for_children
 
 _START_SECONDS = 180.0  # to import its libraries and load its model
 _CLIP_SECONDS = 300.0  # without an answer

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_pipeline.evidence.ocr import ocr_is_installed
+from data_pipeline.isolation.processes import Child, Ended, end_overdue_and_oversized, wait_for_children
 from retrieval.encoders import FrameGeometry, fetch_model
 from retrieval.errors import ModelError, WenshiError
 from retrieval.records import Generation
@@ -26,7 +27,6 @@ from serving.ingest.messages import (
     SlotFree,
 )
 from serving.ingest.pictures import PictureSlots, SlotLayout
-from serving.ingest.processes import Child, Ended, end_overdue_and_oversized, wait_for_children
 from serving.ingest.reader_process import ReaderSettings, run_reader
 from serving.models import visual_channel_off
 

@@ -11,11 +11,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from data_pipeline.evidence.ocr import OcrEngine, RapidOcr
+from data_pipeline.isolation.child import live_and_die_with_parent
 from retrieval.encoders import FrameGeometry
 from retrieval.errors import VideoError, WenshiError
 from retrieval.video import CutClip
 from serving.ingest.analysis import FileIdentity, analyse, identify
-from serving.ingest.child import live_and_die_with_parent
 from serving.ingest.messages import ClipRead, Failed, Finished, Identified, Proceed, Progress, ReadFile, Ready, SlotFree
 from serving.ingest.pictures import SlotLayout, SlotWriter
 

@@ -1,0 +1,119 @@
+"""A whole build: sources get their shards, shards are processed by a runner, and what is finished is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_pipeline.building.commits import (
+    MEASURED,
+    Commit,
+    append_commit,
+    failure_counts,
+    manifest_sha256,
+    read_commits,
+    remove_uncommitted,
+)
+from data_pipeline.building.copies import settle_copies
+from data_pipeline.building.local import Runner, ShardJob, Work
+from data_pipeline.building.measured_tables import table_path
+from data_pipeline.building.plan import Added, add_sources, shard_names, shard_sources
+from data_pipeline.building.process_shard import VideoDone
+from data_pipeline.building.settings import save_settings
+from data_pipeline.corpus.errors import CorpusError
+from data_pipeline.corpus.files import only_writer
+from data_pipeline.corpus.measured import MeasuredVideo, SourceRow
+from data_pipeline.corpus.tables import read_table, require_pyarrow
+from retrieval.errors import InputError
+
+Planned = Callable[[Added, int], None]      # what was added, and how many videos no shard is committed of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Where the sources of a corpus are: rows = measured + failed; `waiting` shards are not committed yet."""
+
+    shards: int
+    waiting: int
+    rows: int
+    measured: int
+    failed: int
+    candidates: int
+    reasons: dict[str, int]
+    manifest_sha256: str
+
+
+def build(
+    sources: Sequence[SourceRow], work: Work, runner: Runner, *, planned: Planned = lambda added, waiting: None,
+    done: VideoDone = lambda video: None,
+) -> Account:
+    """Add sources to a corpus and process every shard that is not committed, or was measured by other stages.
+
+    It may be killed at any time and started again. Raises CorpusError (busy, write, unreadable) and what loading a model
+    raises.
+    """
+    require_pyarrow()
+    with only_writer(work.directory):
+        save_settings(work.directory, work.settings)
+        added = add_sources(work.directory, sources, videos_per_shard=work.settings.videos_per_shard)
+        commits = read_commits(work.directory)
+        jobs = [ShardJob(shard=shard, previous=commits.get(shard)) for shard in shard_names(work.directory)]
+        waiting = [job.shard for job in jobs if job.previous is None]
+        planned(added, sum(len(shard_sources(work.directory, shard)) for shard in waiting))
+        return _processed(jobs, work, runner, done)
+
+
+def retry(
+    work: Work, runner: Runner, *, kinds: Collection[str] = (), done: VideoDone = lambda video: None
+) -> Account:
+    """Process failed rows again, and no others: those of some kinds, by default those that may end otherwise.
+
+    Raises CorpusError, and InputError for a kind that no row has.
+    """
+    with only_writer(work.directory):
+        known = failure_counts(read_commits(work.directory).values())
+        if unknown := sorted({*kinds} - {*known}):
+            raise InputError(f"No row failed as {', '.join(unknown)}: there are {', '.join(sorted(known)) or 'none'}.")
+        return _processed(list(_retried(work.directory, kinds)), work, runner, done)
+
+
+def account(directory: Path) -> Account:
+    """Where a corpus stands, by what is committed. Raises CorpusError (unreadable)."""
+    shards, commits = shard_names(directory), read_commits(directory)
+    if not shards:
+        raise CorpusError("unreadable", f"There is no corpus in {directory}: build one there first.")
+    found = commits.values()
+    return Account(
+        shards=len(shards), waiting=len({*shards} - {*commits}), rows=sum(commit.rows for commit in found),
+        measured=sum(commit.measured for commit in found), failed=sum(commit.failed for commit in found),
+        candidates=sum(commit.candidates for commit in found), reasons=dict(failure_counts(found).most_common()),
+        manifest_sha256=manifest_sha256(found),
+    )
+
+
+def _processed(jobs: Sequence[ShardJob], work: Work, runner: Runner, done: VideoDone) -> Account:
+    remove_uncommitted(work.directory)
+    with closing(runner(jobs, work, done)) as results:      # its workers end with the block
+        for commit in results:
+            append_commit(work.directory, commit)
+    settle_copies(work.directory)
+    remove_uncommitted(work.directory)
+    return account(work.directory)
+
+
+def _retried(directory: Path, kinds: Collection[str]) -> Iterator[ShardJob]:
+    for shard, commit in read_commits(directory).items():
+        ids = frozenset(row.source_id for row in _failed(directory, commit) if _is_wanted(row, kinds))
+        if ids:
+            yield ShardJob(shard=shard, previous=commit, retry=ids)
+
+
+def _failed(directory: Path, commit: Commit) -> Iterator[MeasuredVideo]:
+    table = table_path(directory / MEASURED / commit.directory, MeasuredVideo)
+    return (row for row in read_table(table, MeasuredVideo) if row.status == "failed")
+
+
+def _is_wanted(row: MeasuredVideo, kinds: Collection[str]) -> bool:
+    return row.error_kind in kinds if kinds else row.retryable

@@ -1,0 +1,34 @@
+"""Byte-identical files in different shards: the one that stands first counts, whichever was measured first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from data_pipeline.building.commits import MEASURED, append_commit, read_commits
+from data_pipeline.building.measured_tables import table_path
+from data_pipeline.building.plan import shard_sources
+from data_pipeline.building.process_shard import commit_version, read_videos, without_copies
+from data_pipeline.corpus.measured import MeasuredVideo
+from data_pipeline.corpus.tables import read_table
+
+
+def settle_copies(directory: Path) -> int:
+    """Commit every shard that repeats a content of an earlier one again, without it; how many shards that were.
+
+    For the only writer, once all shards are committed. Raises CorpusError (write, unreadable).
+    """
+    first: dict[str, str] = {}
+    settled = 0
+    for shard, commit in read_commits(directory).items():
+        table = table_path(directory / MEASURED / commit.directory, MeasuredVideo)
+        contents = {row.video_id: row.path for row in read_table(table, MeasuredVideo) if row.status == "measured"}
+        if not contents.keys().isdisjoint(first):
+            videos = without_copies(read_videos(directory, commit), dict(first))
+            append_commit(directory, commit_version(
+                directory, shard, videos, shard_sources(directory, shard), previous=commit, stages_key=commit.stages_key,
+            ))  # fmt: skip
+            settled += 1
+        for video_id, path in contents.items():
+            if video_id is not None and path is not None:
+                first.setdefault(video_id, path)
+    return settled

@@ -1,0 +1,118 @@
+"""What a corpus is built with: every setting, its meaning and its default; kept in `corpus.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from data_pipeline.corpus.errors import CorpusError
+from data_pipeline.corpus.files import write_json
+from retrieval.errors import InputError
+from retrieval.settings import Section, read_yaml, settings_of
+
+CORPUS = "corpus.json"
+_SETTINGS = "settings"
+
+
+class Limits(Section):
+    """What a video may cost before it is given up: seconds without a sign of progress, seconds in all, and memory above
+    what a worker holds once its models are loaded."""
+
+    stall_seconds: float = Field(default=180.0, gt=0)
+    total_seconds: float = Field(default=7200.0, gt=0)
+    memory_gib: float = Field(default=2.0, gt=0)
+
+
+class Look(Section):
+    """How often a long shot gets another keyframe, and the longest side of the small pictures that are kept."""
+
+    keyframe_every_ms: int = Field(default=4_000, ge=100)
+    picture_side: int = Field(default=288, ge=16)
+
+
+class ScreenText(Section):
+    """Who reads on-screen text; engine: None = nobody. models: a folder, where the engine wants one."""
+
+    engine: str | None = "rapidocr"
+    models: str | None = None
+
+
+class Speech(Section):
+    """Who writes down speech; engine: None = nobody. voice: whether voice is looked for; tagger: a folder of an audio
+    tagger, None = music and singing are not told apart from speech."""
+
+    engine: str | None = None
+    model: str | None = None
+    language: str = "zh"
+    voice: bool = True
+    tagger: str | None = None
+
+
+class Relevance(Section):
+    """Which model says how well a text fits the pictures; None = none, and no pair has a score."""
+
+    model: str | None = None
+
+
+class BuildSettings(Section):
+    """Settings of one build. videos_per_shard: of new shards; None = 200, fewer for a small corpus. threads: of each worker.
+
+    pairs: see `data_pipeline.pairs.settings.PairSettings`; selection: see `data_pipeline.selection.settings`, where no stage
+    depends on it.
+    """
+
+    look: Look = Look()
+    screen_text: ScreenText = ScreenText()
+    speech: Speech = Speech()
+    relevance: Relevance = Relevance()
+    pairs: dict[str, Any] = Field(default_factory=dict)
+    selection: dict[str, Any] = Field(default_factory=dict)
+    limits: Limits = Limits()
+    videos_per_shard: int | None = Field(default=None, ge=1, le=100_000)
+    threads: int = Field(default=1, ge=1)
+
+
+def read_settings(file: Path | None, *, overrides: Iterable[str] = ()) -> BuildSettings:
+    """The settings in a YAML file (None = the defaults) with `a.b=value` overrides on top. Raises InputError."""
+    content = {} if file is None else read_yaml(file, what="settings file") or {}
+    source = "the settings" if file is None else file.name
+    if not isinstance(content, dict):
+        raise InputError(f"{source} holds no settings: it must be a mapping, such as `speech:` and `relevance:`.")
+    return settings_of(BuildSettings, content, overrides=overrides, source=source)
+
+
+def overridden(settings: BuildSettings, overrides: Iterable[str]) -> BuildSettings:
+    """Settings with `a.b=value` overrides on top. Raises InputError."""
+    return settings_of(BuildSettings, settings.model_dump(mode="json"), overrides=overrides, source="the settings")
+
+
+def save_settings(directory: Path, settings: BuildSettings) -> None:
+    """Keep the settings in a corpus, beside what else stands there. Raises CorpusError (write, unreadable)."""
+    about = _about(directory)
+    if about.get(_SETTINGS) != (values := settings.model_dump(mode="json")):
+        write_json(directory / CORPUS, {**about, _SETTINGS: values})
+
+
+def saved_settings(directory: Path) -> BuildSettings:
+    """The settings that a corpus was last built with. Raises CorpusError (unreadable), InputError for unknown ones."""
+    about = _about(directory)
+    if _SETTINGS not in about:
+        raise CorpusError("unreadable", f"There is no corpus in {directory}: build one there first.")
+    return settings_of(BuildSettings, about[_SETTINGS], source=str(directory / CORPUS))
+
+
+def _about(directory: Path) -> dict[str, Any]:
+    path = directory / CORPUS
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise CorpusError("unreadable", f"{path} cannot be read ({error}): restore it from a copy.") from error
+    if not isinstance(about, dict):
+        raise CorpusError("unreadable", f"{path} is not a JSON object: restore it from a copy.")
+    return about

@@ -1,0 +1,1 @@
+"""Processes that may hang, crash or grow, and a parent that notices."""

@@ -1,0 +1,192 @@
+"""Stages without models: real files are examined and decoded, what would need a model is made up from the content's hash.
+
+A file's name can ask for trouble: crash, hang, greedy, odd, once (fails until `mended` stands beside the file).
+Every stage that runs adds a line to `calls.txt` beside the corpus.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections import Counter
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from data_pipeline.building.commits import Commit
+from data_pipeline.building.local import ShardJob, Work, run_job
+from data_pipeline.building.process_shard import VideoDone
+from data_pipeline.building.process_video import process_video
+from data_pipeline.building.settings import BuildSettings
+from data_pipeline.building.stage_cache import StageCache
+from data_pipeline.building.stages import Stage, Stages, Subtitles, parameters_of
+from data_pipeline.building.video_rows import VideoRows
+from data_pipeline.corpus.examined import Examined, examine
+from data_pipeline.corpus.measured import (
+    AudioSpanRow,
+    CandidateRow,
+    KeyframeRow,
+    ScreenTextRow,
+    ShotRow,
+    SourceRow,
+    SpeechRow,
+)
+from data_pipeline.corpus.shard_list import RowFailure
+from retrieval.errors import ModelError, VideoError
+from retrieval.video import VideoInfo, VideoReader
+
+CALLS = "calls.txt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    info: VideoInfo
+    duration_ms: int
+    damage: str | None
+    shots: tuple[ShotRow, ...]
+    keyframes: tuple[KeyframeRow, ...]
+    pictures: tuple[bytes, ...] = ()
+    screen_texts: tuple[ScreenTextRow, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sound:
+    status: str
+    audio_spans: tuple[AudioSpanRow, ...] = ()
+    segments: tuple[SpeechRow, ...] = ()
+
+
+def source_of(path: Path, **said: Any) -> SourceRow:
+    return SourceRow(source_id=parameters_of(str(path)) * 2, uri=str(path), **said)
+
+
+def sources_of(*paths: Path) -> list[SourceRow]:
+    return [source_of(path, title=f"标题 {path.stem}") for path in paths]
+
+
+def calls(directory: Path) -> Counter[str]:
+    """How often each stage ran, for a corpus in `directory`."""
+    log = directory.parent / CALLS
+    return Counter(log.read_text().split()) if log.exists() else Counter()
+
+
+class WorkerHere:
+    """A worker without a process of its own: quick, and nothing is caught."""
+
+    def __init__(self, work: Work) -> None:
+        self._stages = work.make_stages(work.settings, work.directory)
+        self.stages_key = self._stages.key
+
+    def process(self, source: SourceRow, *, shard: str, cache: Path) -> VideoRows:
+        kept = StageCache(cache)
+        try:
+            return process_video(source, shard=shard, stages=self._stages, cache=kept)
+        finally:
+            kept.close()
+
+
+def runner_here(jobs: Iterable[ShardJob], work: Work, done: VideoDone) -> Generator[Commit, None, None]:
+    """A runner in this process."""
+    worker = WorkerHere(work)
+    for job in jobs:
+        if (commit := run_job(job, work, worker, done)) is not None:
+            yield commit
+
+
+def make_stages(settings: BuildSettings, directory: Path) -> Stages:
+    if settings.relevance.model == "missing":
+        raise ModelError("There is no model in missing: give a folder that holds one.")
+    log = directory.parent / CALLS
+    looks = Stage(
+        name="look", version="1", run=partial(_look, log), result=Seen, binary="pictures",
+        parameters=parameters_of(settings.screen_text.model_dump()),
+    )  # fmt: skip
+    score = Stage(
+        name="score", version="1", run=partial(_score, log), result=tuple[CandidateRow, ...],
+        model_digest=str(settings.relevance.model),
+    )  # fmt: skip
+    return Stages(
+        examine=Stage(name="examine", version="1", run=partial(_examine, log), result=Examined | RowFailure),
+        look=looks,
+        listen=Stage(name="listen", version="1", run=partial(_listen, log), result=Sound),
+        subtitles=Stage(name="subtitles", version="1", run=lambda *_: Subtitles(), result=Subtitles),
+        pair=Stage(name="pair", version="1", run=partial(_pair, log), result=tuple[CandidateRow, ...]),
+        score=score if settings.relevance.model else None,
+        sidecars=lambda path, duration_ms: Subtitles(),
+        title=lambda source, info: source.title or info.title,
+        uploader_hash=lambda name: parameters_of(name),
+    )
+
+
+def _called(log: Path, stage: str) -> None:
+    with log.open("a") as file:
+        file.write(f"{stage}\n")
+
+
+def _examine(log: Path, path: str) -> Examined | RowFailure:
+    _called(log, "examine")
+    return examine(path)
+
+
+def _look(log: Path, path: str, video_id: str, progress: Any) -> Seen:
+    _called(log, "look")
+    _trouble(Path(path))
+    with VideoReader(path, threads=1) as reader:
+        for frame in reader.frames():
+            progress(frame.time_ms, reader.info.duration_ms)
+        info, duration_ms, damage = reader.info, max(reader.read_until_ms, 1), reader.damage
+    number = int(video_id[:15], 16)
+    frames = tuple(
+        KeyframeRow(
+            video_id=video_id, keyframe=place, time_ms=place * 100, shot=0, sharpness=number % 97 / 7, luma_mean=0.1,
+            luma_deviation=1 / 3, hash64=number + place - (1 << 59),
+        ) for place in range(3)
+    )  # fmt: skip
+    return Seen(
+        info=info, duration_ms=duration_ms, damage=damage, keyframes=frames,
+        shots=(ShotRow(video_id=video_id, shot=0, start_ms=0, end_ms=duration_ms),),
+        pictures=tuple(bytes.fromhex(video_id) * 20 for _ in frames),
+    )
+
+
+def _trouble(path: Path) -> None:
+    name = path.stem
+    if "crash" in name:
+        ctypes.string_at(0)
+    elif "hang" in name:
+        time.sleep(3600)
+    elif "greedy" in name:
+        held = []
+        while True:
+            held.append(bytes(range(256)) * 40_000)
+            time.sleep(0.005)
+    elif "odd" in name:
+        raise ZeroDivisionError("a stage has a fault")
+    elif "once" in name and not path.with_name("mended").exists():
+        raise VideoError("timeout", f"{path} took too long.")
+
+
+def _listen(log: Path, path: str, video_id: str, progress: Any) -> Sound:
+    _called(log, "listen")
+    span = AudioSpanRow(video_id=video_id, span=0, start_ms=0, end_ms=40, label="speech", score=0.7, engine="none")
+    return Sound(status="heard", audio_spans=(span, replace(span, span=1, start_ms=20, end_ms=90)))
+
+
+def _pair(
+    log: Path, source: SourceRow, video_id: str, shard: str, duration_ms: int, title: str | None, *texts: Any
+) -> tuple[CandidateRow, ...]:
+    _called(log, "pair")
+    if title is None:
+        return ()
+    return (CandidateRow(
+        pair_id=f"{video_id[:16]}_0000", video_id=video_id, source_id=source.source_id, shard=shard, kind="title", start_ms=0,
+        end_ms=duration_ms, text=title, language="zh", characters=len(title),
+    ),)  # fmt: skip
+
+
+def _score(log: Path, candidates: Any, keyframes: Any, pictures: tuple[bytes, ...], texts: Any) -> tuple[CandidateRow, ...]:
+    _called(log, "score")
+    value = sum(map(len, pictures)) / 7919
+    return tuple(replace(one, relevance_mean=value, keyframes=len(pictures)) for one in candidates)
