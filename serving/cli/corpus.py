@@ -5,9 +5,11 @@ from __future__ import annotations
 import typer
 
 from serving.cli.corpus_benchmark import benchmark
+from serving.cli.corpus_sources import sources
 from serving.cli.corpus_words import words
 
 app = typer.Typer(no_args_is_help=True)
+app.command("sources")(sources)
 app.command("benchmark")(benchmark)
 app.command("words")(words)
 
