@@ -5,11 +5,14 @@ from __future__ import annotations
 import typer
 
 from serving.cli.corpus_benchmark import benchmark
+from serving.cli.corpus_export import card, export
 from serving.cli.corpus_sources import sources
 from serving.cli.corpus_words import words
 
 app = typer.Typer(no_args_is_help=True)
 app.command("sources")(sources)
+app.command("export")(export)
+app.command("card")(card)
 app.command("benchmark")(benchmark)
 app.command("words")(words)
 

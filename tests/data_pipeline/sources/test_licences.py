@@ -12,7 +12,8 @@ from data_pipeline.sources.licences import allows, is_filter, licence
     ("https://creativecommons.org/licenses/by-nc-nd/4.0/deed.zh", "CC-BY-NC-ND-4.0"),
     ("http://creativecommons.org/publicdomain/zero/1.0/", "CC0-1.0"), ("CC0 1.0 Universal", "CC0-1.0"),
 
-    ("署名-非商业性使用-相同方式共享 4.0 国际", "CC-BY-NC-SA-4.0"), ("知识共享署名 3.0", "CC-BY-3.0"), ("署名—禁止演绎", "CC-BY-ND-4.0"),
+    ("署名-非商业性使用-相同方式共享 4.0 国际", "CC-BY-NC-SA-4.0"), ("知识共享署名 3.0", "CC-BY-3.0"),
+    ("署名—禁止演绎", "CC-BY-ND-4.0"),
     ("公有领域", "PDM-1.0"), ("公有領域", "PDM-1.0"), ("非商用", "NonCommercial"),
     ("僅供學術研究", "Research-Only"), ("可商用", "Commercial-Use"), ("Apache 2.0", "Apache-2.0"), ("mit license", "MIT"),
 ])  # fmt: skip
