@@ -16,7 +16,9 @@ from data_pipeline.tables import BrokenLine, read_table
 from retrieval.errors import InputError
 
 COLUMNS = ("pair_id", "verdict", "score", "kept", "kind", "stratum", "stratum_rows", "start_ms", "end_ms", "text")
-_VERDICTS = {"y": True, "yes": True, "是": True, "1": True, "n": False, "no": False, "否": False, "0": False, "?": None, "？": None}
+_VERDICTS = {
+    "y": True, "yes": True, "是": True, "1": True, "n": False, "no": False, "否": False, "0": False, "?": None, "？": None
+}  # fmt: skip
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t")
 
 
@@ -25,7 +27,9 @@ def write_sheet(path: Path, drawn: Sequence[Drawn]) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    writer.writerows([_cell(value) for value in row_of(one).values()] for one in drawn)
+    for one in drawn:
+        row = row_of(one)
+        writer.writerow({**row, "text": _no_formula(row["text"])}.values())
     with whole_file(path) as file:
         file.write(text.getvalue().encode("utf-8-sig"))
 
@@ -74,6 +78,6 @@ def _answer(values: dict[str, str], *, where: str) -> Answer | None:
     return Answer(score=score, kept=values["kept"] == "y", stratum=stratum, stratum_rows=rows, fits=_VERDICTS[verdict])
 
 
-def _cell(value: Any) -> Any:
+def _no_formula(text: str) -> str:
     """A text that a spreadsheet would take for a formula gets a mark in front."""
-    return "'" + value if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+    return "'" + text if text.startswith(_FORMULA_STARTS) else text

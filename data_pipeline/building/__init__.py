@@ -1,0 +1,1 @@
+"""Building a corpus: every video through every stage, in shards that are committed whole."""

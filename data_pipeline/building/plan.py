@@ -1,0 +1,67 @@
+"""Which sources belong to which shard: decided once, when a source is first seen, and never changed after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from data_pipeline.corpus.files import disk_errors
+from data_pipeline.corpus.measured import SourceRow
+from data_pipeline.corpus.tables import read_table, write_table
+
+SOURCES = "sources.parquet"
+_PLAN = "plan"
+_MOST = 200             # videos of a shard where nobody says
+_FEWEST_SHARDS = 16     # of a small corpus, so that there is work for every process
+
+
+@dataclass(frozen=True, kw_only=True)
+class Added:
+    """What `add_sources` did: `changed` counts known sources of which the owner now says something else; the old stands."""
+
+    new: int
+    known: int
+    changed: int
+
+
+def add_sources(directory: Path, sources: Sequence[SourceRow], *, videos_per_shard: int | None) -> Added:
+    """Give sources that are new to a corpus their shards, in order; sources that it knows stay where they are.
+
+    videos_per_shard: None = 200, fewer for a small corpus. A run that is killed here and started again with the same
+    sources makes the same shards. Raises CorpusError (write, unreadable).
+    """
+    known = {source.source_id: source for name in shard_names(directory) for source in shard_sources(directory, name)}
+    first = {source.source_id: source for source in reversed(sources)}
+    new = [source for source in sources if source.source_id not in known and first[source.source_id] is source]
+    changed = sum(source.source_id in known and known[source.source_id] != source for source in first.values())
+    size = videos_per_shard or min(_MOST, -(-(len(known) + len(new)) // _FEWEST_SHARDS))
+    number = len(shard_names(directory))
+    with disk_errors(directory / _PLAN):
+        (directory / _PLAN).mkdir(parents=True, exist_ok=True)
+    for place in range(0, len(new), max(size, 1)):
+        write_table(_path(directory, f"shard-{number:06d}"), new[place : place + size], SourceRow)
+        number += 1
+    if new or not (directory / SOURCES).exists():
+        write_table(directory / SOURCES, all_sources(directory), SourceRow)
+    return Added(new=len(new), known=len(first) - len(new), changed=changed)
+
+
+def shard_names(directory: Path) -> list[str]:
+    """All shards of a corpus, in order."""
+    return sorted(path.stem for path in (directory / _PLAN).glob("shard-*.parquet"))
+
+
+def shard_sources(directory: Path, shard: str) -> list[SourceRow]:
+    """The sources of a shard, in order. Raises CorpusError (unreadable)."""
+    return list(read_table(_path(directory, shard), SourceRow))
+
+
+def all_sources(directory: Path) -> Iterator[SourceRow]:
+    """Every source of a corpus, in order of the shards."""
+    return chain.from_iterable(shard_sources(directory, name) for name in shard_names(directory))
+
+
+def _path(directory: Path, shard: str) -> Path:
+    return directory / _PLAN / f"{shard}.parquet"
