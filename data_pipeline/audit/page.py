@@ -23,7 +23,7 @@ from data_pipeline.corpus.video_clips import frames_of_video
 from retrieval.errors import VideoError
 
 PICTURES = 4
-_HEIGHT, _WIDEST, _QUALITY = 180, 320, 80
+_LONGEST_SIDE, _QUALITY = 320, 80
 
 
 def write_page(
@@ -52,8 +52,8 @@ def _pictures(one: Drawn, videos: Mapping[str, MeasuredVideo]) -> tuple[list[str
     video, span = videos.get(one.candidate.video_id), one.candidate
     if video is None or video.path is None or not video.width or not video.height:
         return [], f"{span.pair_id}: its video is not among what was measured."
-    width = min(_WIDEST, max(1, round(_HEIGHT * video.width / video.height)))
-    height = max(1, round(width * video.height / video.width))
+    scale = _LONGEST_SIDE / max(video.width, video.height)
+    width, height = (max(1, round(side * scale)) for side in (video.width, video.height))
     try:
         frames = frames_of_video(
             video.path, count=PICTURES, height=height, width=width, start_ms=span.start_ms, end_ms=span.end_ms

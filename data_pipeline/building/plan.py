@@ -41,7 +41,7 @@ def add_sources(directory: Path, sources: Sequence[SourceRow], *, videos_per_sha
     with disk_errors(directory / _PLAN):
         (directory / _PLAN).mkdir(parents=True, exist_ok=True)
     for place in range(0, len(new), max(size, 1)):
-        write_table(_path(directory, f"shard-{number:06d}"), new[place : place + size], SourceRow)
+        write_shard_sources(directory, f"shard-{number:06d}", new[place : place + size])
         number += 1
     if new or not (directory / SOURCES).exists():
         write_table(directory / SOURCES, all_sources(directory), SourceRow)
@@ -56,6 +56,14 @@ def shard_names(directory: Path) -> list[str]:
 def shard_sources(directory: Path, shard: str) -> list[SourceRow]:
     """The sources of a shard, in order. Raises CorpusError (unreadable)."""
     return list(read_table(_path(directory, shard), SourceRow))
+
+
+def write_shard_sources(directory: Path, shard: str, sources: Sequence[SourceRow]) -> None:
+    """Write what is said of the sources of a shard; which they are, and their order, never changes.
+
+    Raises CorpusError (write).
+    """
+    write_table(_path(directory, shard), sources, SourceRow)
 
 
 def all_sources(directory: Path) -> Iterator[SourceRow]:

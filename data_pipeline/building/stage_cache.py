@@ -86,6 +86,11 @@ class StageCache:
             ).fetchone()
         return self.parts(row[0]) if row else ()
 
+    def contents(self) -> list[str]:
+        """Everything that results are kept of: ids of contents, and paths of files with their state."""
+        with _disk_errors(self.path):
+            return [content for content, in self._database.execute("SELECT DISTINCT content FROM results ORDER BY content")]
+
     def forget(self, content: str) -> None:
         """Delete everything that is known of a content, from the disk too."""
         with _disk_errors(self.path):

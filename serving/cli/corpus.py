@@ -7,6 +7,7 @@ import typer
 from serving.cli.corpus_audit import audit
 from serving.cli.corpus_benchmark import benchmark
 from serving.cli.corpus_export import card, export
+from serving.cli.corpus_remove import remove
 from serving.cli.corpus_sources import sources
 from serving.cli.corpus_words import words
 
@@ -15,6 +16,7 @@ app.command("sources")(sources)
 app.command("audit")(audit)
 app.command("export")(export)
 app.command("card")(card)
+app.command("remove")(remove)
 app.command("benchmark")(benchmark)
 app.command("words")(words)
 

@@ -1,0 +1,152 @@
+"""One shard from its sources to its committed tables: everything that a build promises happens here, whoever calls it."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from data_pipeline.building.commits import MEASURED, Commit, version_directory
+from data_pipeline.building.measured_tables import read_tables, write_tables
+from data_pipeline.building.stage_cache import cache_path
+from data_pipeline.building.video_rows import VideoRows, failed_video, tables_of
+from data_pipeline.corpus.errors import CorpusError
+from data_pipeline.corpus.files import disk_errors
+from data_pipeline.corpus.measured import MeasuredVideo, SourceRow
+from retrieval.disk import sync_folder
+
+COPY = "copy"
+VideoDone = Callable[[MeasuredVideo], None]
+
+
+class VideoWorker(Protocol):
+    """What processes one video, whatever that does to it."""
+
+    @property
+    def stages_key(self) -> str: ...
+    def process(self, source: SourceRow, *, shard: str, cache: Path) -> VideoRows: ...
+
+
+def process_shard(
+    shard: str, sources: Sequence[SourceRow], *, directory: Path, worker: VideoWorker, previous: Commit | None = None,
+    retry: Collection[str] | None = None, done: VideoDone = lambda video: None,
+) -> Commit | None:
+    """Process a shard's videos in order and write its tables; the caller appends the commit that is returned.
+
+    previous: the commit of an earlier version; None is returned when the same stages made it and there is nothing to retry.
+    retry: ids of the sources to process again, the rows of the others are taken over; None = all of them.
+    Of byte-identical files the first that is measured counts, the others fail as copies of it.
+    Raises CorpusError (write, unreadable) and whatever `worker` raises when the build cannot go on.
+    """
+    if retry is None and previous is not None and previous.stages_key == worker.stages_key:
+        return None
+    earlier = _earlier(directory, previous) if retry is not None else {}
+    cache, videos = cache_path(directory, shard), []
+    for source in sources:
+        before = earlier.get(source.source_id)
+        if before is not None and source.source_id not in (retry or ()):
+            videos.append(before)
+        else:
+            videos.append(_tried(worker.process(source, shard=shard, cache=cache), before))
+        done(videos[-1].video)
+    stages_key = worker.stages_key if previous is None or retry is None else previous.stages_key
+    return commit_version(directory, shard, without_copies(videos), sources, previous=previous, stages_key=stages_key)
+
+
+def commit_version(
+    directory: Path, shard: str, videos: Sequence[VideoRows], sources: Sequence[SourceRow], *, previous: Commit | None,
+    stages_key: str,
+) -> Commit:
+    """Bring the next version of a shard's tables to the disk and give the line that makes it count.
+
+    Raises CorpusError: write, or unreadable when a source has no row or two, or what was written is not what is read.
+    """
+    _check_conservation(shard, videos, sources)
+    version = 1 if previous is None else previous.version + 1
+    name = version_directory(shard, version)
+    final, unfinished = directory / MEASURED / name, directory / MEASURED / f".{name}.part"
+    with disk_errors(unfinished):
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+    tables = tables_of(videos)
+    rows_sha256 = write_tables(unfinished, tables)
+    with disk_errors(final):
+        shutil.rmtree(final, ignore_errors=True)    # of a run that ended before its commit
+        unfinished.replace(final)
+        sync_folder(final.parent)
+    reasons = Counter(row.error_kind or "unknown" for row in tables["videos"] if row.status == "failed")
+    return Commit(
+        shard=shard, version=version, directory=name, stages_key=stages_key, rows=len(sources),
+        measured=sum(row.status == "measured" for row in tables["videos"]), failed=reasons.total(),
+        candidates=len(tables["candidates"]), reasons=dict(sorted(reasons.items())), rows_sha256=rows_sha256,
+    )
+
+
+def read_videos(directory: Path, commit: Commit) -> list[VideoRows]:
+    """What a committed shard holds, video by video, in order. Raises CorpusError (unreadable)."""
+    tables = read_tables(directory / MEASURED / commit.directory)
+    measured = {row.video_id: row.source_id for row in tables["videos"] if row.status == "measured"}
+    others: dict[str, dict[str, list[object]]] = {row.source_id: {} for row in tables["videos"]}
+    for name, rows in tables.items():
+        if name == "videos":
+            continue
+        for row in rows:
+            if row.video_id in measured:
+                others[measured[row.video_id]].setdefault(name, []).append(row)
+    return [
+        VideoRows(video=video, others={name: tuple(rows) for name, rows in others[video.source_id].items()})
+        for video in tables["videos"]
+    ]
+
+
+def without_copies(videos: Sequence[VideoRows], first: dict[str, str] | None = None) -> list[VideoRows]:
+    """The same videos, those whose content came before as failures. first: path by video id of what came before."""
+    first = {} if first is None else first
+    kept = []
+    for one in videos:
+        video = one.video
+        if video.status == "measured" and video.video_id in first:
+            kept.append(VideoRows(video=_copy_of(video, first[video.video_id])))
+            continue
+        if video.status == "measured":
+            assert video.video_id is not None
+            assert video.path is not None
+            first[video.video_id] = video.path
+        kept.append(one)
+    return kept
+
+
+def _copy_of(video: MeasuredVideo, first: str) -> MeasuredVideo:
+    assert video.path is not None
+    source = SourceRow(
+        source_id=video.source_id, uri=video.path, title=video.title, topics=video.topics, category=video.category,
+        license_code=video.license_code, license_url=video.license_url, publish_date=video.publish_date, split=video.split,
+    )  # fmt: skip
+    message = f"{video.path} is the same file as {first}, byte for byte: a content is measured once."
+    failed = failed_video(
+        source, shard=video.shard, stage="examine", kind=COPY, message=message, uploader_hash=video.uploader_hash
+    )
+    return replace(failed, video_id=video.video_id)
+
+
+def _tried(videos: VideoRows, before: VideoRows | None) -> VideoRows:
+    if before is None:
+        return videos
+    return replace(videos, video=replace(videos.video, attempts=before.video.attempts + 1))
+
+
+def _earlier(directory: Path, previous: Commit | None) -> dict[str, VideoRows]:
+    return {} if previous is None else {rows.video.source_id: rows for rows in read_videos(directory, previous)}
+
+
+def _check_conservation(shard: str, videos: Sequence[VideoRows], sources: Sequence[SourceRow]) -> None:
+    ids = [rows.video.source_id for rows in videos]
+    if ids != [source.source_id for source in sources]:
+        raise CorpusError(
+            "unreadable",
+            f"{len(sources)} sources of {shard} gave {len(ids)} rows that are not theirs: the shard is not committed; please "
+            "report this.",
+        )
