@@ -13,6 +13,7 @@ from serving.cli.options import JsonOption
 from serving.cli.terminal import print_json, printable, say
 
 if TYPE_CHECKING:
+    from data_pipeline.corpus.measured import SourceRow
     from data_pipeline.sources import Rejected, Sources
 
 SourcesArgument = Annotated[
@@ -56,6 +57,15 @@ def sources(
 def _show(found: Sources, *, limit: int) -> None:
     rows = found.rows
     typer.echo(f"{len(rows):,} videos would be read, {len(found.rejected):,} things named would not")
+    if rows:
+        _show_rows(rows, limit=limit)
+    say_rejected(found.rejected, "would not be read", limit=limit)
+    say_rejected(found.notices, "cells left out of rows that are read", limit=limit)
+    if found.other_files:
+        say(f"{found.other_files:,} files in the folders are no videos; a table among them is read when you name it.")
+
+
+def _show_rows(rows: tuple[SourceRow, ...], *, limit: int) -> None:
     for name, values in {
         "from": [row.origin for row in rows], "licence": [row.license_code or "not stated" for row in rows],
         "split": [row.split or "undecided" for row in rows],
@@ -68,10 +78,6 @@ def _show(found: Sources, *, limit: int) -> None:
         typer.echo(f"  with {name}: {count:,}")
     for row in rows[:limit]:
         typer.echo(f"    {printable(row.uri)}  {printable(row.title or '(no title)')}")
-    say_rejected(found.rejected, "would not be read", limit=limit)
-    say_rejected(found.notices, "cells left out of rows that are read", limit=limit)
-    if found.other_files:
-        say(f"{found.other_files:,} files in the folders are no videos; a table among them is read when you name it.")
 
 
 def say_rejected(rejected: tuple[Rejected, ...], what: str, *, limit: int) -> None:
