@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Protocol
 
 from data_pipeline.manifest import ManifestRow, read_manifest
+from data_pipeline.sources.files import find_videos
 from retrieval.encoders import DEFAULT_MODEL, read_generation
 from retrieval.errors import InputError, LibraryError, ModelError
 from retrieval.library import Library
 from retrieval.records import Generation
 from retrieval.video import require_decoder
 from serving.ingest.adder import Adder
-from serving.ingest.files import find_videos
 from serving.ingest.machine import available_cores, readers_that_fit_in_memory
 from serving.ingest.meanings import EvidenceReader, Sentences, settle_sentences
 from serving.ingest.pool import PoolSettings, ReaderPool
