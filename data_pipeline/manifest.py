@@ -140,9 +140,19 @@ def _take_text(values: dict[str, Any], column: str) -> str | None:
 
 def _take_tags(values: dict[str, Any]) -> tuple[str, ...]:
     value = values.get("tags")
-    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(v, (list, dict)) for v in value)):
+    if not _is_nested(value):
+        values.pop("tags", None)
+    return tag_list(value)
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(v, (list, dict)) for v in value))
+
+
+def tag_list(value: Any) -> tuple[str, ...]:
+    """The tags of a cell, a list or a text with separators, each once and without its #; none of what is nested."""
+    if _is_nested(value):
         return ()
-    values.pop("tags", None)
     parts: Iterable[Any] = value if isinstance(value, list) else str(value or "").translate(_TAG_SEPARATORS).split(",")
     tags = (str(part).strip().lstrip("#").strip() for part in parts if part is not None)
     return tuple(dict.fromkeys(tag for tag in tags if tag))

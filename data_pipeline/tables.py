@@ -208,12 +208,13 @@ def _delimiter(header: str, *, needed: tuple[str, ...]) -> str:
             cells = next(csv.reader([header], delimiter=delimiter))
         except csv.Error:           # a cell beyond all bounds
             return False, 0
-        return not {*needed}.isdisjoint(map(_plain_name, cells)), len(cells)
+        return not {*needed}.isdisjoint(map(plain_name, cells)), len(cells)
 
     return max(_DELIMITERS, key=rank)
 
 
-def _plain_name(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A column's name stripped, in lower case, and in English where it is a usual Chinese one."""
     name = name.strip().lower()
     return _CHINESE_NAMES.get(name, name)
 
@@ -223,7 +224,7 @@ def _column_names(names: list[str]) -> list[str]:
     result: dict[str, None] = {}
     copies: dict[str, int] = {}
     for position, name in enumerate(names, start=1):
-        plain = unique = _plain_name(name) or f"column {position}"
+        plain = unique = plain_name(name) or f"column {position}"
         while unique in result:
             copies[plain] = copies.get(plain, 1) + 1
             unique = f"{plain} ({copies[plain]})"

@@ -92,7 +92,8 @@ class ShotRow:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyframeRow:
-    """A frame that was looked at. dropped: None for one that is kept, else black, uniform or duplicate."""
+    """A frame that was looked at. dropped: None for a kept one, else black, uniform, duplicate (of the kept
+    one before it) or thinned (of a video with too many)."""
 
     video_id: str
     keyframe: int
@@ -176,7 +177,7 @@ class CandidateRow:
     what cleaning found: bait, personal_data, short, no_keyframe.
     """
 
-    pair_id: str                    # start of the video's id, _, a number
+    pair_id: str                    # starts of the video's and the source's id, a number; with _ between
     video_id: str
     source_id: str
     shard: str
@@ -219,8 +220,8 @@ class StageRow:
 class DecisionRow:
     """What became of a candidate: kept in a split, or rejected for the first of the reasons that apply.
 
-    reason: "" for kept; else a flag of the candidate, or duplicate_text, duplicate_video, short_text, too_short, too_long,
-    relevance, no_relevance, balance, license, removed. Clusters are ids of the first member; alone: the row's own.
+    reason: "" for kept; else one of `data_pipeline.selection.reasons.REASONS`, among them the flags of candidates. Clusters
+    are ids of the first member, of a pair and of a video; alone: the row's own.
     """
 
     pair_id: str

@@ -160,8 +160,8 @@ def _write_shard(path: Path, results: Iterable[Encoded], rows: _Rows, *, known: 
                 failed.append(result)
             else:
                 splits[result.split] += 1
-                _append(file, result)
-        _end(file)
+                append_sample(file, result)
+        end_shard(file)
         if known is not None:
             _refuse_other(path.parent, known, rows)
     return Shard(
@@ -170,7 +170,8 @@ def _write_shard(path: Path, results: Iterable[Encoded], rows: _Rows, *, known: 
     )
 
 
-def _append(file: CheckedFile, sample: EncodedSample) -> None:
+def append_sample(file: CheckedFile, sample: EncodedSample) -> None:
+    """Write the files of a sample behind what a shard holds so far."""
     for suffix, content in sample.members:
         member = tarfile.TarInfo(f"{sample.id}.{suffix}")       # its time, owner and group are 0
         member.size = len(content)
@@ -179,8 +180,8 @@ def _append(file: CheckedFile, sample: EncodedSample) -> None:
         file.write(content + bytes(-len(content) % tarfile.BLOCKSIZE))
 
 
-def _end(file: CheckedFile) -> None:
-    """Two empty blocks, and more to a full record, as tar programs write it."""
+def end_shard(file: CheckedFile) -> None:
+    """Close a shard: two empty blocks, and more to a full record, as tar programs write it."""
     ended = file.bytes + 2 * tarfile.BLOCKSIZE
     file.write(bytes(2 * tarfile.BLOCKSIZE + -ended % tarfile.RECORDSIZE))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from itertools import islice
 from pathlib import Path
@@ -50,18 +51,43 @@ def read_table(path: str | Path, row_type: type[Row]) -> Iterator[Row]:
     """
     pa, pq = require_pyarrow()
     path, schema = Path(path), _schema(pa, row_type)
+    with _unreadable(pa, path), pq.ParquetFile(path) as file:
+        _check_schema(file.schema_arrow, schema, path)
+        tuples = [field.name for field in schema if pa.types.is_list(field.type)]
+        for part in file.iter_batches(_ROWS_AT_ONCE, columns=schema.names):
+            for row in part.to_pylist():
+                row.update((name, tuple(row[name])) for name in tuples)
+                yield row_type(**row)
+
+
+@contextmanager
+def _unreadable(pa: Any, path: Path) -> Iterator[None]:
     try:
-        with pq.ParquetFile(path) as file:
-            _check_schema(file.schema_arrow, schema, path)
-            tuples = [field.name for field in schema if pa.types.is_list(field.type)]
-            for part in file.iter_batches(_ROWS_AT_ONCE, columns=schema.names):
-                for row in part.to_pylist():
-                    row.update((name, tuple(row[name])) for name in tuples)
-                    yield row_type(**row)
+        yield
     except FileNotFoundError:
         raise CorpusError("unreadable", f"There is no table {path}: build the corpus first.") from None
     except (pa.ArrowException, OSError) as error:
         raise CorpusError("unreadable", f"The table {path} cannot be read ({_first_line(error)}): build it again.") from error
+
+
+def read_columns(path: str | Path, row_type: type[Row], names: Sequence[str] | None = None) -> Any:
+    """A table, or only some of its columns, as a pyarrow.Table, for what would be slow row by row. Raises as `read_table`."""
+    pa, pq = require_pyarrow()
+    path, schema = Path(path), _schema(pa, row_type)
+    with _unreadable(pa, path), pq.ParquetFile(path) as file:
+        _check_schema(file.schema_arrow, schema, path)
+        return file.read(columns=list(names or schema.names), use_threads=False).replace_schema_metadata(None)
+
+
+def write_columns(path: str | Path, columns: Any, row_type: type[Row]) -> int:
+    """Write a pyarrow.Table that has the columns of `row_type`: the same file as from its rows. Raises as `write_table`."""
+    pa, pq = require_pyarrow()
+    schema = _schema(pa, row_type)
+    parts = columns.select(schema.names).cast(schema).combine_chunks()
+    with whole_file(Path(path)) as file, pq.ParquetWriter(_Sink(file), schema, compression="zstd") as writer:
+        for start in range(0, parts.num_rows, _ROWS_AT_ONCE):
+            writer.write_table(parts.slice(start, _ROWS_AT_ONCE))
+    return int(parts.num_rows)
 
 
 class _Sink:

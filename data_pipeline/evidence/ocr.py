@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as package_version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,13 +34,19 @@ class OcrLine:
 
 
 class OcrEngine(Protocol):
-    """Reads the text of a picture: uint8 [H, W, 3], RGB. Quads are in its pixels."""
+    """Reads the text of a picture: uint8 [H, W, 3], RGB. Quads are in its pixels.
+
+    `digest`: 16 hex digits over the files of its models.
+    """
 
     @property
     def name(self) -> str: ...
 
     @property
     def version(self) -> str: ...
+
+    @property
+    def digest(self) -> str: ...
 
     def read(self, picture: NDArray[np.uint8]) -> list[OcrLine]: ...
 
@@ -59,15 +69,20 @@ class RapidOcr:
         if threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
         self._engine = _load(threads)
-        self.version = _version()
+        self.version = installed_version("rapidocr")
+
+    @cached_property
+    def digest(self) -> str:
+        import rapidocr
+
+        return files_digest(sorted(Path(rapidocr.__file__).parent.glob("models/*.onnx")))
 
     def read(self, picture: NDArray[np.uint8]) -> list[OcrLine]:
         """Read every line, best guess first in no particular order; an empty list when there is no text.
 
         Raises ValueError for anything but uint8 [H, W, 3], ModelError when the engine fails.
         """
-        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
-            raise ValueError(f"picture must be uint8 [H, W, 3], not {picture.dtype} {list(picture.shape)}")
+        check_picture(picture)
         try:
             answer = self._engine(np.ascontiguousarray(picture[:, :, ::-1]))    # it expects BGR
         except Exception as error:
@@ -127,8 +142,22 @@ def widened(quads: NDArray[np.float32], *, width: int) -> NDArray[np.float32]:
     return quads
 
 
-def _version() -> str:
+def check_picture(picture: NDArray[np.uint8]) -> None:
+    """Raises ValueError for anything but uint8 [H, W, 3]."""
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+        raise ValueError(f"picture must be uint8 [H, W, 3], not {picture.dtype} {list(picture.shape)}")
+
+
+def files_digest(files: Sequence[Path]) -> str:
+    """16 hex digits over the contents of files, in their order."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def installed_version(package: str) -> str:
     try:
-        return package_version("rapidocr")
+        return package_version(package)
     except PackageNotFoundError:
         return "unknown"

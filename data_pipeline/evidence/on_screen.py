@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -10,23 +10,32 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from data_pipeline.evidence.ocr import OcrEngine, OcrLine
-from data_pipeline.evidence.text_blocks import text_blocks
+from data_pipeline.evidence.text_blocks import text_blocks, text_lines
 from data_pipeline.evidence.text_gate import (
     GATE_SIDE,
     Grey,
+    crop,
     grey,
     text_may_have_changed,
     text_still_there,
     text_untouched,
 )
+from data_pipeline.evidence.text_likeness import Box
 from data_pipeline.evidence.text_policy import TextPolicy
-from data_pipeline.evidence.text_tracks import TextTracker
+from data_pipeline.evidence.text_strokes import standing_share, text_has_appeared
+from data_pipeline.evidence.text_tracks import TextTrack, TextTracker
 from retrieval.records import Evidence
 
 _PICTURE_SIDE = 960                 # longest side of what the engine reads
 _LARGEST_ENLARGEMENT = 2.0
 _SLOW_MS = 900                      # below a second, so that a caption of one second is seen at least once
 _QUIET_MS = 5000                    # after so long without text, looks become slow
+
+_SURE = 0.9                         # one reading of standing text is enough when it is this confident
+_GONE = 0.25                        # of its strokes; where more stand, a text may only be half covered
+_UNSEEN = -255.0                    # in a picture: like no stroke at all
+_LEAST_GAP_MS = 700                 # between two looks at standing text; a caption of a second is still seen
+_RARE_MS, _FIRST_MS = 30_000, 5_000     # without a look because of strokes; the first comes earlier
 
 
 class Frame(Protocol):
@@ -62,7 +71,7 @@ class OnScreenText:
         self._engine = engine
         self._interval_ms = interval_ms
         self._policy = policy or TextPolicy()
-        self._tracker = TextTracker()
+        self._tracker = self._new_tracker()
         self._next_sample_ms = 0
         self._looked_ms = 0
         self._looked_at: Grey | None = None
@@ -86,12 +95,7 @@ class OnScreenText:
 
     def finish(self, end_ms: int) -> list[Evidence]:
         """All evidence by start time, spans within 0 and `end_ms`; ready for another video afterwards."""
-        tracks = [
-            track for track in self._tracker.finish(end_ms)
-            if self._policy.accepts_track(track.text, looks=track.looks, confidence=track.confidence)
-        ]
-        pieces = text_blocks(tracks, tolerance_ms=max(self._interval_ms, _SLOW_MS), aspect=self._aspect)
-        self._next_sample_ms, self._looked_ms, self._looked_at, self._text_ms, self._doubtful = 0, 0, None, 0, False
+        pieces = text_blocks(self._accepted(end_ms), tolerance_ms=self._tolerance_ms, aspect=self._aspect)
         return [
             Evidence(
                 kind="ocr", text=piece.text, start_ms=piece.start_ms, end_ms=min(piece.end_ms, end_ms),
@@ -99,6 +103,23 @@ class OnScreenText:
             )
             for piece in pieces
             if piece.start_ms < end_ms
+        ]
+
+    def finish_lines(self, end_ms: int) -> list[TextTrack]:
+        """As `finish`, but line by line and with the place of each on the screen."""
+        lines = text_lines(self._accepted(end_ms), tolerance_ms=self._tolerance_ms)
+        return [replace(line, end_ms=min(line.end_ms, end_ms)) for line in lines if line.start_ms < end_ms]
+
+    @property
+    def _tolerance_ms(self) -> int:
+        return max(self._interval_ms, _SLOW_MS)
+
+    def _accepted(self, end_ms: int) -> list[TextTrack]:
+        """The tracks worth keeping; nothing of this video is remembered afterwards."""
+        self._next_sample_ms, self._looked_ms, self._looked_at, self._text_ms, self._doubtful = 0, 0, None, 0, False
+        return [
+            track for track in self._tracker.finish(end_ms)
+            if self._policy.accepts_track(track.text, looks=track.looks, confidence=track.confidence)
         ]
 
     def _worth_a_look(self, now_ms: int, picture: Grey) -> bool:
@@ -117,6 +138,13 @@ class OnScreenText:
         boxes = self._tracker.visible
         return text_still_there(before, now, boxes) if boxes else now_ms - self._text_ms >= _QUIET_MS
 
+    def _new_tracker(self) -> TextTracker:
+        return TextTracker()
+
+    def _seen_ms(self, now_ms: int) -> int:
+        """Since when the picture is as the look at it finds it."""
+        return now_ms
+
     def _look(self, frame: Frame, small: Grey) -> None:
         picture = enlarged(frame.rgb(height=_PICTURE_SIDE, width=_PICTURE_SIDE, fit="inside"))
         height, width = picture.shape[:2]
@@ -129,7 +157,7 @@ class OnScreenText:
         before = small if self._looked_at is None else self._looked_at
         first = self._looked_at is None
         self._tracker.observe(
-            frame.time_ms, lines, untouched=lambda box: not first and text_untouched(before, small, box)
+            self._seen_ms(frame.time_ms), lines, untouched=lambda box: not first and text_untouched(before, small, box)
         )
         # A text that was not read although its strokes are still there was missed: look again.
         missed = any(text_still_there(before, small, [box]) for box in self._tracker.missing)
@@ -138,6 +166,56 @@ class OnScreenText:
         if lines:
             self._text_ms = frame.time_ms
         self.counts.looks += 1
+
+
+class StandingText(OnScreenText):
+    """As OnScreenText, for text that stands still, such as subtitles, at a fraction of the looks.
+
+    A sample is read when strokes as dense as letters stand in it and in the sample before, and were not there at the
+    last look; that a text is gone is told from its strokes without a look. So a moving scene costs nothing. What moves
+    all the time, as the sign on a passing bus, is found only by the rare look at a changed picture.
+    """
+
+    def __init__(self, engine: OcrEngine, *, interval_ms: int = 250, policy: TextPolicy | None = None) -> None:
+        super().__init__(engine, interval_ms=interval_ms, policy=policy)
+        self._before: Grey | None = None
+        self._before_ms = self._since_ms = -1
+
+    def _new_tracker(self) -> TextTracker:
+        return TextTracker(sure=_SURE)
+
+    def _seen_ms(self, now_ms: int) -> int:
+        return self._since_ms
+
+    def _accepted(self, end_ms: int) -> list[TextTrack]:
+        self._before, self._before_ms, self._since_ms = None, -1, -1
+        return super()._accepted(end_ms)
+
+    def _worth_a_look(self, now_ms: int, picture: Grey) -> bool:
+        before, before_ms = self._before, self._before_ms
+        self._before, self._before_ms = picture, now_ms
+        looked_at = self._looked_at
+        # What stands now stood in the sample before; but a look's time must lie behind that of the last one.
+        self._since_ms = before_ms if looked_at is None or before_ms > self._looked_ms else now_ms
+        if looked_at is not None:
+            self._tracker.lose(now_ms, gone=lambda box: self._is_gone(box, looked_at, picture))
+            if self._doubtful:
+                return True
+            if now_ms - self._looked_ms < _LEAST_GAP_MS:
+                return False
+        if before is not None and text_has_appeared(before, picture, looked_at=looked_at):
+            return True
+        self._since_ms = now_ms
+        if looked_at is None:
+            return now_ms >= _FIRST_MS
+        return now_ms - self._looked_ms >= _RARE_MS and text_may_have_changed(looked_at, picture)
+
+    @staticmethod
+    def _is_gone(box: Box, looked_at: Grey, now: Grey) -> bool:
+        gone = standing_share(looked_at, now, box) < _GONE
+        if gone:
+            crop(looked_at, box)[:] = _UNSEEN       # the same words may come back
+        return gone
 
 
 def enlarged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

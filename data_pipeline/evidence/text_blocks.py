@@ -17,6 +17,14 @@ _LINE_GAP = 0.9                     # between two lines of a block, in line heig
 _WORD_GAP = 2.0                     # between two parts of a row, in line heights
 
 
+def text_lines(tracks: Sequence[TextTrack], *, tolerance_ms: int) -> list[TextTrack]:
+    """The lines by start time, each where it stands: a text that comes back is one line, a piece of a line is none.
+
+    `tolerance_ms` as of `text_blocks`.
+    """
+    return _without_fragments(_recurring(tracks), tolerance_ms=tolerance_ms)
+
+
 def text_blocks(tracks: Sequence[TextTrack], *, tolerance_ms: int, aspect: float = 16 / 9) -> list[TextTrack]:
     """Join tracked lines into pieces, by start time and in reading order within a piece.
 

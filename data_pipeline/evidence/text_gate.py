@@ -41,14 +41,14 @@ def text_still_there(before: Grey, now: Grey, boxes: Iterable[Box]) -> bool:
     """Say whether every box still shows much the same strokes, whatever moves behind them (normalised correlation)."""
     if before.shape != now.shape:
         return False
-    return all(_correlation(_crop(before, box), _crop(now, box)) >= _STANDING for box in boxes)
+    return all(_correlation(crop(before, box), crop(now, box)) >= _STANDING for box in boxes)
 
 
 def text_untouched(before: Grey, now: Grey, box: Box) -> bool:
     """Say whether not even one character in the box has changed: true for text before a still background only."""
     if before.shape != now.shape:
         return False
-    one, other = _crop(before, box), _crop(now, box)
+    one, other = crop(before, box), crop(now, box)
     height, width = one.shape
     parts = max(1, round(width / (1.5 * height)))
     pairs = zip(np.array_split(one, parts, axis=1), np.array_split(other, parts, axis=1), strict=True)
@@ -68,7 +68,8 @@ def _contrast(picture: Grey) -> Grey:
     return spread
 
 
-def _crop(picture: Grey, box: Box) -> Grey:
+def crop(picture: Grey, box: Box) -> Grey:
+    """The pixels of a box, at least one."""
     height, width = picture.shape
     left, top = int(box[0] * width), int(box[1] * height)
     return picture[max(top, 0) : max(int(np.ceil(box[3] * height)), top + 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -122,10 +123,11 @@ class TextTracker:
     """Turns looks into tracks: call `observe` for each look in order of time, then `finish` once.
 
     A slip of OCR, a look that misses the line, a line that scrolls, a ticker and a running clock each stay one track.
-    Quads of the lines are in shares of the picture, 0..1.
+    Quads of the lines are in shares of the picture, 0..1. `sure`: a reading of this confidence needs no second one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, sure: float = math.inf) -> None:
+        self._sure = sure
         self._open: list[_Track] = []
         self._done: list[TextTrack] = []
         self._last_ms = -1
@@ -145,10 +147,19 @@ class TextTracker:
         self._open.extend(_Track([sighting]) for place, sighting in enumerate(seen) if place not in taken)
         self._retire(time_ms)
 
+    def lose(self, time_ms: int, *, gone: Callable[[Box], bool]) -> None:
+        """Take in that texts are seen to be gone from their boxes, without a look; a later look may find them again."""
+        for track in self._open:
+            if track.gone_ms is None and time_ms > self._last_ms and gone(track.last.box):
+                track.gone_ms = time_ms
+        self._close_overdue(time_ms)
+
     @property
     def unsettled(self) -> bool:
-        """True while a visible text has not been read twice alike: one more look makes sure of it."""
-        return any(not track.settled for track in self._open if track.gone_ms is None)
+        """True while a visible text has not been read twice alike, nor once surely: one more look makes sure of it."""
+        return any(
+            not track.settled and track.last.confidence < self._sure for track in self._open if track.gone_ms is None
+        )
 
     @property
     def missing(self) -> list[Box]:
@@ -187,13 +198,15 @@ class TextTracker:
         return taken
 
     def _retire(self, now_ms: int) -> None:
+        for track in self._open:
+            if track.last.time_ms != now_ms and track.gone_ms is None:
+                track.gone_ms = now_ms
+        self._close_overdue(now_ms)
+
+    def _close_overdue(self, now_ms: int) -> None:
         still_open = []
         for track in self._open:
-            if track.last.time_ms == now_ms:
-                still_open.append(track)
-                continue
-            track.gone_ms = now_ms if track.gone_ms is None else track.gone_ms
-            if now_ms - track.gone_ms > track.patience_ms():
+            if track.gone_ms is not None and now_ms - track.gone_ms > track.patience_ms():
                 self._close(track, track.gone_ms)
             else:
                 still_open.append(track)

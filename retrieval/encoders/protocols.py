@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,6 +92,7 @@ class EncodedClips:
     frames: NDArray[np.float32]     # [N, F, D]: what words are compared with; zero where there is no frame
 
 
+@runtime_checkable
 class ClipEncoder(Protocol):
     """Turns clips into vectors, their frames mixed in time: uint8 [N, F, H, W, 3] in the order of time.
 

@@ -271,6 +271,14 @@ class Library:
         with self._database.reading() as db:
             return reading.video_ids(db)
 
+    def video_page(self, *, after: str | None, limit: int, newest: bool) -> list[str]:
+        """At most `limit` ids in the order the videos were added, the latest first when `newest`.
+
+        after: the page begins behind this video; an unknown id gives []. None = at the beginning.
+        """
+        with self._database.reading() as db:
+            return reading.video_page(db, after=after, limit=limit, newest=newest)
+
     def evidence(self, video_id: str) -> list[StoredEvidence]:
         """The evidence of a video by time: that of the content and that of each of its paths."""
         with self._database.reading() as db:
@@ -285,6 +293,11 @@ class Library:
         """(source, text) of every title of each of these videos that has some."""
         with self._database.reading() as db:
             return reading.titles(db, video_ids)
+
+    def tags(self, video_ids: Collection[str]) -> dict[str, list[str]]:
+        """The tags of each of these videos that has some, each once."""
+        with self._database.reading() as db:
+            return reading.tags(db, video_ids)
 
     def clips(self, video_id: str) -> list[StoredClip]:
         """The clips of a video by time."""
@@ -391,6 +404,11 @@ class Library:
         with self._database.reading() as db:
             active = reading.active_generation(db, kind=TEXTS)
             return None if active is None else active[1]
+
+    def edition(self) -> tuple[str, int]:
+        """Which library this is, and how often it was changed: equal editions hold the same."""
+        with self._database.reading() as db:
+            return edition(db)
 
     def status(self) -> LibraryStatus:
         """What the library holds: counts, coverage of each generation, damage, bytes on disk."""

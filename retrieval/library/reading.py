@@ -85,6 +85,13 @@ def video_ids(db: sqlite3.Connection) -> list[str]:
     return [video_id for (video_id,) in db.execute("SELECT id FROM videos ORDER BY number")]
 
 
+def video_page(db: sqlite3.Connection, *, after: str | None, limit: int, newest: bool) -> list[str]:
+    """At most `limit` ids behind the video `after`, None = from the beginning, by when they were added."""
+    where = "" if after is None else f"WHERE number {'<' if newest else '>'} (SELECT number FROM videos WHERE id = ?) "
+    sql = f"SELECT id FROM videos {where}ORDER BY number {'DESC' if newest else 'ASC'} LIMIT ?"
+    return [video_id for (video_id,) in db.execute(sql, [*([after] if after is not None else []), limit])]
+
+
 def evidence(db: sqlite3.Connection, video_id: str) -> list[StoredEvidence]:
     """The evidence of a video, by start and row number; that of a path carries the path."""
     rows = db.execute(
@@ -207,6 +214,18 @@ def titles(db: sqlite3.Connection, ids: Collection[str]) -> dict[str, list[tuple
     for video_id, source, text in select_in(db, sql, ids):
         found[video_id].append((source, text))
     return found
+
+
+def tags(db: sqlite3.Connection, ids: Collection[str]) -> dict[str, list[str]]:
+    """The tags of each of these videos, each once, in the order they were put."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    sql = (
+        "SELECT v.id, e.text FROM videos v JOIN evidence e INDEXED BY evidence_of_video ON e.video = v.number "
+        "WHERE e.kind = 'tag' AND v.id IN {in} ORDER BY e.id"
+    )
+    for video_id, text in select_in(db, sql, ids):
+        found[video_id][text] = None
+    return {video_id: list(texts) for video_id, texts in found.items()}
 
 
 def _spread(rows: list[int], most: int | None) -> list[int]:

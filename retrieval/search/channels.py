@@ -25,14 +25,18 @@ MOST_ROWS = 20_000  # a channel; so many lines are read in about a second
 
 @dataclass(frozen=True)
 class Recall:
-    """What one channel answers: its ranked rows, and every video that holds a token, also where it says too little."""
+    """What one channel answers: its ranked rows, and every video that holds a token, also where it says too little.
+
+    below: the rows that say too little, ranked by themselves, where they were asked for.
+    """
 
     matches: tuple[Match, ...] = ()
     seen: frozenset[str] = frozenset()
+    below: tuple[Match, ...] = ()
 
 
 def text_recall(
-    library: Library, query: Query, *, rows: int, videos: int, where: VideoFilter | None = None
+    library: Library, query: Query, *, rows: int, videos: int, where: VideoFilter | None = None, keep_below: bool = False
 ) -> dict[str, Recall]:
     """Rows of every kind of evidence that share a token with the query, each kind ranked by itself, by kind.
 
@@ -70,12 +74,21 @@ def text_recall(
         kind: Recall(
             _text_matches(admitted[kind], best=best, held=held),
             frozenset(row.video_id for row, reading in read[kind] if reading.held),
+            _below(read[kind], admitted[kind]) if keep_below else (),
         )
         for kind in EVIDENCE_KINDS
     }
 
 
 _Read = tuple[WordHit, Reading]
+
+
+def _below(rows: Sequence[_Read], admitted: Sequence[_Read]) -> tuple[Match, ...]:
+    """The rows that hold a token and were not admitted."""
+    known = {row.evidence_id for row, _ in admitted}
+    others = [(row, reading) for row, reading in rows if reading.held and row.evidence_id not in known]
+    best = max((reading.score for _, reading in others), default=1.0)
+    return _text_matches(others, best=best or 1.0, held=1.0)
 
 
 def _held_by_one_video(rows: Sequence[_Read], scorer: WordScorer) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,14 +12,15 @@ from numpy.typing import NDArray
 from retrieval.encoders import SentenceModel, TextEncoder, TextVectors
 from retrieval.errors import InputError
 from retrieval.library import Library, StoredVideo, VideoFilter
-from retrieval.search.channels import MEANING, VISUAL, Recall, clip_recall, meaning_recall, text_recall
+from retrieval.search.channels import MEANING, VISUAL, Recall, clip_recall, meaning_recall, ranked, text_recall
 from retrieval.search.diversity import maximal_marginal_relevance
 from retrieval.search.fusion import FusedVideo, fuse
 from retrieval.search.likeness import CLIPS_COMPARED, CopyDetector, may_be_copies
 from retrieval.search.moments import find_moments
 from retrieval.search.query import Query
 from retrieval.search.reranking import Frames, StoredFrames, rerank
-from retrieval.search.results import Hit, Moment, SearchResult
+from retrieval.search.results import Hit, Match, Moment, SearchResult
+from retrieval.search.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,7 @@ class SearchSettings:
     diversity: float = 0.3  # 0 = plain order
     moments: int = 5  # a video
     channels: frozenset[str] | None = None  # the only ones that are asked; None = all
+    show_hidden: bool = False  # after all others, also the videos that share only incidental characters with the query
 
 
 class SearchEngine:
@@ -59,41 +62,95 @@ class SearchEngine:
             raise InputError("The query is empty: type a few words that describe the video.")
         if count < 1:
             raise InputError(f"The number of results must be at least 1, not {count}.")
-        frames = StoredFrames(self._library)
-        channels, vector, notices = self._recall(query, _candidates(count), frames, where)
-        fused = fuse({name: recall.matches for name, recall in channels.items()})
-        chosen = self._diversify(fused, count)
-        ids = [video.video_id for video in chosen]
-        stored, titles = self._library.videos(ids), self._library.titles(ids)
-        hits = [
-            self._hit(video, stored[video.video_id], titles.get(video.video_id, []))
-            for video in chosen
-            if video.video_id in stored
-        ]
-        if vector is not None:
-            hits = _with_best_frames(hits, vector, frames)
+        watch, frames = Stopwatch(), StoredFrames(self._library)
+        channels, vector, notices = self._recall(query, _candidates(count), frames, where, watch)
+        with watch.stage("fuse"):
+            fused = fuse({name: recall.matches for name, recall in channels.items()})
+        with watch.stage("diversify"):
+            chosen = self._diversify(fused, count)
+        with watch.stage("moments"):
+            hits = self._hits(chosen)
+            if vector is not None:
+                hits = _with_best_frames(hits, vector, frames)
         if frames.damage:
             notices += (f"The order of what is seen and the best frame of each moment are not exact: {frames.damage}",)
         seen = frozenset().union(*(recall.seen for recall in channels.values()))
-        hidden = len(seen - {video.video_id for video in fused})
-        return SearchResult(query=query.text, hits=tuple(hits), hidden=hidden, notices=notices)
+        found = {video.video_id for video in fused}
+        hidden = len(seen - found)
+        if self._settings.show_hidden:
+            hits += self._hidden_hits(channels, found, most=count - len(hits))
+        return SearchResult(
+            query=query.text, hits=tuple(hits), hidden=hidden, notices=notices, took_ms=watch.took_ms()
+        )
+
+    def search_alike(
+        self, vectors: NDArray[np.float32], *, count: int = 10, where: VideoFilter | None = None,
+        without: Collection[str] = (),
+    ) -> SearchResult:
+        """The `count` videos that look most like any of some pictures or clips, but for the videos `without`.
+
+        vectors: [n, D] unit length, of the active generation; a clip has the score of the nearest of them.
+        """
+        watch = Stopwatch()
+        with watch.stage("recall"):
+            nearest: dict[int | None, Match] = {}
+            videos = _candidates(count) + len(without)
+            for vector in vectors:
+                recall = clip_recall(self._library, vector, rows=self._settings.recall, videos=videos, where=where)
+                for match in recall.matches:
+                    known = nearest.get(match.clip_id)
+                    if match.video_id not in without and (known is None or match.score > known.score):
+                        nearest[match.clip_id] = match
+        with watch.stage("fuse"):
+            fused = fuse({VISUAL: tuple(ranked(list(nearest.values())))})
+        with watch.stage("diversify"):
+            chosen = self._diversify(fused, count)
+        with watch.stage("moments"):
+            hits = self._hits(chosen)
+        return SearchResult(query="", hits=tuple(hits), hidden=0, took_ms=watch.took_ms())
+
+    def saliency(self, text: str, video_id: str) -> list[tuple[int, float]]:
+        """(time_ms, cosine) of every frame of a video that has a vector, by time; [] without a visual channel."""
+        read, _ = self._read(Query.parse(text))
+        if read is None:
+            return []
+        found = StoredFrames(self._library).of({clip.id for clip in self._library.clips(video_id)})
+        curve = [
+            (time, float(score))
+            for times, vectors in found.values()
+            for time, score in zip(times, vectors @ read.pooled[0], strict=True)
+        ]
+        return sorted(curve)
+
+    def with_settings(self, settings: SearchSettings) -> SearchEngine:
+        """The same engine, its models and all it has learned, looking as far as these settings say."""
+        other = copy.copy(self)
+        other._settings = settings
+        return other
 
     def _recall(
-        self, query: Query, videos: int, frames: StoredFrames, where: VideoFilter | None
+        self, query: Query, videos: int, frames: StoredFrames, where: VideoFilter | None, watch: Stopwatch
     ) -> tuple[dict[str, Recall], NDArray[np.float32] | None, tuple[str, ...]]:
         rows = self._settings.recall
-        channels = text_recall(self._library, query, rows=rows, videos=videos, where=where)
+        with watch.stage("lexical"):
+            channels = text_recall(
+                self._library, query, rows=rows, videos=videos, where=where, keep_below=self._settings.show_hidden
+            )
         channels = {name: recall for name, recall in channels.items() if self._asks(name)}
-        meant, notices = self._read_meaning(query) if self._asks(MEANING) else (None, ())
-        if meant is not None:
-            channels[MEANING] = meaning_recall(self._library, meant, rows=rows, videos=videos, where=where)
-        read, more = self._read(query) if self._asks(VISUAL) else (None, ())
+        with watch.stage("encode"):
+            meant, notices = self._read_meaning(query) if self._asks(MEANING) else (None, ())
+            read, more = self._read(query) if self._asks(VISUAL) else (None, ())
         notices += more
+        if meant is not None:
+            with watch.stage("recall"):
+                channels[MEANING] = meaning_recall(self._library, meant, rows=rows, videos=videos, where=where)
         if read is None:
             return channels, None, notices
         vector: NDArray[np.float32] = read.pooled[0]
-        recall = clip_recall(self._library, vector, rows=rows, videos=videos, where=where)
-        channels[VISUAL] = self._reranked(recall, read, frames)
+        with watch.stage("recall"):
+            recall = clip_recall(self._library, vector, rows=rows, videos=videos, where=where)
+        with watch.stage("rank"):
+            channels[VISUAL] = self._reranked(recall, read, frames)
         return channels, vector, notices
 
     def _reranked(self, recall: Recall, read: TextVectors, frames: StoredFrames) -> Recall:
@@ -154,13 +211,28 @@ class SearchEngine:
             trade_off=1 - self._settings.diversity,
         )
 
+    def _hits(self, chosen: Sequence[FusedVideo]) -> list[Hit]:
+        ids = [video.video_id for video in chosen]
+        stored, titles = self._library.videos(ids), self._library.titles(ids)
+        return [
+            self._hit(video, stored[video.video_id], titles.get(video.video_id, []))
+            for video in chosen
+            if video.video_id in stored
+        ]
+
+    def _hidden_hits(self, channels: Mapping[str, Recall], found: Collection[str], *, most: int) -> list[Hit]:
+        """Videos of which every row says too little, best first."""
+        below = fuse({name: recall.below for name, recall in channels.items() if recall.below})
+        chosen = [video for video in below if video.video_id not in found][:most]
+        return [replace(hit, below_threshold=True) for hit in self._hits(chosen)]
+
     def _hit(self, video: FusedVideo, stored: StoredVideo, titles: Sequence[tuple[str, str]]) -> Hit:
         duration_ms = stored.video.duration_ms
         moments = find_moments(video.matches, duration_ms=duration_ms, most=self._settings.moments)
         return Hit(
             video_id=video.video_id,
             path=stored.locations[0].path,
-            title=_title(titles),
+            title=title_of(titles),
             duration_ms=duration_ms,
             score=video.score,
             channels=video.best,
@@ -168,7 +240,7 @@ class SearchEngine:
         )
 
 
-def _title(titles: Sequence[tuple[str, str]]) -> str:
+def title_of(titles: Sequence[tuple[str, str]]) -> str:
     """The title to show, of (source, text)."""
     order = {"manifest": 0, "metadata": 1}
     return min(titles, key=lambda title: order.get(title[0], 2))[1] if titles else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -75,6 +76,7 @@ class Hit:
     channels: tuple[Match, ...]  # the best row of each channel
     moments: tuple[Moment, ...]
     confidence: str | None = None  # "high" "medium" "low"; None while the library has no calibration
+    below_threshold: bool = False  # shares only incidental characters with the query; found where hidden ones were asked for
 
     @property
     def start_ms(self) -> int:
@@ -91,6 +93,7 @@ class Hit:
             "title": self.title,
             "score": round(self.score, 6),
             "confidence": self.confidence,
+            **({"below_threshold": True} if self.below_threshold else {}),
             "start_ms": self.start_ms,
             "end_ms": self.end_ms,
             "duration_ms": self.duration_ms,
@@ -101,12 +104,16 @@ class Hit:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchResult:
-    """`hidden` counts the videos that shared only incidental characters with the query and are left out."""
+    """`hidden` counts the videos that shared only incidental characters with the query and are left out.
+
+    took_ms: by stage of the search (`retrieval.search.stopwatch`), and in `total`.
+    """
 
     query: str
     hits: tuple[Hit, ...]
     hidden: int
     notices: tuple[str, ...] = ()
+    took_ms: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {

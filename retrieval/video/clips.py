@@ -19,11 +19,12 @@ _DENSITY = 4                    # ... and closer, by this part of the shot's age
 
 @dataclass(frozen=True, kw_only=True)
 class CutClip:
-    """A span [start_ms, end_ms), the times of the frames picked from it and their pictures.
+    """A span [start_ms, end_ms) of the shot that starts at `shot_start_ms`, the times of its frames and their pictures.
 
     pictures: uint8 [len(frame_times_ms), H, W, 3], None where no size was asked for. keyframe_ms is one of the times.
     """
 
+    shot_start_ms: int
     start_ms: int
     end_ms: int
     keyframe_ms: int
@@ -123,15 +124,22 @@ class ClipCutter:
         last = self._candidates[-1]
         self._candidates = [candidate for candidate in self._candidates if candidate.time_ms >= end_ms] or [last]
         self._clip_start_ms = end_ms
-        return _clip(start_ms, end_ms, inside)
+        assert self._shot_start_ms is not None
+        return _clip(start_ms, end_ms, inside, shot_start_ms=self._shot_start_ms)
 
 
-def _clip(start_ms: int, end_ms: int, candidates: list[_Candidate]) -> CutClip:
+def sharpness(picture: NDArray[np.uint8]) -> float:
+    """Mean difference of neighbouring pixels of the green plane, of 255: uint8 [H, W, 3], H and W at least 2."""
+    green = picture[:, :, 1].astype(np.float32)
+    return float(np.abs(np.diff(green, axis=0)).mean() + np.abs(np.diff(green, axis=1)).mean())
+
+
+def _clip(start_ms: int, end_ms: int, candidates: list[_Candidate], *, shot_start_ms: int) -> CutClip:
     wanted = min(max(round((end_ms - start_ms) / _FRAME_EVERY_MS), _FEWEST_FRAMES), _MOST_FRAMES)
     chosen = _evenly(candidates, start_ms=start_ms, end_ms=end_ms, count=min(wanted, len(candidates)))
     pictures = [candidate.picture for candidate in chosen if candidate.picture is not None]
     return CutClip(
-        start_ms=start_ms, end_ms=end_ms, keyframe_ms=_keyframe(chosen).time_ms,
+        shot_start_ms=shot_start_ms, start_ms=start_ms, end_ms=end_ms, keyframe_ms=_keyframe(chosen).time_ms,
         frame_times_ms=tuple(candidate.time_ms for candidate in chosen),
         pictures=np.stack(pictures) if pictures else None,
     )
@@ -161,5 +169,4 @@ def _keyframe(chosen: list[_Candidate]) -> _Candidate:
 
 def _sharpness(candidate: _Candidate) -> float:
     assert candidate.picture is not None
-    green = candidate.picture[:, :, 1].astype(np.float32)
-    return float(np.abs(np.diff(green, axis=0)).mean() + np.abs(np.diff(green, axis=1)).mean())
+    return sharpness(candidate.picture)

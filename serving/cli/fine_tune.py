@@ -35,7 +35,7 @@ def fine_tune(
 ) -> None:
     """Fine-tune a model on your own videos and captions, and measure it before and after on some held back."""
     from data_pipeline.captioned import read_captioned
-    from serving.ingest.files import find_videos
+    from data_pipeline.sources.files import find_videos
     from training import fine_tuning
 
     found = find_videos([videos])

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
-from serving.cli.terminal import print_json, printable
+from serving.cli.terminal import INTERRUPTED, print_json, printable, say
 
 app = typer.Typer(help="Look after a library.", no_args_is_help=True)
 
@@ -58,6 +58,40 @@ def status(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = False
         typer.echo(f"no longer there: {printable(path)}")
     for failure in failures:
         typer.echo(f"not added: {printable(failure.message)}")
+
+
+@app.command()
+def sync(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="FOLDER...", help="Default: the folders that its files lie in.")
+    ] = None,
+    library: LibraryOption = DEFAULT_LIBRARY,
+    on_screen_text: Annotated[bool, typer.Option(help="Read text in the picture (extra `wenshi[ocr]`).")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Follow the files: take up what is new, edited or moved, forget what was deleted."""
+    from retrieval.library import Library
+    from serving.cli.progress import AddProgress
+    from serving.ingest.run import AddOptions
+    from serving.ingest.sync import sync_library, sync_options
+
+    with Library.open(library, write=True) as opened, AddProgress() as progress:
+        options = sync_options(opened, AddOptions(on_screen_text=on_screen_text))
+        report = sync_library(opened, folders or [], options, progress=progress, stopping=lambda: False)
+    for sentence in report.notices:
+        say(printable(f"note: {sentence}"))
+    for outcome in report.outcomes:
+        if outcome.outcome == "failed":
+            say(printable(f"not added: {outcome.message}"))
+    if as_json:
+        print_json({**report.to_json(), "removed": report.removed})
+    else:
+        counts = {**report.counts, "removed": len(report.removed)}
+        typer.echo(f"{library}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    if report.interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if report.counts["failed"] or report.stopped:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -12,7 +12,21 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import typer
 
-from serving.cli import add, corpus, demo, evaluate, explain, fine_tune, library, model, remove, search, train
+from serving.cli import (
+    add,
+    corpus,
+    demo,
+    evaluate,
+    explain,
+    fine_tune,
+    library,
+    mcp,
+    model,
+    remove,
+    search,
+    serve,
+    train,
+)
 from serving.cli.terminal import run
 
 app = typer.Typer(
@@ -44,6 +58,9 @@ app.command("add")(add.add)
 app.command("search")(search.search)
 app.command("explain")(explain.explain)
 app.command("remove")(remove.remove)
+app.command("serve")(serve.serve)
+app.add_typer(serve.keys, name="key")
+app.command("mcp")(mcp.mcp)
 app.add_typer(library.app, name="library")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(corpus.app, name="corpus")

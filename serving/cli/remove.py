@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from data_pipeline.sources.files import plain_path
 from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
 from serving.cli.terminal import print_json
-from serving.ingest.files import plain_path
 
 
 def remove(

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from data_pipeline.sources.files import plain_path
 from retrieval.errors import InputError, ModelError, VideoError
 from serving.ingest.analysis import FileIdentity, file_state, identify
-from serving.ingest.files import plain_path
 from serving.models import MODEL_SETTING, NO_MODEL
 
 if TYPE_CHECKING:

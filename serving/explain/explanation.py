@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -154,10 +154,7 @@ def _scored_batch(
     combined = combined_score(pooled, token_wise, interaction=interaction)
     for number, clip in enumerate(batch):
         yield _Scored(
-            clip=CutClip(
-                start_ms=clip.start_ms, end_ms=clip.end_ms, keyframe_ms=clip.keyframe_ms,
-                frame_times_ms=clip.frame_times_ms, pictures=None,
-            ),
+            clip=replace(clip, pictures=None),
             frames=encoded.frames[number, : counts[number]],
             pooled=float(pooled[number]), token_wise=float(token_wise[number]), combined=float(combined[number]),
         )  # fmt: skip

@@ -53,6 +53,7 @@ class Adder:
         sentences: EvidenceReader | None = None,
         on_progress: OnProgress = lambda path, position, duration: None,
         on_outcome: OnOutcome = lambda outcome: None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._library = library
         self._pool = pool
@@ -60,6 +61,7 @@ class Adder:
         self._paths = PathRecords(library, manifest or {}, sentences=sentences)
         self._on_progress = on_progress
         self._on_outcome = on_outcome
+        self._stopping = stopping
         self._waiting: deque[Path] = deque()
         self._jobs: dict[int, _Job] = {}
         self._next_job = 0
@@ -70,12 +72,16 @@ class Adder:
         self.report = AddReport(files=0)
 
     def add(self, files: Sequence[Path]) -> AddReport:
-        """Add every file. On Ctrl-C, or when the model or the disk fails, what is acknowledged stays and the report says
-        why it ended. Raises ModelError or LibraryError when that happens before the first file is settled."""
+        """Add every file. On Ctrl-C, when it is told to stop, or when the model or the disk fails, what is acknowledged
+        stays and the report says why it ended. Raises ModelError or LibraryError when that happens before the first file
+        is settled."""
         self.report.files = len(files)
         self._waiting.extend(files)
         try:
             while self._waiting or self._jobs:
+                if self._stopping():
+                    self.report.interrupted = True
+                    break
                 known_left = self._take_what_fits()
                 for message in self._pool.receive(0.0 if known_left else 0.05 if self._reads_texts else 0.5):
                     self._handle(message)

@@ -29,6 +29,7 @@ class AddReport:
     notices: list[str] = field(default_factory=list)
     interrupted: bool = False
     stopped: str | None = None  # why the run ended before its files did
+    removed: list[str] = field(default_factory=list)  # paths that were forgotten, by a sync
 
     @property
     def counts(self) -> dict[str, int]:

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Protocol
 
 from data_pipeline.manifest import ManifestRow, read_manifest
+from data_pipeline.sources.files import find_videos
 from retrieval.encoders import DEFAULT_MODEL, read_generation
 from retrieval.errors import InputError, LibraryError, ModelError
 from retrieval.library import Library
 from retrieval.records import Generation
 from retrieval.video import require_decoder
 from serving.ingest.adder import Adder
-from serving.ingest.files import find_videos
 from serving.ingest.machine import available_cores, readers_that_fit_in_memory
-from serving.ingest.meanings import EvidenceReader, settle_sentences
+from serving.ingest.meanings import EvidenceReader, Sentences, settle_sentences
 from serving.ingest.pool import PoolSettings, ReaderPool
 from serving.ingest.report import AddReport, FileOutcome
 from serving.models import MODEL_SETTING, NO_MODEL, SENTENCES_SETTING, visual_channel_off
@@ -64,7 +64,30 @@ def add_videos(
     A file that cannot be added is in the report, and so is what ended the run early. Raises InputError, LibraryError or
     ModelError when that comes before the first file is settled.
     """
-    progress = progress or NoDisplay()
+    plan = _plan(library_path, paths, options)
+    with Library.open(library_path, write=True, create=True) as library:
+        return _carry_out(plan, library, options, progress or NoDisplay(), lambda: False)
+
+
+def add_to_library(
+    library: Library, paths: Sequence[Path], options: AddOptions, *, progress: ProgressDisplay,
+    stopping: Callable[[], bool],
+) -> AddReport:
+    """The same to a library that is open for writing, until `stopping` says so; what is acknowledged by then stays."""
+    return _carry_out(_plan(library.directory, paths, options), library, options, progress, stopping)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    files: list[Path]
+    rows: dict[Path, ManifestRow]
+    model: _Model | None
+    sentences: Sentences | None
+    notices: list[str]
+
+
+def _plan(library_path: Path, paths: Sequence[Path], options: AddOptions) -> _Plan:
+    """Everything that can be refused before the library is opened to be written."""
     require_decoder(options.decoder)
     found = find_videos(paths, exclude=options.exclude)
     if found.missing:
@@ -75,18 +98,25 @@ def add_videos(
     notices += [f"The folder {folder} cannot be read." for folder in found.unreadable]
     model = _settle_model(library_path, options.model, notices.append)
     sentences = settle_sentences(library_path, options.sentences, notices.append)
+    return _Plan(found.videos, rows, model, sentences, notices)
+
+
+def _carry_out(
+    plan: _Plan, library: Library, options: AddOptions, progress: ProgressDisplay, stopping: Callable[[], bool]
+) -> AddReport:
+    sentences, notices = plan.sentences, plan.notices
     with ExitStack() as stack:
-        library = stack.enter_context(Library.open(library_path, write=True, create=True))
         reader = None
         if sentences is not None:
             library.set_setting(SENTENCES_SETTING, sentences.name)
             reader = stack.enter_context(EvidenceReader(sentences))
-        progress.begin(len(found.videos))
-        with ReaderPool(_pool_settings(options, model, len(found.videos))) as pool:
+        progress.begin(len(plan.files))
+        with ReaderPool(_pool_settings(options, plan.model, len(plan.files))) as pool:
             adder = Adder(
-                library, pool, manifest=rows, sentences=reader, on_progress=progress.position, on_outcome=progress.finished
+                library, pool, manifest=plan.rows, sentences=reader, on_progress=progress.position,
+                on_outcome=progress.finished, stopping=stopping,
             )
-            report = adder.add(found.videos)
+            report = adder.add(plan.files)
         if sentences is not None and library.texts_without_vector(sentences.generation, limit=1):
             notices.append("Some texts that were there before have no vector yet: `wenshi library embed` makes them.")
         library.settle()

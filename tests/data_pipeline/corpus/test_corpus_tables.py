@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import errno
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 from data_pipeline.corpus import files
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.rows import ClipRow, PairRow, VideoRow
-from data_pipeline.corpus.tables import read_table, write_table
+from data_pipeline.corpus.tables import read_columns, read_table, write_columns, write_table
 from retrieval.errors import InputError
 
 VIDEO = VideoRow(
@@ -52,6 +52,18 @@ def test_many_rows_stay_in_order_and_give_the_same_bytes(tmp_path: Path) -> None
     write_table(tmp_path / "b.parquet", clips(), ClipRow)
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
     assert all(row.start_ms == n for n, row in enumerate(read_table(tmp_path / "a.parquet", ClipRow)))
+
+
+def test_columns_give_the_same_file_as_rows(tmp_path: Path) -> None:
+    rows = [replace(PAIR, pair_id=str(number)) for number in range(66_000)]
+    write_table(tmp_path / "rows.parquet", rows, PairRow)
+    columns = read_columns(tmp_path / "rows.parquet", PairRow)
+    assert write_columns(tmp_path / "columns.parquet", columns, PairRow) == 66_000
+    assert (tmp_path / "columns.parquet").read_bytes() == (tmp_path / "rows.parquet").read_bytes()
+    some = read_columns(tmp_path / "rows.parquet", PairRow, ["text", "pair_id"])
+    assert (some.column_names, some["pair_id"][7].as_py()) == (["text", "pair_id"], "7")
+    with pytest.raises(CorpusError, match="There is no table"):
+        read_columns(tmp_path / "none.parquet", PairRow)
 
 
 def test_scores_are_float32_and_unknown_is_null(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from serving.ingest.files import find_videos
+from data_pipeline.sources.files import find_videos
 
 
 def make(folder: Path, *names: str) -> None:

@@ -1,0 +1,180 @@
+"""One export from tables to a directory, known to its corpus so that a removal reaches it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from data_pipeline.corpus.errors import CorpusError
+from data_pipeline.corpus.files import only_writer, whole_file, write_json
+from data_pipeline.corpus.line_log import append_line, read_lines
+from data_pipeline.corpus.shard_list import RowFailure
+from data_pipeline.corpus.shard_removal import remove_videos
+from data_pipeline.corpus.video_clips import VideoClip
+from data_pipeline.export.card import CARD, content_sha256, dataset_card
+from data_pipeline.export.chosen import Chosen, Held, choose
+from data_pipeline.export.cnvid import Placing, forget_entries, write_layout
+from data_pipeline.export.frames import FrameOptions, clips_of, unfinished_directory, write_frames
+from data_pipeline.export.lines import forget_lines, write_lines
+from data_pipeline.export.parquet import forget_rows, write_tables
+from data_pipeline.sources.uploaders import corpus_settings
+from retrieval.disk import replace_directory, settle_directory
+from retrieval.errors import InputError
+
+Form = Literal["jsonl", "cnvid", "webdataset", "parquet"]
+FORMS: tuple[Form, ...] = ("jsonl", "cnvid", "webdataset", "parquet")
+EXPORTS, ABOUT, HELD = "exports.jsonl", "export.json", "held.jsonl"
+_FORGET: dict[str, Callable[[Path, Collection[str]], None]] = {
+    "jsonl": forget_lines, "cnvid": forget_entries, "parquet": forget_rows
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportSettings:
+    """What an export is made of. license_filter, split: None = all. placing: of video files, in the CNVid layout."""
+
+    form: Form
+    license_filter: str | None = None
+    split: str | None = None
+    frames: FrameOptions = field(default_factory=FrameOptions)
+    placing: Placing = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What an export holds now; failures: clips whose frames could not be made."""
+
+    directory: Path
+    videos: int
+    clips: int
+    pairs: int
+    sha256: str
+    failures: tuple[RowFailure, ...] = ()
+
+
+def export_corpus(
+    corpus: Path, directory: Path, settings: ExportSettings, *, workers: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Exported:
+    """Write the finished pairs of a corpus into `directory`, with a card; an earlier export there is replaced.
+
+    The corpus knows of the export before anything of it is on the disk. Raises InputError when `directory` holds something
+    else, or nothing passes the filters; CorpusError (busy, write, unreadable).
+    """
+    chosen = choose(corpus, license_filter=settings.license_filter, split=settings.split)
+    directory = directory.absolute()
+    _check_place(directory, settings)
+    append_line(corpus / EXPORTS, {"directory": str(directory)})
+    held = chosen.held()
+    if settings.form == "webdataset":
+        shards = write_frames(
+            chosen, directory, options=settings.frames, workers=workers, progress=progress,
+            prepare=lambda place: _describe(place, held, settings, corpus=corpus, name=directory.name),
+        )
+        return _exported(directory, held, failures=shards.failures)
+    unfinished = unfinished_directory(directory)
+    with only_writer(unfinished):
+        _describe(unfinished, held, settings, corpus=corpus, name=directory.name)
+        _write(chosen, unfinished, settings)
+        replace_directory(unfinished, directory)
+    return _exported(directory, held)
+
+
+def exports_of(corpus: Path) -> list[Path]:
+    """The directories of all exports that were ever begun from a corpus, each once. Raises CorpusError (unreadable)."""
+    return list(dict.fromkeys(Path(line["directory"]) for line in read_lines(corpus / EXPORTS)))
+
+
+def remove_from_export(directory: Path, video_ids: Collection[str], *, corpus: Path) -> bool:
+    """Take videos out of an export and write its card again; whether it held any.
+
+    The corpus itself is without them already. Raises CorpusError: busy, write, unreadable.
+    """
+    settle_directory(directory)
+    shutil.rmtree(unfinished_directory(directory), ignore_errors=True)
+    settings, held = read_settings(directory), read_held(directory)
+    left = [one for one in held if one.video_id not in video_ids]
+    if settings.form == "webdataset":
+        remove_videos(directory, video_ids, remaining=_remaining(corpus, settings))
+    else:
+        with only_writer(directory):
+            _FORGET[settings.form](directory, video_ids)
+    _describe(directory, left, settings, corpus=corpus, name=directory.name)
+    return len(left) < len(held)
+
+
+def read_settings(directory: Path) -> ExportSettings:
+    """How an export was made. Raises CorpusError (unreadable) when there is none."""
+    try:
+        data = json.loads((directory / ABOUT).read_text(encoding="utf-8"))["settings"]
+        return ExportSettings(**{**data, "frames": FrameOptions(**data["frames"])})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorpusError("unreadable", f"{directory} holds no export that can be read ({error}).") from error
+
+
+def read_held(directory: Path) -> list[Held]:
+    """What an export holds, video by video. Raises CorpusError (unreadable)."""
+    return [Held(**line) for line in read_lines(directory / HELD)]
+
+
+def _remaining(corpus: Path, settings: ExportSettings) -> Iterable[VideoClip]:
+    try:
+        chosen = choose(corpus, license_filter=settings.license_filter, split=settings.split)
+    except InputError:          # the last video was taken out
+        return ()
+    return clips_of(chosen, settings.frames)
+
+
+def _check_place(directory: Path, settings: ExportSettings) -> None:
+    about = directory / ABOUT
+    if not directory.parent.is_dir():
+        raise InputError(f"There is no folder {directory.parent} to export into: make it first.")
+    if about.exists():
+        form = read_settings(directory).form
+        if form != settings.form:
+            raise InputError(f"{directory} holds an export as {form}: choose another directory for one as {settings.form}.")
+    elif directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise InputError(f"{directory} is there already and is no export: choose another directory.")
+
+
+def _write(chosen: Chosen, directory: Path, settings: ExportSettings) -> None:
+    if settings.form == "jsonl":
+        write_lines(chosen, directory)
+    elif settings.form == "cnvid":
+        write_layout(chosen, directory, placing=settings.placing)
+    else:
+        write_tables(chosen, directory)
+
+
+def _describe(directory: Path, held: list[Held], settings: ExportSettings, *, corpus: Path, name: str) -> None:
+    """Write what the export holds, how it was made, and its card."""
+    with whole_file(directory / HELD) as file:
+        for one in held:
+            file.write((json.dumps(asdict(one), ensure_ascii=False, sort_keys=True) + "\n").encode())
+    write_json(directory / ABOUT, {"settings": asdict(settings), "videos": len(held), "sha256": content_sha256(held)})
+    with whole_file(directory / CARD) as file:
+        file.write(_card(held, settings, corpus=corpus, name=name).encode())
+
+
+def _exported(directory: Path, held: list[Held], *, failures: tuple[RowFailure, ...] = ()) -> Exported:
+    return Exported(
+        directory=directory, videos=len(held), clips=sum(one.clips for one in held), pairs=sum(one.pairs for one in held),
+        sha256=content_sha256(held), failures=failures,
+    )
+
+
+def _card(held: list[Held], settings: ExportSettings, *, corpus: Path, name: str) -> str:
+    about: dict[str, Any] = corpus_settings(corpus)
+    return dataset_card(
+        held, name=name, form=settings.form, license_filter=settings.license_filter, split=settings.split,
+        settings={key: value for key, value in about.items() if key != "salt"},
+    )
+
+
+def corpus_card(corpus: Path) -> str:
+    """The card of a whole corpus. Raises CorpusError (unreadable), InputError when it holds nothing."""
+    return _card(choose(corpus).held(), ExportSettings(form="parquet"), corpus=corpus, name=corpus.absolute().name)

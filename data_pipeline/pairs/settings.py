@@ -1,0 +1,22 @@
+"""How texts of a video become candidates."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class PairSettings(BaseModel):
+    """min_characters, min_ms: what a span of speech or subtitles is grown to.
+
+    screen_roles: which on-screen text is joined to the text of its span, at most `screen_characters` of it, and for which
+    kinds of candidates (`screen_kinds`). short: a text with fewer letters and digits is flagged so.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_characters: int = Field(default=5, ge=0)
+    min_ms: int = Field(default=5000, ge=0)
+    screen_roles: tuple[str, ...] = ("subtitle", "title_card")
+    screen_kinds: tuple[str, ...] = ("title", "asr", "subtitle")
+    screen_characters: int = Field(default=60, ge=0)
+    short: int = Field(default=2, ge=0)

@@ -1,0 +1,146 @@
+"""One removal from the list to the last export. It may be ended at any time: called again, it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from data_pipeline.audit.sampling import DECISIONS
+from data_pipeline.building.commits import Commit, append_commit, read_commits, remove_uncommitted
+from data_pipeline.building.plan import SOURCES, all_sources, shard_names, shard_sources, write_shard_sources
+from data_pipeline.building.process_shard import commit_version, read_videos
+from data_pipeline.building.stage_cache import StageCache, cache_path
+from data_pipeline.building.video_rows import VideoRows, failed_video
+from data_pipeline.corpus.errors import CorpusError
+from data_pipeline.corpus.files import disk_errors, only_writer
+from data_pipeline.corpus.measured import DecisionRow, MeasuredVideo, SourceRow
+from data_pipeline.corpus.tables import VIDEOS, read_table, write_table
+from data_pipeline.export.exporting import exports_of, remove_from_export
+from data_pipeline.export.parquet import forget_rows
+from data_pipeline.removal.targets import add_to_list, resolve
+from data_pipeline.selection.removed import Removed
+
+KIND = "removed"
+_ID_START = 16
+# Made from the tables and told apart by nobody: they are made again when they are wanted.
+_DERIVED = ("accounts.json", "report.html", "statistics.json", "audit.html", "audit.csv")
+_SENTENCE = "It was taken out of the corpus on request."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removal:
+    """What is out now, of this call and of all before; unreached: exports that are not where they were written."""
+
+    videos: int
+    sources: int
+    shards: int
+    exports: tuple[Path, ...]
+    unreached: tuple[Path, ...]
+
+
+def remove(
+    corpus: Path, *, videos: Iterable[str] = (), uploaders: Iterable[str] = (), paths: Iterable[Path] = (),
+    reached: Callable[[Path], None] = lambda export: None,
+) -> Removal:
+    """Take videos out of a corpus and of every export of it; without targets, go through the whole list again.
+
+    What stays of each is its line in the accounts, with ids alone. Files outside the corpus are not touched.
+    Raises InputError as `resolve`, CorpusError: busy, unreadable (no corpus too), write.
+    """
+    if not shard_names(corpus):
+        raise CorpusError("unreadable", f"There is no corpus in {corpus}: check the name.")
+    with only_writer(corpus):
+        removed = add_to_list(corpus, resolve(corpus, videos=videos, uploaders=uploaders, paths=paths))
+        shards = [shard for shard in shard_names(corpus) if _cleared(corpus, shard, removed)]
+        write_table(corpus / SOURCES, all_sources(corpus), SourceRow)
+        remove_uncommitted(corpus)
+        _clear_tables(corpus, removed)
+        exports, unreached = [], []
+        for export in exports_of(corpus):
+            if not export.is_dir():
+                unreached.append(export)
+                continue
+            if remove_from_export(export, removed.videos, corpus=corpus):
+                exports.append(export)
+            reached(export)
+        return Removal(
+            videos=len(removed.videos), sources=len(removed.sources), shards=len(shards), exports=tuple(exports),
+            unreached=tuple(unreached),
+        )
+
+
+def _cleared(corpus: Path, shard: str, removed: Removed) -> bool:
+    """Take everything that is said and measured of the removed out of a shard; whether there was anything.
+
+    The list of sources comes last: while a source stands there, another call knows its path.
+    """
+    sources = shard_sources(corpus, shard)
+    commit = read_commits(corpus).get(shard)
+    rows = [] if commit is None else read_videos(corpus, commit)
+    gone = {source.source_id for source in sources if source.source_id in removed.sources}
+    gone |= {row.video.source_id for row in rows if _is_removed(row.video, removed)}
+    paths = [source.uri for source in sources if source.source_id in gone and source.uri]
+    if not paths:
+        return False
+    _clear_cache(cache_path(corpus, shard), removed, paths)
+    blank = [_blank(source) if source.source_id in gone else source for source in sources]
+    if commit is not None:
+        _commit_without(corpus, shard, commit, rows, gone, blank)
+    for path in map(Path, paths):
+        if path.is_relative_to(corpus.absolute()):      # taken out of a tar shard
+            path.unlink(missing_ok=True)
+    write_shard_sources(corpus, shard, blank)
+    return True
+
+
+def _is_removed(row: MeasuredVideo, removed: Removed) -> bool:
+    return row.video_id in removed.videos or row.uploader_hash in removed.uploaders
+
+
+def _blank(source: SourceRow) -> SourceRow:
+    return SourceRow(source_id=source.source_id, uri="", origin=source.origin)
+
+
+def _commit_without(
+    corpus: Path, shard: str, commit: Commit, rows: list[VideoRows], gone: set[str], sources: list[SourceRow]
+) -> None:
+    blank = {source.source_id: source for source in sources}
+    left = [
+        VideoRows(video=_removed_row(row.video, blank[row.video.source_id])) if row.video.source_id in gone else row
+        for row in rows
+    ]
+    append_commit(
+        corpus, commit_version(corpus, shard, left, sources, previous=commit, stages_key=commit.stages_key)
+    )
+
+
+def _removed_row(video: MeasuredVideo, blank: SourceRow) -> MeasuredVideo:
+    failed = failed_video(blank, shard=video.shard, stage=KIND, kind=KIND, message=_SENTENCE)
+    return replace(failed, path=None, attempts=video.attempts)
+
+
+def _clear_cache(path: Path, removed: Removed, paths: list[str]) -> None:
+    if not path.exists():
+        return
+    cache = StageCache(path)
+    try:
+        starts = tuple(f"{path} " for path in paths)
+        for content in cache.contents():
+            if content in removed.videos or content.startswith(starts):
+                cache.forget(content)
+    finally:
+        cache.close()
+
+
+def _clear_tables(corpus: Path, removed: Removed) -> None:
+    """The tables of the selection, and what was drawn from them."""
+    starts = {video[:_ID_START] for video in removed.videos}
+    if (corpus / VIDEOS).exists():
+        forget_rows(corpus, removed.videos)
+    if (corpus / DECISIONS).exists():
+        rows = [row for row in read_table(corpus / DECISIONS, DecisionRow) if row.pair_id[:_ID_START] not in starts]
+        write_table(corpus / DECISIONS, rows, DecisionRow)
+    with disk_errors(corpus):
+        for name in _DERIVED:
+            (corpus / name).unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Which candidates become pairs: decided on stored scores, without any model."""

@@ -1,0 +1,181 @@
+"""The thread that does the jobs, one after the other. What it was at when the process was killed begins anew."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from retrieval.errors import LibraryError, WenshiError
+from retrieval.library import Library
+from serving.api.jobs.store import Job, JobStore
+from serving.api.jobs.uploads import Uploads
+from serving.api.jobs.writer import SharedWriter
+from serving.ingest.report import AddReport, FileOutcome
+from serving.ingest.run import AddOptions, add_to_library
+from serving.ingest.sync import sync_library
+
+log = logging.getLogger("wenshi.serve")
+OnAdded = Callable[[Sequence[str]], None]
+
+_IDLE_SECONDS = 0.5         # between two looks at the queue: another process may put jobs into it
+_LOCKED_SECONDS = 2.0       # between two tries while another process writes the library
+_NOTE_SECONDS = 0.5         # between two notes of where a job stands
+_FEW = 50                   # new videos that saved queries are asked about at once
+
+
+class JobWorker:
+    """One of the processes that serve a library does its jobs; when that one ends, another takes over."""
+
+    def __init__(
+        self, store: JobStore, writer: SharedWriter, library: Path, options: AddOptions, *, on_added: OnAdded, uploads: Uploads
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._options = options
+        self._on_added = on_added
+        self._uploads = uploads
+        self._right = FileLock(library / "jobs.lock", timeout=0, thread_local=False)
+        self._closing = threading.Event()
+        self._asked = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="wenshi-jobs", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something to do."""
+        self._asked.set()
+
+    def close(self) -> None:
+        """Stop at the next chance; the job that runs waits for the next worker."""
+        self._closing.set()
+        self._asked.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=30)
+        self._right.release()
+
+    def _work(self) -> None:
+        while not self._closing.is_set():
+            try:
+                if self._may_work() and self._do_next():
+                    continue
+            except Exception:       # whatever it is: the worker must not end before the service does
+                log.exception("the queue of jobs cannot be worked on")
+                self._closing.wait(_LOCKED_SECONDS)
+            self._asked.wait(_IDLE_SECONDS)
+            self._asked.clear()
+
+    def _may_work(self) -> bool:
+        if self._right.is_locked:
+            return True
+        with suppress(Timeout):
+            self._right.acquire()
+            self._store.take_up()
+            return True
+        return False
+
+    def _do_next(self) -> bool:
+        """Whether there was a job that could be done."""
+        job = self._store.claim()
+        if job is None:
+            return False
+        try:
+            with self._writer.opened() as library:
+                report = self._do(job, library)
+        except LibraryError as error:
+            log.warning("job %s waits: %s", job.id, error)
+            self._store.wait_again(job.id, str(error))
+            self._closing.wait(_LOCKED_SECONDS)
+            return True
+        except WenshiError as error:
+            self._store.end(job.id, "failed", str(error))
+        except Exception as error:
+            log.exception("job %s failed", job.id)
+            self._store.end(job.id, "failed", f"Something unexpected went wrong: {type(error).__name__}.")
+        else:
+            self._settle(job, report)
+        self._uploads.drop_unused(job.work.get("uploaded", ()))
+        return True
+
+    def _do(self, job: Job, library: Library) -> AddReport:
+        notes = _Notes(job, self._store, self._on_added)
+        paths = [Path(path) for path in job.work["paths"]]
+
+        def stopping() -> bool:
+            return self._closing.is_set() or notes.cancelled()
+
+        try:
+            if job.kind == "sync":
+                return sync_library(library, paths, self._options, progress=notes, stopping=stopping)
+            return add_to_library(library, paths, self._options, progress=notes, stopping=stopping)
+        finally:
+            notes.write()
+
+    def _settle(self, job: Job, report: AddReport) -> None:
+        if report.stopped:
+            self._store.end(job.id, "failed", report.stopped)
+        elif not report.interrupted:
+            self._store.end(job.id, "done", " ".join(report.notices) or None)
+        elif self._store.is_cancelled(job.id):
+            self._store.end(job.id, "stopped")
+        else:
+            self._store.wait_again(job.id, None)
+
+
+class _Notes:
+    """Where a job stands, written now and then, and its new videos handed on."""
+
+    def __init__(self, job: Job, store: JobStore, on_added: OnAdded) -> None:
+        self._job = job
+        self._store = store
+        self._on_added = on_added
+        self._done = self._total = 0
+        self._failed: list[dict[str, str]] = []
+        self._current: dict[str, Any] | None = None
+        self._new: list[str] = []
+        self._written = self._asked = 0.0
+        self._cancelled = False
+
+    def begin(self, files: int) -> None:
+        self._total = files
+        self.write()
+
+    def position(self, path: Path, position_ms: int, duration_ms: int) -> None:
+        self._current = {"path": path.name, "position_ms": position_ms, "duration_ms": duration_ms}
+        self._write_now_and_then()
+
+    def finished(self, outcome: FileOutcome) -> None:
+        self._done += 1
+        if outcome.outcome == "failed":
+            self._failed.append({"path": outcome.path, "message": outcome.message or ""})
+        if outcome.outcome == "added" and outcome.video_id is not None:
+            self._new.append(outcome.video_id)
+        self._write_now_and_then()
+
+    def cancelled(self) -> bool:
+        if time.monotonic() - self._asked > _NOTE_SECONDS:
+            self._asked, self._cancelled = time.monotonic(), self._store.is_cancelled(self._job.id)
+        return self._cancelled
+
+    def write(self) -> None:
+        self._store.progress(
+            self._job.id, done=self._done, total=self._total, failed=self._failed, current=self._current
+        )
+        self._written = time.monotonic()
+        self._hand_on()
+
+    def _write_now_and_then(self) -> None:
+        if time.monotonic() - self._written > _NOTE_SECONDS or len(self._new) >= _FEW:
+            self.write()
+
+    def _hand_on(self) -> None:
+        new, self._new = self._new, []
+        if new:
+            self._on_added(new)

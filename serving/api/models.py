@@ -1,0 +1,83 @@
+"""The models of a running service: loaded once, and again only when the library's vectors come from another."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from retrieval.encoders import ClipEncoder, SentenceModel, TextEncoder, load_clip_encoder
+from retrieval.errors import ModelError
+from retrieval.library import Library
+from retrieval.records import Generation
+from retrieval.search import SearchEngine
+from serving.models import MODEL_SETTING, NO_MODEL, sentence_model_for, text_encoder_for
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    generations: tuple[Generation | None, Generation | None]
+    engine: SearchEngine
+    encoder: TextEncoder | None
+    sentences: SentenceModel | None
+    notices: tuple[str, ...]
+
+
+class Engines:
+    """The one engine of the process, made anew when a generation is swapped. Thread-safe.
+
+    model, sentences: asked for by name; None = the library's own.
+    """
+
+    def __init__(self, library: Library, *, model: str | None, sentences: str | None) -> None:
+        self._library = library
+        self._asked = (model, sentences)
+        self._lock = threading.Lock()
+        self._clips: ClipEncoder | None = None      # only where the encoder of texts cannot see
+        self._loaded = self._load()
+
+    def current(self) -> _Loaded:
+        """What answers now. While another thread loads the models of a new generation, the old engine says that its
+        vectors are others and answers by words."""
+        loaded = self._loaded
+        if loaded.generations != self._generations() and self._lock.acquire(blocking=False):
+            try:
+                self._loaded = loaded = self._load()
+            finally:
+                self._lock.release()
+        return loaded
+
+    def clip_encoder(self) -> ClipEncoder | None:
+        """What turns pictures into vectors of the library's space, loaded when first asked for; None without a model.
+
+        Raises ModelError when it cannot be loaded.
+        """
+        loaded = self.current()
+        if isinstance(loaded.encoder, ClipEncoder):
+            return loaded.encoder
+        name = self._asked[0] or self._library.setting(MODEL_SETTING)
+        if name in (None, NO_MODEL) or loaded.generations[0] is None:
+            return None
+        with self._lock:
+            if self._clips is None or not self._clips.generation.same_vectors(loaded.generations[0]):
+                self._clips = load_clip_encoder(name)
+        return self._clips if self._clips.generation.same_vectors(loaded.generations[0]) else None
+
+    def _generations(self) -> tuple[Generation | None, Generation | None]:
+        return self._library.generation(), self._library.text_generation()
+
+    def _load(self) -> _Loaded:
+        generations, notices = self._generations(), []
+        encoder: TextEncoder | None = None
+        sentences: SentenceModel | None = None
+        try:
+            encoder, notice = text_encoder_for(self._library, self._asked[0])
+            notices.append(notice)
+        except ModelError as error:
+            notices.append(f"The visual channel is off: {error}")
+        try:
+            sentences, notice = sentence_model_for(self._library, self._asked[1])
+            notices.append(notice)
+        except ModelError as error:
+            notices.append(f"The meaning channel is off: {error}")
+        engine = SearchEngine(self._library, encoder=encoder, sentences=sentences)
+        return _Loaded(generations, engine, encoder, sentences, tuple(filter(None, notices)))

@@ -1,0 +1,1 @@
+"""Routes, one file a subject; each makes its router from the service."""

@@ -1,0 +1,69 @@
+"""Search by text, by picture or clip, and by a video of the library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
+
+from retrieval.errors import InputError
+from retrieval.library import VideoFilter
+from retrieval.search import SearchResult, SearchSettings
+from serving.api.answers import search_answer
+from serving.api.schemas import SearchAnswer, SearchAnswers, SearchFilters, SearchRequest
+from serving.api.service import Service
+
+
+class SearchParameters(SearchRequest):
+    """As the body, in the address; several queries at once need the body."""
+
+    queries: None = None
+
+
+def routes(service: Service) -> APIRouter:
+    router = APIRouter(tags=["search"])
+
+    @router.get("/search", responses={200: {"model": SearchAnswer}})
+    def search(request: Request, asked: Annotated[SearchParameters, Query()]) -> JSONResponse:
+        """Videos and moments that answer a text."""
+        return JSONResponse(_answer(service, asked, asked.q or "", request.state.request_id))
+
+    @router.post("/search", responses={200: {"model": SearchAnswer | SearchAnswers}})
+    def search_posted(request: Request, asked: SearchRequest) -> JSONResponse:
+        """The same from a body; `queries` asks several at once."""
+        if asked.queries is None:
+            return JSONResponse(_answer(service, asked, asked.q or "", request.state.request_id))
+        if asked.q is not None:
+            raise InputError("Give either q or queries.")
+        answers = [_answer(service, asked, text, request.state.request_id) for text in asked.queries]
+        return JSONResponse({"answers": answers})
+
+    return router
+
+
+def _answer(service: Service, asked: SearchRequest, text: str, request_id: str) -> dict[str, Any]:
+    settings = SearchSettings(channels=frozenset(asked.channel) if asked.channel else None, show_hidden=asked.hidden)
+    with service.searches.entered():
+        loaded = service.engines.current()
+        result = loaded.engine.with_settings(settings).search(text, count=asked.k, where=video_filter(asked))
+    return answered(service, result, loaded.notices, request_id)
+
+
+def answered(service: Service, result: SearchResult, notices: tuple[str, ...], request_id: str) -> dict[str, Any]:
+    service.metrics.searched(result.took_ms)
+    return search_answer(result, notices=notices, request_id=request_id)
+
+
+def video_filter(asked: SearchFilters) -> VideoFilter:
+    """InputError for spans that are empty and paths that are not whole."""
+    return VideoFilter(
+        paths=tuple(path if path.startswith("*") else str(Path(path)) for path in asked.path),
+        tags=tuple(asked.tag),
+        shortest_ms=None if asked.longer is None else round(1000 * asked.longer),
+        longest_ms=None if asked.shorter is None else round(1000 * asked.shorter),
+        since=asked.since,
+        until=asked.until,
+        videos=frozenset(asked.video) if asked.video else None,
+    )

@@ -1,0 +1,58 @@
+"""Running a service until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import uvicorn
+
+from retrieval.errors import InputError
+from serving.api.app import create_app
+from serving.api.keys import Keys
+from serving.api.service import Service
+from serving.api.settings import ServeSettings
+
+_END_SECONDS = 20           # for requests that are under way when the service is told to end
+_MOST_CONNECTIONS = 512
+_BACKLOG = 512
+
+
+def refuse_unsafe(settings: ServeSettings) -> None:
+    """InputError for a service that anybody could use: other machines reach it, and no key is set."""
+    if not settings.is_local and not Keys(settings.library).all():
+        raise InputError(
+            f"Other machines could reach the service at {settings.host} without a key: make one with "
+            f"`wenshi key add --role read --library {settings.library}`, or serve on 127.0.0.1."
+        )
+
+
+def serve(settings: ServeSettings, *, ready: Callable[[str], None]) -> None:
+    """Answer requests until SIGTERM or Ctrl-C; requests under way are finished. `ready` is told the address."""
+    refuse_unsafe(settings)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    listening = _listen(settings.host, settings.port)
+    config = uvicorn.Config(
+        create_app(Service(settings)), log_level="warning", server_header=False, access_log=False,
+        timeout_graceful_shutdown=_END_SECONDS, limit_concurrency=_MOST_CONNECTIONS, h11_max_incomplete_event_size=1 << 16,
+    )
+    host, port = listening.getsockname()[:2]
+    ready(f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")
+    with suppress(KeyboardInterrupt):       # raised once more when all has ended well
+        asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """InputError when the address is taken or not this machine's."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)      # whoever is told the address may come at once
+    except OSError as error:
+        raise InputError(f"The service cannot listen at {host} port {port}: {error.strerror or error}.") from error
+    return listening

@@ -1,0 +1,255 @@
+"""The shapes of the API. Times are integer milliseconds on the presentation timeline."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from retrieval.search import CHANNELS
+
+MOST_HITS, MOST_QUERIES, MOST_LETTERS = 1000, 32, 2000
+VideoId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+QueryText = Annotated[str, StringConstraints(max_length=MOST_LETTERS)]
+ChannelName = Literal[CHANNELS]  # type: ignore[valid-type]
+Milliseconds = Annotated[int, Field(ge=0, le=2**53)]
+Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+FilterText = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+
+
+class Asked(BaseModel):
+    """A body of a request: an unknown key is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SearchFilters(Asked):
+    """Which videos may answer; `longer` and `shorter` in seconds, `since` and `until` days."""
+
+    channel: list[ChannelName] = Field(default=[], max_length=16)
+    path: list[FilterText] = Field(default=[], max_length=64)
+    tag: list[FilterText] = Field(default=[], max_length=64)
+    longer: Seconds | None = None
+    shorter: Seconds | None = None
+    since: date | None = None
+    until: date | None = None
+    video: list[VideoId] = Field(default=[], max_length=1000)
+
+
+class SearchRequest(SearchFilters):
+    """One query, or several at once in `queries`."""
+
+    q: QueryText | None = None
+    queries: list[QueryText] | None = Field(default=None, min_length=1, max_length=MOST_QUERIES)
+    k: int = Field(default=20, ge=1, le=MOST_HITS)
+    hidden: bool = False
+
+
+class ExampleRequest(Asked):
+    """A span of a video to search with; the whole video without ends."""
+
+    video: VideoId
+    start_ms: Milliseconds = 0
+    end_ms: Milliseconds | None = None
+    k: int = Field(default=20, ge=1, le=MOST_HITS)
+
+
+class EmbedRequest(Asked):
+    texts: list[QueryText] = Field(min_length=1, max_length=256)
+
+
+class AddRequest(Asked):
+    paths: list[Annotated[str, StringConstraints(min_length=1, max_length=4096)]] = Field(min_length=1, max_length=1000)
+
+
+class SavedQueryRequest(Asked):
+    """`webhook`: an http or https address that is told of new clips; without one they are only written to the log."""
+
+    q: Annotated[str, StringConstraints(min_length=1, max_length=MOST_LETTERS)]
+    webhook: Annotated[str, StringConstraints(max_length=2000)] | None = None
+
+
+class KeyRequest(Asked):
+    key: Annotated[str, StringConstraints(max_length=200)]
+
+
+class ErrorBody(BaseModel):
+    kind: str
+    message: str
+    request_id: str
+
+
+class Error(BaseModel):
+    error: ErrorBody
+
+
+class Match(BaseModel):
+    name: str
+    rank: int
+    score: float
+    worth: float
+    text: str | None
+    marks: list[tuple[int, int]]
+    start_ms: int
+    end_ms: int
+    source: str | None = None
+    coverage: float | None = None
+
+
+class Moment(BaseModel):
+    start_ms: int
+    end_ms: int
+    best_ms: int
+    score: float
+    channels: list[Match]
+
+
+class Hit(BaseModel):
+    video: str
+    name: str
+    title: str
+    score: float
+    confidence: Literal["high", "medium", "low"] | None
+    below_threshold: bool = False
+    start_ms: int
+    end_ms: int
+    duration_ms: int
+    poster: str
+    sprite: str
+    source: str
+    moments: list[Moment]
+    channels: list[Match]
+
+
+class SearchAnswer(BaseModel):
+    query: str
+    hits: list[Hit]
+    hidden: int
+    notices: list[str]
+    took_ms: dict[str, float]
+    request_id: str
+
+
+class SearchAnswers(BaseModel):
+    """One answer a query, in the order asked."""
+
+    answers: list[SearchAnswer]
+
+
+class Span(BaseModel):
+    start_ms: int
+    end_ms: int
+    keyframe_ms: int
+
+
+class Video(BaseModel):
+    video: str
+    name: str
+    title: str
+    tags: list[str]
+    date: str | None
+    duration_ms: int
+    width: int
+    height: int
+    has_audio: bool
+    damage: str | None
+    added_at: str
+    poster: str
+    sprite: str
+    source: str
+    clips: list[Span]
+
+
+class VideoPage(BaseModel):
+    """`next`: what to give as `after` for more, null at the end."""
+
+    videos: list[Video]
+    next: str | None
+
+
+class Moments(BaseModel):
+    moments: list[Moment]
+    saliency: list[tuple[int, float]]
+
+
+class TranscriptLine(BaseModel):
+    kind: str
+    text: str
+    start_ms: int
+    end_ms: int
+    source: str
+
+
+class Transcript(BaseModel):
+    lines: list[TranscriptLine]
+
+
+class JobFailure(BaseModel):
+    path: str
+    message: str
+
+
+class JobPosition(BaseModel):
+    path: str
+    position_ms: int
+    duration_ms: int
+
+
+class Job(BaseModel):
+    job: str
+    kind: str
+    state: Literal["waiting", "running", "done", "failed", "stopped"]
+    done: int
+    total: int
+    failed: list[JobFailure]
+    current: JobPosition | None
+    message: str | None
+    created_at: str
+    finished_at: str | None
+
+
+class JobStarted(BaseModel):
+    job: str
+
+
+class Jobs(BaseModel):
+    jobs: list[Job]
+
+
+class Removed(BaseModel):
+    videos: list[str]
+    paths: int
+
+
+class Vectors(BaseModel):
+    """Unit vectors by text, of the generation that they belong to."""
+
+    generation: dict[str, Any]
+    vectors: list[list[float]]
+
+
+class LibraryState(BaseModel):
+    videos: int
+    clips: int
+    evidence: dict[str, int]
+    coverage: list[dict[str, Any]]
+    generations: list[dict[str, Any]]
+    model: str | None
+    calibrated: bool
+    edition: str
+    index: dict[str, Any]
+    failures: int
+    notices: list[str]
+    role: str
+
+
+class SavedQuery(BaseModel):
+    id: str
+    q: str
+    webhook: str | None
+    created_at: str
+
+
+class SavedQueries(BaseModel):
+    saved_queries: list[SavedQuery]

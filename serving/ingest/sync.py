@@ -1,0 +1,79 @@
+"""Make a library follow its files: what was moved, edited, deleted or is new."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from retrieval.library import Library, StoredLocation
+from serving.ingest.analysis import file_state
+from serving.ingest.files import find_videos, plain_path
+from serving.ingest.report import AddReport
+from serving.ingest.run import AddOptions, ProgressDisplay, add_to_library
+
+
+def sync_library(
+    library: Library, folders: Sequence[Path], options: AddOptions, *, progress: ProgressDisplay,
+    stopping: Callable[[], bool],
+) -> AddReport:
+    """Add what is new or edited under the folders, know again what was moved, and forget paths whose file is gone.
+
+    folders: none = those that the library's files lie in. A file counts as gone only where its folder still holds
+    something: an empty or missing folder may be a disk that is not there.
+    """
+    known = library.locations()
+    roots = [plain_path(folder) for folder in folders] or _topmost({Path(row.path).parent for row in known})
+    known = [row for row in known if _lies_under(Path(row.path), roots)]
+    roots = [root for root in roots if root.is_dir()]
+    edited = [Path(row.path) for row in known if _is_edited(row)]
+    report = AddReport(files=0)
+    if edited or find_videos(roots, exclude=options.exclude).videos:
+        report = add_to_library(library, [*roots, *edited], options, progress=progress, stopping=stopping)
+    if report.interrupted or report.stopped:
+        return report
+    gone, unreachable = _missing(known)
+    for path in gone:
+        if library.location(path) is not None:      # one that was moved was forgotten when it was found again
+            library.remove(path)
+    report.removed = gone
+    if unreachable:
+        report.notices.append(
+            f"{len(unreachable)} files are not there, and nothing else is in their folders either: is a disk missing? "
+            "They are kept; `wenshi remove` forgets them."
+        )
+    return report
+
+
+def sync_options(library: Library, options: AddOptions) -> AddOptions:
+    """A library of texts alone stays one when it is synced, unless a model is named."""
+    return options if options.model or library.generation() else replace(options, model="none")
+
+
+def _is_edited(row: StoredLocation) -> bool:
+    state = file_state(Path(row.path))
+    return state is not None and state != (row.size_bytes, row.modified_ns)
+
+
+def _missing(known: Sequence[StoredLocation]) -> tuple[list[str], list[str]]:
+    """Paths whose file is gone: those certainly deleted or moved, and those whose whole folder may be out of reach."""
+    missing = [row.path for row in known if not os.path.lexists(row.path)]
+    gone = [path for path in missing if _holds_something(Path(path).parent)]
+    return gone, [path for path in missing if path not in set(gone)]
+
+
+def _holds_something(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return False
+
+
+def _topmost(folders: set[Path]) -> list[Path]:
+    """Those that lie in no other of them, by name."""
+    return sorted(folder for folder in folders if not folders.intersection(folder.parents))
+
+
+def _lies_under(path: Path, roots: Sequence[Path]) -> bool:
+    return any(root == path or root in path.parents for root in roots)

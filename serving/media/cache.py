@@ -1,0 +1,73 @@
+"""Pictures and clips that were made once, on the disk, up to a size; what was asked for longest ago goes first."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+_STRIPES = 64
+
+
+class DiskCache:
+    """Files by name under a folder of this user's own. Thread-safe; several processes may share the folder."""
+
+    def __init__(self, folder: Path, *, most_bytes: int) -> None:
+        self._folder = folder
+        self._most_bytes = most_bytes
+        self._making = [threading.Lock() for _ in range(_STRIPES)]
+        self._counting = threading.Lock()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._held = sum(size for _, size, _ in self._files())
+
+    def get(self, name: str, make: Callable[[Path], None]) -> BinaryIO:
+        """The file of that name, opened; `make` writes it when it is not there, once however many ask for it."""
+        path = self._folder / name
+        with self._making[hash(name) % _STRIPES]:
+            found = _open(path)
+            if found is not None:
+                with suppress(OSError):
+                    os.utime(path)
+                return found
+            draft = self._folder / f".{secrets.token_hex(8)}{path.suffix}"
+            try:
+                make(draft)
+                draft.replace(path)
+            finally:
+                draft.unlink(missing_ok=True)
+            made = path.open("rb")
+        self._grown(os.fstat(made.fileno()).st_size)
+        return made
+
+    def _grown(self, size: int) -> None:
+        with self._counting:
+            self._held += size
+            if self._held <= self._most_bytes:
+                return
+            files = sorted(self._files())
+            self._held = sum(size for _, size, _ in files)
+            for _, size, path in files:
+                if self._held <= self._most_bytes * 0.9:
+                    break
+                path.unlink(missing_ok=True)
+                self._held -= size
+
+    def _files(self) -> list[tuple[int, int, Path]]:
+        """(last asked for, size, path) of every file."""
+        found = []
+        for path in self._folder.iterdir():
+            with suppress(OSError):
+                state = path.stat()
+                found.append((state.st_mtime_ns, state.st_size, path))
+        return found
+
+
+def _open(path: Path) -> BinaryIO | None:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,272 @@
+"""Adding in the background: acknowledged jobs are done whatever happens, and one bad file costs itself alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+from retrieval.library import Library
+from serving.api.jobs.store import JobStore
+from serving.api.jobs.watching import Watcher
+from serving.ingest.run import AddOptions, NoDisplay
+from serving.ingest.sync import sync_library
+from tests.videos import write_video
+
+
+@pytest.fixture
+def empty(tmp_path) -> Path:
+    Library.open(tmp_path / "library", write=True, create=True).close()
+    return tmp_path / "library"
+
+
+def ended(client, job: str) -> dict:
+    for _ in range(600):
+        state = client.get(f"/api/v1/jobs/{job}").json()
+        if state["state"] in ("done", "failed", "stopped"):
+            return state
+        time.sleep(0.1)
+    raise AssertionError(f"the job did not end: {state}")
+
+
+def names(client) -> set[str]:
+    return {video["name"] for video in client.get("/api/v1/videos").json()["videos"]}
+
+
+def test_a_folder_is_added_and_searchable_one_bad_file_is_named_and_saved_queries_fire(empty, serve, tmp_path):
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    write_video(folder / "good.mp4", seed=1, title="放风筝的下午")
+    write_video(folder / "other.mp4", seed=2, title="城市夜景")
+    (folder / "bad.mp4").write_bytes(b"\0" * 4000)
+    told: list[dict] = []
+    with listening(told) as port:
+        client = serve(empty, model="none", webhook_networks=("127.0.0.0/8",))
+        hook = f"http://127.0.0.1:{port}/hook"
+        saved = client.post("/api/v1/saved-queries", json={"q": "风筝", "webhook": hook})
+        assert saved.status_code == 201
+        started = client.post("/api/v1/videos", json={"paths": [str(folder)]})
+        assert started.status_code == 202
+        job = ended(client, started.json()["job"])
+        assert (job["state"], job["done"], job["total"], len(job["failed"])) == ("done", 3, 3, 1)
+        assert "bad.mp4" in job["failed"][0]["path"]
+        assert names(client) == {"good.mp4", "other.mp4"}
+        assert client.get("/api/v1/search", params={"q": "风筝"}).json()["hits"][0]["name"] == "good.mp4"
+        for _ in range(50):
+            if told:
+                break
+            time.sleep(0.1)
+    (event,) = told
+    assert (event["saved_query"], event["hit"]["name"]) == (saved.json()["id"], "good.mp4")
+    assert [json.loads(line) for line in (empty / "saved-queries.jsonl").read_text().splitlines()] == [event]
+    assert client.get("/api/v1/saved-queries").json()["saved_queries"] == [saved.json()]
+    assert client.delete(f"/api/v1/saved-queries/{saved.json()['id']}").status_code == 204
+
+    video = client.get("/api/v1/search", params={"q": "风筝"}).json()["hits"][0]["video"]
+    assert client.delete(f"/api/v1/videos/{video}").json() == {"videos": [video], "paths": 1}
+    assert client.get("/api/v1/search", params={"q": "风筝"}).json()["hits"] == []
+    assert (folder / "good.mp4").exists()
+
+
+def test_an_upload_becomes_a_video_under_its_name_and_goes_with_it(empty, serve, tmp_path):
+    client = serve(empty, model="none", upload_seconds=5)
+    video = write_video(tmp_path / "x.mp4", seed=3)
+
+    def upload(name: str, content: bytes):
+        return client.post("/api/v1/videos", files={"file": (name, content, "video/mp4")})
+
+    assert upload("empty.mp4", b"").status_code == 422
+    refused = upload("list.mp4", b"#EXTM3U\nfile:///etc/passwd\n")
+    assert (refused.status_code, refused.json()["error"]["kind"]) == (422, "not_a_video")
+    assert str(empty) not in refused.text
+    assert upload("long.mp4", write_video(tmp_path / "long.mp4", seconds=7).read_bytes()).status_code == 400
+    assert list((empty / "uploads").iterdir()) == []
+
+    job = ended(client, upload("../../小猫打滚.mp4", video.read_bytes()).json()["job"])
+    assert (job["state"], job["failed"]) == ("done", [])
+    assert names(client) == {"小猫打滚.mp4"}
+    (kept,) = (empty / "uploads").glob("*/*")
+    assert kept.name == "小猫打滚.mp4"
+    video_id = client.get("/api/v1/videos").json()["videos"][0]["video"]
+    client.delete(f"/api/v1/videos/{video_id}")
+    assert not kept.exists()
+
+
+def test_while_another_process_writes_jobs_wait_and_a_removal_says_who_writes(copied, serve, ids, tmp_path):
+    video = write_video(tmp_path / "new.mp4", seed=9)
+    client = serve(copied, model="none")
+    with Library.open(copied, write=True):
+        refused = client.delete(f"/api/v1/videos/{ids['city.mp4']}")
+        assert refused.status_code == 503
+        assert "is being written by process" in refused.json()["error"]["message"]
+        job = client.post("/api/v1/videos", json={"paths": [str(video)]}).json()["job"]
+        time.sleep(0.5)
+        state = client.get(f"/api/v1/jobs/{job}").json()
+        assert state["state"] in ("waiting", "running")
+    assert ended(client, job)["state"] == "done"
+    with Library.open(copied, write=True):        # an idle service holds nothing
+        pass
+
+
+def test_a_job_can_be_stopped_while_it_waits(copied, serve):
+    client = serve(copied, jobs=False)
+    job = client.post("/api/v1/videos", json={"paths": [str(copied)]}).json()["job"]
+    assert client.post(f"/api/v1/jobs/{job}/cancel").json()["state"] == "stopped"
+    assert client.get("/api/v1/jobs").json()["jobs"][0]["job"] == job
+    assert client.post("/api/v1/jobs/none/cancel").status_code == 404
+
+
+@pytest.mark.parametrize("body", [{"paths": []}, {"paths": ["relative.mp4"]}, {"paths": ["/no/such"]}, {"path": "/"}, [], "x"])
+def test_a_job_that_cannot_be_done_is_refused_before_it_waits(client, body):
+    assert client.post("/api/v1/videos", json=body).status_code in (400, 422)
+    assert client.get("/api/v1/jobs").json()["jobs"] == []
+
+
+def test_a_running_job_waits_again_after_a_kill(empty):
+    store = JobStore(empty)
+    job = store.put("add", {"paths": ["/a"]})
+    assert store.claim().id == job
+    assert store.claim() is None
+    later = JobStore(empty)
+    later.take_up()
+    assert later.claim().id == job
+
+
+def test_a_killed_service_goes_on_with_its_job(empty, tmp_path):
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for number in range(4):
+        write_video(folder / f"{number}.mp4", seconds=4, seed=number)
+    with running(empty) as (process, address):
+        job = httpx.post(f"{address}api/v1/videos", json={"paths": [str(folder)]}).json()["job"]
+        while httpx.get(f"{address}api/v1/jobs/{job}").json()["state"] == "waiting":
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with running(empty) as (process, address), httpx.Client(base_url=address) as client:
+        assert ended(client, job)["state"] == "done"
+        assert len(names(client)) == 4
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+    with Library.open(empty) as library:
+        assert library.check() == []
+
+
+def test_a_watched_folder_is_followed_once_files_have_stopped_growing(empty, tmp_path):
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    store, library = JobStore(empty), Library.open(empty)
+    watcher = Watcher([folder], library, store, wake=lambda: None)
+
+    def asked() -> list[tuple[str, list[str]]]:
+        found = []
+        while (job := store.claim()) is not None:
+            found.append((job.kind, [Path(path).name for path in job.work["paths"]]))
+            with Library.open(empty, write=True) as writing:
+                options = AddOptions(model="none", on_screen_text=False)
+                sync_library(writing, [folder], options, progress=NoDisplay(), stopping=lambda: False)
+            store.end(job.id, "done")
+        return found
+
+    watcher.look()
+    write_video(folder / "a.mp4", seed=1)
+    watcher.look()
+    assert asked() == []
+    (folder / "a.mp4").write_bytes((folder / "a.mp4").read_bytes() + b"\0")      # it grows
+    watcher.look()
+    assert asked() == []
+    watcher.look()
+    assert asked() == [("add", ["a.mp4"])]
+    watcher.look()
+    watcher.look()
+    assert asked() == []
+    write_video(folder / "b.mp4", seed=2)
+    (folder / "a.mp4").unlink()
+    watcher.look()
+    assert asked() == [("sync", ["videos"])]
+    assert [Path(row.path).name for row in library.locations()] == ["b.mp4"]
+    library.close()
+
+
+def test_sync_follows_files_that_were_moved_edited_deleted_or_are_new(empty, tmp_path):
+    folder = tmp_path / "videos"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "away").mkdir()
+    for number, name in enumerate(["moved", "edited", "deleted", "kept"]):
+        write_video(folder / f"{name}.mp4", seed=number)
+    write_video(folder / "away" / "unplugged.mp4", seed=8)
+
+    def sync():
+        with Library.open(empty, write=True) as library:
+            options = AddOptions(model="none", on_screen_text=False)
+            report = sync_library(library, [folder], options, progress=NoDisplay(), stopping=lambda: False)
+            return report, {Path(row.path).name: row.video_id for row in library.locations()}
+
+    _, before = sync()
+    (folder / "moved.mp4").rename(folder / "sub" / "renamed.mp4")
+    write_video(folder / "edited.mp4", seed=77)
+    (folder / "deleted.mp4").unlink()
+    (folder / "away" / "unplugged.mp4").unlink()
+    write_video(folder / "new.mp4", seed=78)
+    report, after = sync()
+    assert after.keys() == {"renamed.mp4", "edited.mp4", "kept.mp4", "new.mp4", "unplugged.mp4"}
+    assert after["renamed.mp4"] == before["moved.mp4"]
+    assert after["edited.mp4"] != before["edited.mp4"]
+    assert [Path(path).name for path in report.removed] == ["deleted.mp4", "moved.mp4"]
+    assert any("is a disk missing?" in notice for notice in report.notices)
+
+
+class running:
+    """`wenshi serve` as a process of its own, with its address."""
+
+    def __init__(self, library: Path) -> None:
+        command = [
+            sys.executable, "-m", "serving.cli.main", "serve", "-l", str(library), "--port", "0", "--model", "none",
+            "--no-on-screen-text",
+        ]  # fmt: skip
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ})
+
+    def __enter__(self):
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            if " at http" in line:
+                threading.Thread(target=self.process.stderr.read, daemon=True).start()
+                return self.process, line.split(" at ")[1].split()[0]
+        raise AssertionError("the service did not start")
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
+class listening:
+    """A server that takes JSON and remembers it."""
+
+    def __init__(self, told: list[dict]) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+
+    def __enter__(self) -> int:
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self.server.server_address[1]
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
