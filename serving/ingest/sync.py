@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from data_pipeline.sources.files import find_videos, plain_path
 from retrieval.library import Library, StoredLocation
 from serving.ingest.analysis import file_state
-from serving.ingest.files import find_videos, plain_path
 from serving.ingest.report import AddReport
 from serving.ingest.run import AddOptions, ProgressDisplay, add_to_library
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
+from data_pipeline.isolation.child import live_and_die_with_parent
+from data_pipeline.isolation.processes import Child, Ended, end_overdue_and_oversized, wait_for_children
 from retrieval.errors import VideoError, WenshiError
-from serving.ingest.child import live_and_die_with_parent
-from serving.ingest.processes import Child, Ended, end_overdue_and_oversized, wait_for_children
 
 _START_SECONDS = 60.0       # to import its libraries, on a busy machine
 _LOOK_SECONDS = 0.2         # between two looks at how much memory it takes

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from data_pipeline.sources.files import find_videos
 from retrieval.errors import WenshiError
 from retrieval.library import Library
 from serving.api.jobs.store import ENDED, JobStore
 from serving.ingest.analysis import file_state
-from serving.ingest.files import find_videos
 
 log = logging.getLogger("wenshi.serve")
 _State = tuple[int, int]
