@@ -18,6 +18,7 @@ from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.examined import Examined
 from data_pipeline.corpus.measured import CandidateRow, SourceRow, StageRow
 from data_pipeline.corpus.shard_list import RowFailure
+from data_pipeline.evidence.repeated_speech import with_repeats
 from retrieval.errors import InputError, ModelError, VideoError, WenshiError
 
 Heartbeat = Callable[[str, int, int], None]     # the stage, its position and the duration in ms
@@ -67,8 +68,9 @@ class _Run:
         if _file_state(path) != state:
             raise VideoError("changed", f"{path} changed while it was being read; build again when it is complete.")
         title = stages.title(source, looked.info)
+        screen_texts = with_repeats(looked.screen_texts, heard.segments)
         lines = (*subtitles.lines, *sidecars.lines)
-        pairs = (source, video_id, shard, looked.duration_ms, title, heard.segments, lines, looked.screen_texts)
+        pairs = (source, video_id, shard, looked.duration_ms, title, heard.segments, lines, screen_texts)
         candidates: tuple[CandidateRow, ...] = self._stage(
             stages.pair, *pairs, content=video_id, inputs=digest_of(pairs), beats=False
         )
@@ -79,7 +81,7 @@ class _Run:
         )
         costs = tuple(replace(cost, video_id=video_id) for cost in self._costs)
         return VideoRows(video=video, others={
-            "shots": looked.shots, "keyframes": looked.keyframes, "screen": looked.screen_texts,
+            "shots": looked.shots, "keyframes": looked.keyframes, "screen": screen_texts,
             "audio": heard.audio_spans, "speech": heard.segments, "candidates": candidates, "stages": costs,
         })  # fmt: skip
 

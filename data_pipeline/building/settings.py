@@ -11,6 +11,8 @@ from pydantic import Field
 
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import write_json
+from data_pipeline.pairs.settings import PairSettings
+from data_pipeline.selection.settings import SelectionSettings
 from retrieval.errors import InputError
 from retrieval.settings import Section, read_yaml, settings_of
 
@@ -61,16 +63,15 @@ class Relevance(Section):
 class BuildSettings(Section):
     """Settings of one build. videos_per_shard: of new shards; None = 200, fewer for a small corpus. threads: of each worker.
 
-    pairs: see `data_pipeline.pairs.settings.PairSettings`; selection: see `data_pipeline.selection.settings`, where no stage
-    depends on it.
+    No stage depends on `selection`: it is applied to what the stages gave.
     """
 
     look: Look = Look()
     screen_text: ScreenText = ScreenText()
     speech: Speech = Speech()
     relevance: Relevance = Relevance()
-    pairs: dict[str, Any] = Field(default_factory=dict)
-    selection: dict[str, Any] = Field(default_factory=dict)
+    pairs: PairSettings = PairSettings()
+    selection: SelectionSettings = SelectionSettings()
     limits: Limits = Limits()
     videos_per_shard: int | None = Field(default=None, ge=1, le=100_000)
     threads: int = Field(default=1, ge=1)

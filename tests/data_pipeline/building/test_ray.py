@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,19 @@ from retrieval.errors import WenshiError
 from tests.data_pipeline.building.stand_ins import calls, make_stages, runner_here, sources_of
 from tests.videos import write_video
 
-pytest.importorskip("ray", reason="Ray is an extra")
+ray = pytest.importorskip("ray", reason="Ray is an extra")
 pytest.importorskip("pyarrow", reason="tables need pyarrow")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def machine() -> Iterator[None]:
+    """A Ray that every build of this file shares: starting one takes seconds."""
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
+    yield
+    ray.shutdown()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")     # Ray's, of the build that is given up
 def test_ray_gives_the_same_corpus_and_goes_on_where_it_was(tmp_path: Path) -> None:
     files = [write_video(tmp_path / f"{number}.mp4", seconds=0.3, seed=number) for number in range(4)]
     sources = sources_of(*files, tmp_path / "missing.mp4")

@@ -1,0 +1,132 @@
+"""The stages of a real build: which part does what, with which settings and models. The only place that knows all parts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from data_pipeline.building.settings import BuildSettings
+from data_pipeline.building.stages import Stage, StageProgress, Stages, Subtitles, parameters_of
+from data_pipeline.corpus.examined import Examined, examine
+from data_pipeline.corpus.measured import CandidateRow, SourceRow
+from data_pipeline.corpus.shard_list import RowFailure
+from data_pipeline.evidence.ocr_engines import ocr_engine
+from data_pipeline.evidence.subtitles import sidecar_evidence, subtitle_evidence
+from data_pipeline.evidence.titles import content_titles
+from data_pipeline.looking.look import LOOK_VERSION, Looked, LookSettings, look
+from data_pipeline.pairs.candidates import candidate_rows
+from data_pipeline.relevance.model import load_relevance_model
+from data_pipeline.relevance.scoring import scored
+from data_pipeline.sound.engines import speech_engine
+from data_pipeline.sound.listen import LISTEN_VERSION, Heard, listen
+from data_pipeline.sound.sherpa_tagger import SherpaTagger
+from data_pipeline.sound.voice import SileroVoice
+from data_pipeline.sources.uploaders import corpus_salt, uploader_hash
+from retrieval.errors import WenshiError
+from retrieval.video import SidecarFolders, VideoInfo
+
+_EXAMINE_VERSION = _SUBTITLES_VERSION = _PAIR_VERSION = _SCORE_VERSION = "1"
+
+
+def default_stages(settings: BuildSettings, directory: Path) -> Stages:
+    """Load every engine and model that the settings ask for.
+
+    Raises InputError for an engine that does not exist, ModelError when one or its model is not there.
+    """
+    return Stages(
+        examine=Stage(name="examine", version=_EXAMINE_VERSION, run=examine, result=Examined | RowFailure),
+        look=_look_stage(settings),
+        listen=_listen_stage(settings),
+        subtitles=Stage(name="subtitles", version=_SUBTITLES_VERSION, run=_subtitles, result=Subtitles),
+        pair=_pair_stage(settings),
+        score=_score_stage(settings),
+        sidecars=partial(_sidecars, SidecarFolders()),
+        title=_title,
+        uploader_hash=partial(uploader_hash, salt=corpus_salt(directory)),
+    )
+
+
+def _look_stage(settings: BuildSettings) -> Stage:
+    wanted, asked = settings.look, settings.screen_text
+    look_settings = LookSettings(
+        keyframe_every_ms=wanted.keyframe_every_ms, picture_side=wanted.picture_side, threads=settings.threads
+    )
+    parameters = asdict(look_settings)
+    del parameters["threads"]       # changes nothing in what is found
+    ocr = None if asked.engine is None else ocr_engine(
+        asked.engine, threads=settings.threads, model_directory=None if asked.models is None else Path(asked.models)
+    )
+    return Stage(
+        name="look", version=LOOK_VERSION, result=Looked, binary="pictures", parameters=parameters_of(parameters),
+        run=lambda path, video_id, progress: look(path, video_id, settings=look_settings, ocr=ocr, progress=progress),
+        model_digest="" if ocr is None else f"{ocr.name} {ocr.version} {ocr.digest}",
+    )
+
+
+def _listen_stage(settings: BuildSettings) -> Stage:
+    asked = settings.speech
+    engine = None if asked.engine is None else speech_engine(
+        asked.engine, model=asked.model, threads=settings.threads, language=asked.language
+    )
+    voice = SileroVoice() if asked.voice else None
+    tagger = None if asked.tagger is None else SherpaTagger(asked.tagger)
+    listeners = [one for one in (engine, voice, tagger) if one is not None]
+    return Stage(
+        name="listen", version=LISTEN_VERSION, result=Heard, parameters=parameters_of(asked.language),
+        run=lambda path, video_id, progress: listen(
+            path, video_id, engine=engine, tagger=tagger, voice=voice, progress=progress
+        ),
+        model_digest=", ".join(f"{one.name} {one.version} {one.model_digest}" for one in listeners),
+    )
+
+
+def _pair_stage(settings: BuildSettings) -> Stage:
+    def pair(
+        source: SourceRow, video_id: str, shard: str, duration_ms: int, title: str | None, speech: Any, subtitles: Any,
+        screen_texts: Any,
+    ) -> tuple[CandidateRow, ...]:
+        return tuple(candidate_rows(
+            source, video_id=video_id, shard=shard, duration_ms=duration_ms, title=title, speech=speech,
+            subtitles=subtitles, screen_texts=screen_texts, settings=settings.pairs,
+        ))  # fmt: skip
+
+    return Stage(
+        name="pair", version=_PAIR_VERSION, run=pair, result=tuple[CandidateRow, ...],
+        parameters=parameters_of(settings.pairs.model_dump(mode="json")),
+    )  # fmt: skip
+
+
+def _score_stage(settings: BuildSettings) -> Stage | None:
+    if settings.relevance.model is None:
+        return None
+    model = load_relevance_model(settings.relevance.model, threads=settings.threads)
+
+    def score(candidates: Any, keyframes: Any, pictures: Any, screen_texts: Any) -> tuple[CandidateRow, ...]:
+        return tuple(scored(candidates, keyframes=keyframes, pictures=pictures, screen_texts=screen_texts, model=model))
+
+    return Stage(
+        name="score", version=_SCORE_VERSION, run=score, result=tuple[CandidateRow, ...],
+        model_digest=f"{model.name} {model.digest}",
+    )
+
+
+def _subtitles(path: str, info: VideoInfo, duration_ms: int, progress: StageProgress) -> Subtitles:
+    """A track that cannot be read damages the video and no more."""
+    try:
+        lines = subtitle_evidence(path, info, duration_ms=duration_ms, progress=lambda: progress(duration_ms, duration_ms))
+    except WenshiError as error:
+        return Subtitles(notices=(f"Its subtitles could not be read ({error}).",))
+    return Subtitles(tuple(lines))
+
+
+def _sidecars(folders: SidecarFolders, path: str, duration_ms: int) -> Subtitles:
+    lines, notices = sidecar_evidence(path, duration_ms=duration_ms, folders=folders)
+    return Subtitles(tuple(lines), tuple(notices))
+
+
+def _title(source: SourceRow, info: VideoInfo) -> str | None:
+    """What the owner calls the video, else what its container does."""
+    titles = (piece.text for piece in content_titles(info, duration_ms=info.duration_ms) if piece.kind == "title")
+    return source.title or next(titles, None)

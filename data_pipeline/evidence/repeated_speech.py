@@ -1,0 +1,36 @@
+"""On-screen text that says what is being said: a burnt-in subtitle beside the speech that it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rapidfuzz import fuzz
+
+from data_pipeline.corpus.measured import ScreenTextRow, SpeechRow
+from data_pipeline.evidence.text_policy import comparable
+
+_SLACK_MS = 1_000       # a subtitle comes a little before its speech, or stays after it
+_LIKE = 75              # percent of the line's characters: OCR and ASR both slip
+_SURE = 4               # letters and digits; a shorter line must be said exactly
+
+
+def with_repeats(lines: Sequence[ScreenTextRow], speech: Sequence[SpeechRow]) -> tuple[ScreenTextRow, ...]:
+    """The same lines, each with the first segment of speech at its time that says it, None where none does."""
+    said = [(segment, comparable(segment.text)) for segment in speech]
+    return tuple(replace(line, repeats_speech=_segment_that_says(line, said)) for line in lines)
+
+
+def _segment_that_says(line: ScreenTextRow, said: Sequence[tuple[SpeechRow, str]]) -> int | None:
+    letters = comparable(line.text)
+    for segment, text in said:
+        at_its_time = segment.start_ms - _SLACK_MS < line.end_ms and line.start_ms < segment.end_ms + _SLACK_MS
+        if at_its_time and _says(text, letters):
+            return segment.segment
+    return None
+
+
+def _says(text: str, letters: str) -> bool:
+    if len(letters) < _SURE or len(text) < len(letters) // 2:
+        return bool(letters) and letters in text
+    return fuzz.partial_ratio(letters, text) >= _LIKE
