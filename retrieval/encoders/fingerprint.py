@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +21,7 @@ from retrieval.errors import ModelError
 _BLOCK = 4096               # bytes read at each place
 _BLOCKS = 256               # places spread evenly over a file
 _TAIL = 1 << 18             # a pickle's zip directory, with a checksum of every tensor, stands at the end
+_SMALL_FILE = 1 << 20
 _LONGEST_HEADER = 100 << 20
 
 
@@ -42,6 +43,19 @@ def content_revision(directory: Path, *, open_clip: bool = False) -> str:
     for path in require_weights(directory, names=OPEN_CLIP_WEIGHTS if open_clip else WEIGHTS):
         digest.update(f"{path.name} {path.stat().st_size}\n".encode())
         for part in _samples(path):
+            digest.update(part)
+    return digest.hexdigest()[:16]
+
+
+def files_revision(paths: Iterable[Path]) -> str:
+    """16 hex digits over files of any kind that a model consists of: their names, sizes and samples of their content.
+
+    Small files are read whole. Raises ModelError when one is empty.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(paths, key=lambda path: path.name):
+        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+        for part in [path.read_bytes()] if 0 < path.stat().st_size <= _SMALL_FILE else _samples(path):
             digest.update(part)
     return digest.hexdigest()[:16]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -50,6 +50,25 @@ def find_sentence_model(name: str) -> Path:
     if snapshot is not None and (snapshot / "modules.json").is_file() and weight_files(snapshot):
         return snapshot
     return _download(name, _wanted_of_sentences)
+
+
+def find_model_files(name: str, *, required: Sequence[str], wanted: Sequence[str]) -> Path:
+    """The folder of a model of any other kind: a directory, or owner/model in the cache, else over the network.
+
+    required: names of files that it is not complete without; wanted: patterns of what is fetched. Raises ModelError, after
+    seconds, when it is not to be had.
+    """
+    folder = Path(name).expanduser()
+    if not folder.is_dir() and _HUB_NAME.fullmatch(name) and not name.startswith("."):
+        snapshot = _snapshot(name)
+        whole = snapshot is not None and all((snapshot / file).is_file() for file in required)
+        folder = snapshot if snapshot is not None and whole else _download(name, lambda files: list(wanted))
+    if not folder.is_dir():
+        raise ModelError(f"There is no model folder {folder}: check the path, or give a hub name (owner/model).")
+    missing = [file for file in required if not (folder / file).is_file()]
+    if missing:
+        raise ModelError(f"The model folder {folder} is not complete: {', '.join(missing)} is not there.")
+    return folder
 
 
 def _cached(name: str, *, weights: bool, open_clip: bool) -> Path | None:
