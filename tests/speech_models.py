@@ -17,7 +17,7 @@ END, START, FIRST_LANGUAGE, TRANSCRIBE, NO_SPEECH, NO_TIMESTAMPS = 50257, 50258,
 FIRST_TIMESTAMP, TOKENS = 50364, 51865
 WIDTH, POSITIONS, SOUND_POSITIONS, BANDS = 32, 448, 1500, 80
 _SHARPNESS = 40.0       # of the logits: the token that is meant gets nearly all
-_OTHERS = "<|startoftranscript|> {languages} <|translate|> <|transcribe|> <|startoflm|> <|startofprev|> <|nospeech|> <|notimestamps|>"
+_AFTER_LANGUAGES = ("translate", "transcribe", "startoflm", "startofprev", "nospeech", "notimestamps")
 
 SENTENCE = "一只狗在草地上追球"
 SENTENCE_ENDS_MS = 1_400
@@ -135,7 +135,7 @@ def build_sense_voice(directory: Path, *, text: str = SENTENCE, event: str = "Sp
 
 
 def build_tagger(directory: Path, probabilities: dict[str, float]) -> Path:
-    """An audio tagger in the layout of CED: 527 classes would be real, here are those named and "Other"; always the same answer."""
+    """An audio tagger in the layout of CED that gives the same answer to any sound; of its 527 classes here are those named."""
     directory.mkdir(parents=True, exist_ok=True)
     names = [*probabilities, "Other"]
     rows = ["index,mid,display_name", *(f'{i},/m/{i},"{name}"' for i, name in enumerate(names))]
@@ -184,7 +184,7 @@ def _save_tokenizer(directory: Path) -> list[str]:
     tokenizer = Tokenizer(BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    special = ["<|endoftext|>", *_OTHERS.format(languages=" ".join(f"<|{code}|>" for code in languages)).split()]
+    special = [f"<|{name}|>" for name in ("endoftext", "startoftranscript", *languages, *_AFTER_LANGUAGES)]
     tokenizer.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in special])
     tokenizer.add_tokens([AddedToken(f"<|{i * 0.02:.2f}|>", normalized=False) for i in range(TOKENS - FIRST_TIMESTAMP)])
     assert tokenizer.token_to_id("<|notimestamps|>") == NO_TIMESTAMPS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -70,16 +71,13 @@ def _weights(model: str, whisper: Any) -> Path:
     if path.is_file():
         return path
     if model not in whisper.available_models():
-        raise ModelError(
-            f"There is neither a file {model} nor a Whisper model of that name (there are: {', '.join(whisper.available_models())})."
-        )
+        names = ", ".join(whisper.available_models())
+        raise ModelError(f"There is neither a file {model} nor a Whisper model of that name (there are: {names}).")
     return _fetched(model, whisper)
 
 
 def _fetched(name: str, whisper: Any) -> Path:
     """OpenAI's file, from the package's own cache or the network."""
-    import os
-
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "whisper"
     try:
         return Path(whisper._download(whisper._MODELS[name], str(cache), False))

@@ -43,7 +43,7 @@ class SherpaTagger:
         if model is None:
             raise ModelError(f"The folder {directory} holds no model of an audio tagger: model.onnx is not there.")
         labels = one_file(directory, "class_labels_indices.csv")
-        self.version = f"{package_version('sherpa-onnx')} {directory.name}"
+        self.version = f"{package_version('sherpa-onnx')} {_kind(directory)}"
         self.model_digest = files_revision([model, labels])
         try:
             self._tagger = sherpa.AudioTagging(_settings(sherpa, directory, model, labels, threads=threads))
@@ -104,8 +104,12 @@ def label_of(name: str) -> str:
     return "silence" if lower == "silence" else "noise"
 
 
+def _kind(directory: Path) -> str:
+    return "zipformer" if "zipformer" in directory.name.lower() else "ced"
+
+
 def _settings(sherpa: Any, directory: Path, model: Path, labels: Path, *, threads: int) -> Any:
-    if "zipformer" in directory.name.lower():
+    if _kind(directory) == "zipformer":
         zipformer = sherpa.OfflineZipformerAudioTaggingModelConfig(model=str(model))
         config = sherpa.AudioTaggingModelConfig(zipformer=zipformer, num_threads=threads)
     else:

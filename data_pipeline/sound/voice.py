@@ -21,7 +21,9 @@ _STATE = (1, 1, 128)
 # Voice begins at the one and ends below the other: a pause inside a word is not an end.
 _BEGINS, _ENDS = 0.5, 0.35
 _SHORTEST_PAUSE_MS = 300
-_SHORTEST_VOICE_MS = 120
+# Plucked strings and motors look like a voice for a moment, never for long and never for sure; a short word is sure.
+_SHORT_VOICE_MS = 400
+_SURE = 0.94
 _MARGIN_MS = 120        # a soft first consonant lies below the threshold
 _FILE = "silero_vad_v6.onnx"
 
@@ -103,7 +105,7 @@ def voice_spans(probabilities: NDArray[np.float32], *, length_ms: int) -> list[S
             score=float(probabilities[first:last].mean()),
         )
         for first, last in joined
-        if (last - first) * step >= _SHORTEST_VOICE_MS
+        if (last - first) * step >= _SHORT_VOICE_MS or probabilities[first:last].max() >= _SURE
     ]
 
 
@@ -128,4 +130,6 @@ def _session(path: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise ModelError(f"The voice network {path} cannot be loaded ({type(error).__name__}): reinstall faster-whisper.") from error
+        raise ModelError(
+            f"The voice network {path} cannot be loaded ({type(error).__name__}): reinstall faster-whisper."
+        ) from error
