@@ -28,7 +28,8 @@ test-open-clip: $(OPEN_CLIP_VENV)/.installed
 	HF_HUB_OFFLINE=1 $(OPEN_CLIP_VENV)/bin/python -m pytest tests/open_clip_models \
 		tests/retrieval/encoders/test_encoder_sentences.py tests/serving/test_meaning_real_model.py \
 		tests/retrieval/video/test_video_conformance.py tests/retrieval/video/test_video_torchcodec.py \
-		tests/data_pipeline/sound/test_speech_engines.py tests/data_pipeline/building/test_ray.py
+		tests/data_pipeline/sound/test_speech_engines.py tests/data_pipeline/building/test_ray.py \
+		tests/data_pipeline/test_evidence_on_screen.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

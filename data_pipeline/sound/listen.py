@@ -20,7 +20,7 @@ from retrieval.video.container import FileName
 LISTEN_VERSION = "1"        # changes with what this file does to the same sound
 
 _CHUNK = 10 * SAMPLE_RATE
-_SPANS_AT_ONCE = 8          # windows of sound that an engine is given together
+_TOGETHER_MS = LONGEST_MS   # of sound that an engine is given at once: between two batches progress is told
 _BRIDGED_MS = 2_000         # a pause that an engine with times of its own may hear
 # What SenseVoice says that a span sounds like, where that is a label of ours.
 _EVENTS = {"bgm": "music"}
@@ -103,15 +103,21 @@ def _windows(length_ms: int, voiced: Sequence[SoundSpan] | None, *, packed: bool
 def _transcribed(
     path: FileName, engine: SpeechEngine, windows: Sequence[tuple[int, int]], progress: Callable[[int], None]
 ) -> list[tuple[tuple[int, int], Transcript]]:
-    heard: list[tuple[tuple[int, int], Transcript]] = []
+    transcripts: list[Transcript] = []
     batch: list[AudioSpan] = []
-    for number, span in enumerate(_cut(path, windows)):
+
+    def transcribe() -> None:
+        transcripts.extend(engine.transcribe(batch))
+        progress(batch[-1].end_ms)
+        batch.clear()
+
+    for span in _cut(path, windows):
+        if batch and sum(s.end_ms - s.start_ms for s in [*batch, span]) > _TOGETHER_MS:
+            transcribe()
         batch.append(span)
-        if len(batch) == _SPANS_AT_ONCE or number == len(windows) - 1:
-            heard += zip(windows[len(heard) :], engine.transcribe(batch), strict=False)
-            progress(batch[-1].end_ms)
-            batch = []
-    return heard
+    if batch:
+        transcribe()
+    return [*zip(windows, transcripts, strict=True)]
 
 
 def _cut(path: FileName, windows: Sequence[tuple[int, int]]) -> Iterator[AudioSpan]:

@@ -134,7 +134,8 @@ class Adder:
             return False  # reading it anew without a model would cost it its vectors
         if any(stored.examined.get(channel) != version for channel, version in wanted.items()):
             return True
-        return self._pool.reads_on_screen_text and "ocr" not in stored.examined
+        reads = {"ocr": self._pool.reads_on_screen_text, "asr": self._pool.settings.speech is not None}
+        return any(asked and channel not in stored.examined for channel, asked in reads.items())
 
     # ---- what readers and model say
 
@@ -241,11 +242,12 @@ class Adder:
             examined["visual"] = generation_key(generation)
             self._remember_model()
         evidence = list(analysis.evidence)
-        if known is not None and "ocr" in known.examined and "ocr" not in examined:
-            # A run without on-screen text must not take away what an earlier run read.
-            examined["ocr"] = known.examined["ocr"]
-            rows = self._library.evidence(known.video.id)
-            evidence += [row for row in rows if row.kind == "ocr" and row.path is None]
+        for channel in ("ocr", "asr"):
+            if known is not None and channel in known.examined and channel not in examined:
+                # A run without on-screen text or speech must not take away what an earlier run read.
+                examined[channel] = known.examined[channel]
+                rows = self._library.evidence(known.video.id)
+                evidence += [row for row in rows if row.kind == channel and row.path is None]
         self._library.put(
             analysis.video,
             self._paths.location(job.path, identity),

@@ -15,6 +15,7 @@ from retrieval.encoders import FrameGeometry
 from retrieval.errors import VideoError, WenshiError
 from retrieval.records import Evidence, Video
 from retrieval.video import ClipCutter, CutClip, VideoInfo, open_reader
+from serving.ingest.speech import SpeechReader
 
 SUBTITLE_VERSION = "1"
 _HASH_BLOCK = 1 << 20
@@ -64,13 +65,15 @@ def analyse(
     *,
     geometry: FrameGeometry | None,
     ocr: OcrEngine | None,
+    speech: SpeechReader | None,
     threads: int,
     decoder: str,
     emit: Callable[[CutClip], None],
     progress: Callable[[int, int], None],
 ) -> Analysis:
-    """Read a video once; every closed clip goes to `emit`, the position in ms (and the duration) to `progress`.
+    """Read a video's pictures once, then its sound where that is asked for.
 
+    Every closed clip goes to `emit`, the position in ms (and the duration) to `progress`.
     Raises VideoError. A video of which only a part decodes is given with `video.damage` set.
     """
     cutter = ClipCutter(
@@ -92,12 +95,19 @@ def analyse(
             emit(clip)
         damage = reader.damage
     subtitles, lost_subtitles = _subtitles(path, info, duration_ms, lambda: progress(duration_ms, duration_ms))
+    heard = None
+    if speech is not None:
+        heard = speech.read(path, video_id=identity.video_id, duration_ms=duration_ms, progress=progress)
     _refuse_changed(path, identity)
     evidence = [*content_titles(info, duration_ms=duration_ms), *subtitles]
     examined = {"subtitle": SUBTITLE_VERSION}
     if on_screen is not None and ocr is not None:
         evidence += on_screen.finish(duration_ms)
         examined["ocr"] = f"{ocr.name} {ocr.version}"
+    if heard is not None and speech is not None:
+        evidence += heard.evidence
+        if heard.settled:
+            examined["asr"] = speech.version
     video = Video(
         id=identity.video_id,
         size_bytes=identity.size_bytes,
@@ -108,7 +118,7 @@ def analyse(
         container=info.container,
         codec=info.codec,
         has_audio=info.has_audio,
-        damage=", ".join(filter(None, (damage, lost_subtitles))) or None,
+        damage=", ".join(filter(None, (damage, lost_subtitles, heard.lost if heard else None))) or None,
     )
     return Analysis(video=video, evidence=tuple(evidence), examined=examined)
 

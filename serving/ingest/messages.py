@@ -39,10 +39,12 @@ class SlotFree:
 
 @dataclass(frozen=True)
 class Ready:
-    """`missing`: one sentence for each engine that was asked for and cannot run."""
+    """`missing`: one sentence for each engine that was asked for and cannot run; `speech_failure` is that of a speech
+    engine, without which nothing is added."""
 
     missing: tuple[str, ...]
     ocr_version: str | None
+    speech_failure: str | None
 
 
 @dataclass(frozen=True)

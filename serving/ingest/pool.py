@@ -28,6 +28,7 @@ from serving.ingest.messages import (
 )
 from serving.ingest.pictures import PictureSlots, SlotLayout
 from serving.ingest.reader_process import ReaderSettings, run_reader
+from serving.ingest.speech import SpeechSettings
 from serving.models import visual_channel_off
 
 _SLOTS = 8  # clips of one reader that may wait for the model
@@ -46,6 +47,7 @@ class PoolSettings:
     model_needed: bool = True
     device: str = "auto"
     on_screen_text: bool = True
+    speech: SpeechSettings | None = None
     decoder: str = "pyav"
     stall_seconds: float = 60.0
     total_seconds: float = 6 * 3600.0
@@ -121,7 +123,7 @@ class ReaderPool:
         return not self.started or any(reader.job is None for reader in self._readers)
 
     def start(self) -> None:
-        """Start the model and the readers. Raises ModelError when a model that is needed cannot be loaded."""
+        """Start the model and the readers. Raises ModelError when a model or a speech engine that is needed cannot be loaded."""
         if self.started:
             return
         try:
@@ -190,6 +192,7 @@ class ReaderPool:
             geometry=geometry,
             layout=slots.layout if slots else None,
             on_screen_text=self.settings.on_screen_text,
+            speech=self.settings.speech,
             threads=self.settings.threads,
             decoder=self.settings.decoder,
         )
@@ -207,6 +210,8 @@ class ReaderPool:
                 self._is_ready(reader, message)
 
     def _is_ready(self, reader: _Reader, message: Ready) -> None:
+        if message.speech_failure is not None:
+            raise ModelError(message.speech_failure)
         reader.ready = True
         reader.child.deadline = self._deadline(reader)
         self.reads_on_screen_text = message.ocr_version is not None

@@ -18,6 +18,7 @@ from retrieval.video import CutClip
 from serving.ingest.analysis import FileIdentity, analyse, identify
 from serving.ingest.messages import ClipRead, Failed, Finished, Identified, Proceed, Progress, ReadFile, Ready, SlotFree
 from serving.ingest.pictures import SlotLayout, SlotWriter
+from serving.ingest.speech import SpeechReader, SpeechSettings
 
 _PROGRESS_SECONDS = 0.25
 
@@ -29,6 +30,7 @@ class ReaderSettings:
     geometry: FrameGeometry | None
     layout: SlotLayout | None
     on_screen_text: bool
+    speech: SpeechSettings | None
     threads: int
     decoder: str
 
@@ -53,7 +55,8 @@ class Reader:
         self._slots = SlotWriter(settings.layout, self._wait_for_slot) if settings.layout else None
         self._ocr, missing = _load_ocr(settings)
         version = f"{self._ocr.name} {self._ocr.version}" if self._ocr else None
-        self._say(Ready(missing, version))
+        self._speech, failure = _load_speech(settings)
+        self._say(Ready(missing, version, failure))
 
     def serve(self) -> None:
         while True:
@@ -86,6 +89,7 @@ class Reader:
             identity,
             geometry=self._settings.geometry,
             ocr=self._ocr,
+            speech=self._speech,
             threads=self._settings.threads,
             decoder=self._settings.decoder,
             emit=lambda clip: self._emit(job, clip),
@@ -136,3 +140,12 @@ def _load_ocr(settings: ReaderSettings) -> tuple[OcrEngine | None, tuple[str, ..
         return RapidOcr(threads=settings.threads), ()
     except WenshiError as error:
         return None, (str(error),)
+
+
+def _load_speech(settings: ReaderSettings) -> tuple[SpeechReader | None, str | None]:
+    if settings.speech is None:
+        return None, None
+    try:
+        return SpeechReader(settings.speech, threads=settings.threads), None
+    except WenshiError as error:
+        return None, str(error)

@@ -21,6 +21,7 @@ from serving.ingest.machine import available_cores, readers_that_fit_in_memory
 from serving.ingest.meanings import EvidenceReader, Sentences, settle_sentences
 from serving.ingest.pool import PoolSettings, ReaderPool
 from serving.ingest.report import AddReport, FileOutcome
+from serving.ingest.speech import SpeechSettings
 from serving.models import MODEL_SETTING, NO_MODEL, SENTENCES_SETTING, visual_channel_off
 
 _MOST_ROWS_NAMED = 20  # of a manifest's rows that match no file
@@ -36,6 +37,7 @@ class AddOptions:
     manifest: Path | None = None
     exclude: tuple[str, ...] = ()
     on_screen_text: bool = True
+    speech: SpeechSettings | None = None
     decoder: str = "pyav"
     readers: int | None = None
     stall_seconds: float = 60.0
@@ -184,6 +186,7 @@ def _pool_settings(options: AddOptions, model: _Model | None, files: int) -> Poo
         generation=model.generation if model else None,
         model_needed=options.model is not None,
         on_screen_text=options.on_screen_text,
+        speech=options.speech,
         decoder=options.decoder,
         stall_seconds=options.stall_seconds,
         memory_bytes=options.memory_bytes,

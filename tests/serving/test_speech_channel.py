@@ -1,0 +1,104 @@
+"""`add --asr`: what is said in a video is found, what an engine invents is not. Real processes, engines and sound."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from data_pipeline.sound.speech import SAMPLE_RATE
+from retrieval.errors import InputError, ModelError
+from retrieval.library import Library
+from retrieval.search import SearchEngine
+from serving.ingest.run import AddOptions, add_videos
+from serving.ingest.speech import SpeechSettings
+from tests.speech_models import SENTENCE, build_sense_voice
+from tests.videos import write_video
+from tests.voices import vowels
+
+pytest.importorskip("sherpa_onnx", reason="wenshi[asr] is not installed")
+pytest.importorskip("faster_whisper", reason="wenshi[asr] is not installed")
+
+SILENT = AddOptions(model="none", on_screen_text=False, readers=1)
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory: pytest.TempPathFactory) -> AddOptions:
+    """Options of a run that listens with a model which hears SENTENCE in everything."""
+    model = build_sense_voice(tmp_path_factory.mktemp("speech") / "model")
+    return replace(SILENT, speech=SpeechSettings(engine="sherpa-onnx", model=str(model)))
+
+
+def with_sound(path: Path, samples: np.ndarray, *, seed: int) -> Path:
+    """A video of moving noise with the sound in it."""
+    silent = write_video(path.with_name(f"silent-{path.name}"), seconds=len(samples) / SAMPLE_RATE, seed=seed)
+    with av.open(str(silent)) as source, av.open(str(path), "w") as target:
+        pictures = target.add_stream_from_template(source.streams.video[0])
+        sound = target.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = pictures
+                target.mux(packet)
+        frame = av.AudioFrame.from_ndarray(samples[None], "fltp", "mono")
+        frame.sample_rate = SAMPLE_RATE
+        target.mux([*sound.encode(frame), *sound.encode(None)])
+    silent.unlink()
+    return path
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> list[Path]:
+    noise = np.random.default_rng(0).normal(0, 0.1, 3 * SAMPLE_RATE).astype(np.float32)
+    return [
+        with_sound(tmp_path / "voice.mp4", vowels(3.0), seed=1),
+        with_sound(tmp_path / "noise.mp4", noise, seed=2),
+        write_video(tmp_path / "mute.mp4", seconds=1, seed=3),
+    ]
+
+
+def spoken(library: Path) -> list[tuple[str, str]]:
+    with Library.open(library) as opened:
+        return [
+            (Path(location.path).name, row.text)
+            for location in opened.locations()
+            for row in opened.evidence(location.video_id)
+            if row.kind == "asr"
+        ]
+
+
+def test_what_is_said_is_found_and_what_is_heard_in_noise_is_not(
+    heard: AddOptions, videos: list[Path], tmp_path: Path
+) -> None:
+    report = add_videos(tmp_path / "library", videos, heard)
+
+    assert report.counts["added"] == 3
+    assert report.notices == []
+    assert spoken(tmp_path / "library") == [("voice.mp4", SENTENCE)]
+    with Library.open(tmp_path / "library") as library:
+        (hit,) = SearchEngine(library).search("草地上的狗").hits
+        assert [match.channel for match in hit.channels] == ["asr"]
+
+
+def test_speech_comes_with_a_later_run_and_stays_after_a_run_without(
+    heard: AddOptions, videos: list[Path], tmp_path: Path
+) -> None:
+    library = tmp_path / "library"
+    add_videos(library, videos, SILENT)
+    assert spoken(library) == []
+
+    assert add_videos(library, videos, heard).counts["updated"] == 3
+    assert add_videos(library, videos, heard).counts["unchanged"] == 3
+    assert add_videos(library, videos, SILENT).counts["unchanged"] == 3
+    assert spoken(library) == [("voice.mp4", SENTENCE)]
+
+
+def test_an_engine_without_its_model_ends_the_run_before_a_file_is_read(videos: list[Path], tmp_path: Path) -> None:
+    missing = replace(SILENT, speech=SpeechSettings(engine="sherpa-onnx", model=str(tmp_path / "nothing")))
+
+    with pytest.raises(ModelError, match="no model folder"):
+        add_videos(tmp_path / "library", videos, missing)
+    with pytest.raises(InputError, match="no speech engine 'siri'"):
+        SpeechSettings(engine="siri")
