@@ -55,15 +55,15 @@ def load_sentences(name: str, generation: Generation | None) -> SentenceModel:
 
 
 def _load_model(name: str, generation: Generation) -> TextEncoder:
-    from retrieval.encoders import load_encoder, read_generation
+    from retrieval.encoders import load_text_encoder, read_text_generation
 
-    found = read_generation(name)  # cheap: it does not load the weights
+    found = read_text_generation(name)  # cheap: it does not load the weights
     if not found.same_vectors(generation):
         raise ModelError(
             f"The model at {name} ({found.revision}) did not make this library's vectors "
             f"({generation.encoder}, {generation.revision}): search with that one, or add the videos anew with this one."
         )
-    return load_encoder(name)
+    return load_text_encoder(name)
 
 
 def _encoder_for(

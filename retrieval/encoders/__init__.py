@@ -12,8 +12,10 @@ if TYPE_CHECKING:
         load_clip_encoder,
         load_encoder,
         load_sentence_encoder,
+        load_text_encoder,
         made_text_vectors,
         read_generation,
+        read_text_generation,
     )
     from retrieval.encoders.pooling import pool_frames
     from retrieval.encoders.protocols import (
@@ -45,9 +47,11 @@ __all__ = [
     "load_clip_encoder",
     "load_encoder",
     "load_sentence_encoder",
+    "load_text_encoder",
     "made_text_vectors",
     "pool_frames",
     "read_generation",
+    "read_text_generation",
 ]
 
 # Torch alone takes seconds to import; whoever only needs a type or a name must not wait for it.
@@ -57,8 +61,10 @@ _HOME = {
     "load_clip_encoder": "loading",
     "load_encoder": "loading",
     "load_sentence_encoder": "loading",
+    "load_text_encoder": "loading",
     "made_text_vectors": "loading",
     "read_generation": "loading",
+    "read_text_generation": "loading",
     "pool_frames": "pooling",
     "TransformersEncoder": "transformers_encoder",
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.encoders.families import FAMILIES, OPEN_CLIP, Family
+from retrieval.encoders.onnx.folder import is_text_encoder
 from retrieval.errors import ModelError
 
 TOKENIZER_FILES = (
@@ -115,6 +116,8 @@ def reads_open_clip(directory: Path, *, asked: bool) -> bool:
 def _described(directory: Path, *, open_clip: bool) -> tuple[dict[str, Any], Family]:
     if reads_open_clip(directory, asked=open_clip):
         return _read_open_clip(directory / OPEN_CLIP_CONFIG), OPEN_CLIP
+    if is_text_encoder(directory):
+        raise ModelError(f"{directory} holds a text encoder alone: it answers queries, and sees no videos.")
     if not (directory / "config.json").is_file():
         raise ModelError(f"{directory} is not a model folder: it has no config.json.")
     config = read_json(directory / "config.json")

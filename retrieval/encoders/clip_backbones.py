@@ -13,10 +13,12 @@ from torch import Tensor, nn
 from retrieval.encoders.checkpoint import Checkpoint
 from retrieval.encoders.preprocessing import Preprocessing, read_preprocessing
 from retrieval.encoders.protocols import EncodedClips, TextVectors
-from retrieval.encoders.running import MOST_CLIPS, Runner, joined
+from retrieval.encoders.running import MOST_CLIPS, Runner
 from retrieval.encoders.text_reading import TextReader
+from retrieval.encoders.text_running import TextRunner
 from retrieval.encoders.tokenizing import Tokenizer
 from retrieval.encoders.towers import load_towers, normalised, text_features
+from retrieval.encoders.vectors import joined
 from retrieval.errors import ModelError
 from retrieval.model.aggregation import unit
 from retrieval.model.dual_encoder import TextFeatures
@@ -89,7 +91,7 @@ class XClipEncoder:
             dimension=self.dimension,
         )  # fmt: skip
         self._texts = TextReader(
-            Tokenizer(checkpoint), towers, runner=runner, dimension=self.dimension,
+            Tokenizer(checkpoint), TextRunner(towers, runner=runner), dimension=self.dimension,
             pads_to_context=checkpoint.family.pads_to_context,
         )  # fmt: skip
         self.geometry = self._clips.geometry

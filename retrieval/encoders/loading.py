@@ -9,13 +9,14 @@ from retrieval.encoders.checkpoint import Checkpoint, require_files
 from retrieval.encoders.families import OPEN_CLIP, vector_dimension
 from retrieval.encoders.fingerprint import content_revision
 from retrieval.encoders.hub import find_checkpoint, find_sentence_model
+from retrieval.encoders.onnx.folder import is_text_encoder, read_manifest
 from retrieval.encoders.preprocessing import read_preprocessing
 from retrieval.errors import ModelError
 from retrieval.model.settings import ClipVectors
 from retrieval.records import Generation
 
 if TYPE_CHECKING:
-    from retrieval.encoders.protocols import ClipEncoder, SentenceModel, VideoTextEncoder
+    from retrieval.encoders.protocols import ClipEncoder, SentenceModel, TextEncoder, VideoTextEncoder
 
 DEFAULT_MODEL = "OFA-Sys/chinese-clip-vit-base-patch16"
 
@@ -35,6 +36,17 @@ def load_encoder(name: str, *, device: str = "auto", batch_size: int = 32) -> Vi
         )
     require_files(checkpoint)
     return _with_texts(checkpoint, device=device, batch_size=batch_size)
+
+
+def load_text_encoder(name: str, *, device: str = "auto", batch_size: int = 32) -> TextEncoder:
+    """The encoder of texts in a folder that was exported for ONNX Runtime, which is loaded without torch; else as
+    `load_encoder`.
+    """
+    if is_text_encoder(Path(name).expanduser()):
+        from retrieval.encoders.onnx.encoder import OnnxTextEncoder
+
+        return OnnxTextEncoder(Path(name).expanduser())
+    return load_encoder(name, device=device, batch_size=batch_size)
 
 
 def load_clip_encoder(name: str, *, device: str = "auto", batch_size: int = 32) -> ClipEncoder:
@@ -59,6 +71,12 @@ def read_generation(name: str) -> Generation:
     Takes milliseconds and imports no torch. Raises ModelError when there is no such model or its files are damaged.
     """
     return _generation(find_checkpoint(name, weights=False))
+
+
+def read_text_generation(name: str) -> Generation:
+    """What `load_text_encoder(name)` puts beside its vectors; otherwise as `read_generation`."""
+    directory = Path(name).expanduser()
+    return read_manifest(directory).generation if is_text_encoder(directory) else read_generation(name)
 
 
 def load_sentence_encoder(name: str, *, device: str = "auto", batch_size: int = 32) -> SentenceModel:

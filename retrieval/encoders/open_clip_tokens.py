@@ -3,54 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from retrieval.encoders.tokenizing import Tokens, clean_text, numbered, special_tokens
-from retrieval.errors import InputError, ModelError
+from retrieval.encoders.tokenizing import FramedTokens, Tokens, special_tokens
+from retrieval.errors import ModelError
 
 _SPECIAL = re.compile(r"<((?:start|end)_of_text)>", re.IGNORECASE)
 
 
-class _OpenClipTokens:
-    """What both kinds share; see `text_reading.TextTokenizer`."""
-
-    pads_left = False
-
-    def __init__(self, *, context_length: int, prefix: list[int], suffix: list[int], pad_id: int) -> None:
-        self.context_length = context_length
-        self.pad_id = pad_id
-        self._prefix, self._suffix = prefix, suffix
-
-    @property
-    def capacity(self) -> int:
-        return self.context_length - len(self._prefix) - len(self._suffix)
-
-    @property
-    def first(self) -> int:
-        return len(self._prefix)
-
-    def read(self, texts: Sequence[str]) -> list[Tokens]:
-        """The tokens of each text. Raises InputError when one is no string, is empty or holds nothing readable."""
-        read = []
-        for number, text in enumerate(texts, 1):
-            clean = clean_text(text, number=number, count=len(texts))
-            tokens = self._tokens(clean)
-            if not tokens.ids:
-                raise InputError(f"{numbered(number, len(texts))} has nothing that the model can read: {clean!r}.")
-            read.append(tokens)
-        return read
-
-    def framed(self, ids: list[int]) -> list[int]:
-        """`ids` between the model's special tokens."""
-        return [*self._prefix, *ids, *self._suffix]
-
-    def _tokens(self, text: str) -> Tokens:
-        raise NotImplementedError
-
-
-class OwnTokens(_OpenClipTokens):
+class OwnTokens(FramedTokens):
     """open_clip's own byte-pair vocabulary."""
 
     def __init__(self, tokenizer: Any) -> None:
@@ -78,7 +40,7 @@ class OwnTokens(_OpenClipTokens):
         return pieces + [""] * len(open_ids)
 
 
-class HubTokens(_OpenClipTokens):
+class HubTokens(FramedTokens):
     """A tokenizer of transformers inside open_clip's, which cleans texts in its own way before."""
 
     def __init__(self, tokenizer: Any, *, directory: Path) -> None:

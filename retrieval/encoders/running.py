@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from retrieval.encoders.protocols import FrameGeometry
+from retrieval.encoders.vectors import with_directions
 from retrieval.errors import InputError, ModelError
 
 MOST_CLIPS = 8      # at once, where frames look at each other: a clip is as large as its 8 or 16 frames
@@ -55,13 +56,7 @@ class Runner:
 
     def checked(self, vectors: torch.Tensor) -> NDArray[np.float32]:
         """The vectors [..., D] on the CPU. Raises ModelError when one is zero, infinite or not a number."""
-        lengths = vectors.norm(dim=-1)
-        if not bool(torch.isfinite(lengths).all()) or not bool((lengths > 0).all()):
-            raise ModelError(
-                f"The model {self.name} gives vectors without a direction (zero, infinite or not numbers): "
-                "its weights are damaged."
-            )
-        return vectors.cpu().numpy()
+        return with_directions(vectors.cpu().numpy(), name=self.name)
 
     def precision(self) -> AbstractContextManager[object]:
         """float32, or on CUDA what the GPU multiplies fast."""
@@ -87,11 +82,6 @@ class Runner:
         self.check_pictures(pictures, geometry, leading="N, F")
         if frame_mask.shape != pictures.shape[:2] or frame_mask.dtype != np.bool_ or not frame_mask.any(axis=1).all():
             raise InputError(f"The frame mask must be bool {list(pictures.shape[:2])}, with a frame in every clip.")
-
-
-def joined(parts: list[NDArray[np.float32]], *, dimension: int) -> NDArray[np.float32]:
-    """Rows [n, D] one below the other; of none, [0, D]."""
-    return np.concatenate([np.zeros((0, dimension), dtype=np.float32), *parts])
 
 
 def usable_device(name: str) -> torch.device:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from retrieval.encoders.pooling import pool_frames
 from retrieval.encoders.protocols import TextVectors
-from retrieval.encoders.running import Runner, joined
 from retrieval.encoders.tokenizing import Tokens
+from retrieval.encoders.vectors import joined
 from retrieval.encoders.windows import Window, split_windows
 from retrieval.errors import InputError
-from retrieval.model.dual_encoder import TextFeatures
 from retrieval.model.word_table import WordTable
+
+_T = TypeVar("_T")
 
 
 class TextTokenizer(Protocol):
@@ -38,9 +37,16 @@ class TextTokenizer(Protocol):
 
 
 class TextTower(Protocol):
-    """ids int64 [A, L]; attended int64 [A, L], 1 = looked at, None = all; words bool [A, L], True = the text's own."""
+    """Token numbers to vectors, in batches of a size that it can hold.
 
-    def encode_texts(self, ids: Tensor, *, attended: Tensor | None, words: Tensor) -> TextFeatures: ...
+    run: ids int64 [A, L]; attended int64 [A, L], 1 = looked at, None = all -> the vectors of the texts [A, D] and of
+    their tokens [A, L, D], unit length.
+    """
+
+    def in_batches(self, count: int, run: Callable[[slice], _T]) -> list[_T]: ...
+    def run(
+        self, ids: NDArray[np.int64], attended: NDArray[np.int64] | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
 
 
 @dataclass(frozen=True)
@@ -58,13 +64,12 @@ class TextReader:
     """
 
     def __init__(
-        self, tokenizer: TextTokenizer, tower: TextTower, *, runner: Runner, dimension: int, pads_to_context: bool,
+        self, tokenizer: TextTokenizer, tower: TextTower, *, dimension: int, pads_to_context: bool,
         significant_words: WordTable | None = None,
     ) -> None:  # fmt: skip
         self.context_length = tokenizer.context_length
         self._tokenizer = tokenizer
         self._tower = tower
-        self._runner = runner
         self._dimension = dimension
         self._pads_to_context = pads_to_context
         self._significant_words = significant_words
@@ -109,7 +114,7 @@ class TextReader:
         jobs = [(text, window) for text, own in enumerate(windows) for window in own]
         order = sorted(range(len(jobs)), key=lambda job: jobs[job][1].stop - jobs[job][1].start)
         inputs = [(tokens[jobs[job][0]].ids, jobs[job][1]) for job in order]
-        batches = self._runner.in_batches(len(inputs), lambda part: self._window_batch(inputs[part]))
+        batches = self._tower.in_batches(len(inputs), lambda part: self._window_batch(inputs[part]))
         by_job = dict(zip(order, (reading for batch in batches for reading in batch), strict=True))
         readings: list[list[_Reading]] = [[] for _ in tokens]
         for job, (text, _) in enumerate(jobs):
@@ -117,16 +122,9 @@ class TextReader:
         return readings
 
     def _window_batch(self, inputs: list[tuple[list[int], Window]]) -> list[_Reading]:
-        device = self._runner.device
         rows = [self._tokenizer.framed(ids[window.start : window.stop]) for ids, window in inputs]
         ids, attended, firsts = self._padded_ids(rows)
-        with torch.inference_mode(), self._runner.precision():
-            features = self._tower.encode_texts(
-                torch.tensor(ids, device=device),
-                attended=None if self._pads_to_context else torch.tensor(attended, device=device),
-                words=torch.ones(ids.shape, dtype=torch.bool, device=device),
-            )
-            vectors, word_vectors = self._runner.checked(features.pooled), self._runner.checked(features.words)
+        vectors, word_vectors = self._tower.run(ids, None if self._pads_to_context else attended)
         readings = []
         for row, (_, window) in enumerate(inputs):
             start = firsts[row] + self._tokenizer.first + window.own_start - window.start

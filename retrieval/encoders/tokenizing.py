@@ -39,13 +39,56 @@ class Tokens:
         return self.spans
 
 
+class FramedTokens:
+    """What tokenizers have in common that are not read by transformers; see `text_reading.TextTokenizer`.
+
+    lower_case: the model was trained on lower-cased text only.
+    """
+
+    def __init__(
+        self, *, context_length: int, prefix: list[int], suffix: list[int], pad_id: int, pads_left: bool = False,
+        lower_case: bool = False,
+    ) -> None:  # fmt: skip
+        self.context_length = context_length
+        self.pad_id = pad_id
+        self.pads_left = pads_left
+        self._prefix, self._suffix = prefix, suffix
+        self._lower_case = lower_case
+
+    @property
+    def capacity(self) -> int:
+        return self.context_length - len(self._prefix) - len(self._suffix)
+
+    @property
+    def first(self) -> int:
+        return len(self._prefix)
+
+    def read(self, texts: Sequence[str]) -> list[Tokens]:
+        """The tokens of each text. Raises InputError when one is no string, is empty or holds nothing readable."""
+        read = []
+        for number, text in enumerate(texts, 1):
+            clean = clean_text(text, number=number, count=len(texts))
+            tokens = self._tokens(clean.lower() if self._lower_case else clean)
+            if not tokens.ids:
+                raise InputError(f"{numbered(number, len(texts))} has nothing that the model can read: {clean!r}.")
+            read.append(tokens)
+        return read
+
+    def framed(self, ids: list[int]) -> list[int]:
+        """`ids` between the model's special tokens."""
+        return [*self._prefix, *ids, *self._suffix]
+
+    def _tokens(self, text: str) -> Tokens:
+        raise NotImplementedError
+
+
 class Tokenizer:
     """Reads texts the way a checkpoint's own tokenizer does, but never cuts one."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._tokenizer = _load(checkpoint)
         self._directory = checkpoint.directory
-        self._lower_case = checkpoint.family.lower_case
+        self.lower_case = checkpoint.family.lower_case
         self._known = checkpoint.config.get("text_config", {}).get("vocab_size")
         self.context_length = _context_length(checkpoint, tokenizer=self._tokenizer)
         self._prefix, self._suffix = special_tokens(self._tokenizer, directory=checkpoint.directory)
@@ -66,6 +109,16 @@ class Tokenizer:
         return len(self._prefix)
 
     @property
+    def suffix(self) -> list[int]:
+        """The special tokens behind a text."""
+        return list(self._suffix)
+
+    @property
+    def prefix(self) -> list[int]:
+        """The special tokens before a text."""
+        return list(self._prefix)
+
+    @property
     def mask_id(self) -> int | None:
         """The token that stands for a hidden one, None = the model knows none."""
         return None if self._tokenizer.mask_token_id is None else int(self._tokenizer.mask_token_id)
@@ -84,7 +137,7 @@ class Tokenizer:
         gives a token that the model does not have: on a GPU that would end the whole process.
         """
         clean = [clean_text(text, number=i, count=len(texts)) for i, text in enumerate(texts, 1)]
-        clean = [text.lower() for text in clean] if self._lower_case else clean
+        clean = [text.lower() for text in clean] if self.lower_case else clean
         tokens = [self._tokens(text) for text in clean]
         for number, found in enumerate(tokens, 1):
             if not found.ids:
@@ -100,6 +153,12 @@ class Tokenizer:
     def framed(self, ids: list[int]) -> list[int]:
         """`ids` between the model's special tokens."""
         return [*self._prefix, *ids, *self._suffix]
+
+    def save_fast(self, path: Path) -> None:
+        """Write the tokenizer as one file that the `tokenizers` package reads. Raises ModelError where it cannot."""
+        if not self._tokenizer.is_fast:
+            raise ModelError(f"The tokenizer in {self._directory} has no fast form: fetch its tokenizer.json.")
+        self._tokenizer.backend_tokenizer.save(str(path))
 
     def _tokens(self, text: str) -> Tokens:
         # The name of a special token that someone typed is text: read as a token it would end the text where it stands.

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from retrieval.encoders.protocols import EncodedClips, TextVectors
-from retrieval.encoders.running import MOST_CLIPS, Runner, joined
+from retrieval.encoders.running import MOST_CLIPS, Runner
 from retrieval.encoders.text_reading import TextReader, TextTokenizer
+from retrieval.encoders.text_running import TextRunner
+from retrieval.encoders.vectors import joined
 from retrieval.errors import ModelError
 from retrieval.model.dual_encoder import DualEncoder
 from retrieval.model.word_table import WORDS_NAME, WordTable
@@ -36,7 +38,7 @@ class TowerEncoder:
         self._runner = runner
         self._model = model.requires_grad_(False)
         self._texts = TextReader(
-            tokenizer, model, runner=runner, dimension=self.dimension, pads_to_context=pads_to_context,
+            tokenizer, TextRunner(model, runner=runner), dimension=self.dimension, pads_to_context=pads_to_context,
             significant_words=_needed_words(model, generation.encoder),
         )
         self.context_length = self._texts.context_length

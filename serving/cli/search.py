@@ -34,7 +34,11 @@ def search(
     count: Annotated[int, typer.Option("-k", "--count", min=1, help="How many videos.")] = 10,
     model: Annotated[
         str | None,
-        typer.Option(help="Model for the visual channel: a folder, a hub name, or `none`. Default: the library's own."),
+        typer.Option(
+            "--model", "--text-encoder",
+            help="Model or exported text encoder for the visual channel: a folder, a hub name, or `none`. "
+            "Default: the library's own.",
+        ),
     ] = None,
     sentences: Annotated[
         str | None,

@@ -1,0 +1,1 @@
+"""Text towers without torch: exported once, run by ONNX Runtime."""
