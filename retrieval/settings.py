@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
 
 from retrieval.errors import InputError
 
@@ -96,7 +96,7 @@ def _names_at(path: list[str], section: type[BaseModel]) -> list[str]:
 
 def _section_of(annotation: Any) -> type[BaseModel] | None:
     """The section inside an annotation such as `Section | None` or Staged[Section]."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and not issubclass(annotation, RootModel):
         return annotation
     inner = getattr(annotation, "__pydantic_generic_metadata__", {}).get("args") or get_args(annotation)
     return next((found for part in inner if (found := _section_of(part))), None)
