@@ -23,7 +23,9 @@ SENTENCE = "一只狗在草地上追球"
 SENTENCE_ENDS_MS = 1_400
 
 
-def build_transformers_whisper(directory: Path, *, text: str = SENTENCE, ends_ms: int = SENTENCE_ENDS_MS) -> Path:
+def build_transformers_whisper(
+    directory: Path, *, text: str = SENTENCE, ends_ms: int = SENTENCE_ENDS_MS, sharpness: float = _SHARPNESS
+) -> Path:
     """Whisper in the layout of transformers that says `text` from 0 to `ends_ms` of whatever it is given."""
     import torch
     from transformers import GenerationConfig, WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
@@ -48,7 +50,7 @@ def build_transformers_whisper(directory: Path, *, text: str = SENTENCE, ends_ms
             for part in (layer.self_attn.out_proj, layer.encoder_attn.out_proj, layer.fc2):
                 part.weight.zero_()
                 part.bias.zero_()
-        decoder.layer_norm.weight.fill_(_SHARPNESS / WIDTH**0.5)
+        decoder.layer_norm.weight.fill_(sharpness / WIDTH**0.5)
         decoder.layer_norm.bias.zero_()
     model.generation_config = GenerationConfig(
         is_multilingual=True, no_timestamps_token_id=NO_TIMESTAMPS, max_initial_timestamp_index=50, max_length=POSITIONS,

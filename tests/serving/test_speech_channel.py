@@ -95,6 +95,16 @@ def test_speech_comes_with_a_later_run_and_stays_after_a_run_without(
     assert spoken(library) == [("voice.mp4", SENTENCE)]
 
 
+def test_speech_stays_when_a_video_is_read_anew_for_its_pictures(
+    heard: AddOptions, videos: list[Path], tmp_path: Path, tiny_chinese_clip: Path
+) -> None:
+    library = tmp_path / "library"
+    add_videos(library, videos, heard)
+
+    assert add_videos(library, videos, replace(SILENT, model=str(tiny_chinese_clip))).counts["updated"] == 3
+    assert spoken(library) == [("voice.mp4", SENTENCE)]
+
+
 def test_an_engine_without_its_model_ends_the_run_before_a_file_is_read(videos: list[Path], tmp_path: Path) -> None:
     missing = replace(SILENT, speech=SpeechSettings(engine="sherpa-onnx", model=str(tmp_path / "nothing")))
 

@@ -135,6 +135,16 @@ def test_voice_has_the_same_spans_however_the_sound_is_fed() -> None:
     assert voice.listening().finish() == []
 
 
+def test_the_network_is_run_as_the_package_that_it_comes_with_runs_it() -> None:
+    vad = pytest.importorskip("faster_whisper.vad")
+    sound = vowels(512 * 90 / SAMPLE_RATE)
+    listening = SileroVoice().listening()
+    for at in range(0, len(sound), 5_000):
+        listening.feed(sound[at : at + 5_000])
+
+    np.testing.assert_allclose(np.concatenate(listening._probabilities), vad.get_vad_model()(sound), atol=1e-4)
+
+
 def test_probabilities_become_spans_with_pauses_closed_and_doubtful_blips_left_out() -> None:
     quiet, sure, doubtful = [0.0] * 20, [0.97] * 20, [0.7] * 4
     windows = [*quiet, *sure, *[0.1] * 5, *sure, *quiet, *doubtful, *quiet, *[0.97] * 4, *quiet]

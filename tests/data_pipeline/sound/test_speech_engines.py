@@ -79,13 +79,13 @@ def test_what_the_model_says_comes_out_with_its_time_on_the_videos_timeline(engi
 
 
 def test_there_is_one_transcript_a_span_in_their_order(engine: SpeechEngine) -> None:
-    lengths = [2.0, 0.0, 3.0, 0.02, 2.5]
+    lengths = [31.0, 2.0, 0.0, 3.0, 0.02, 2.5]
     batch = [sound(length, start_ms=at * 10_000, seed=at) for at, length in enumerate(lengths)]
 
     transcripts = engine.transcribe(batch)
 
-    assert [len(texts(transcript)) for transcript in transcripts] == [1, 0, 1, 0, 1]
-    assert [t.segments[0].start_ms for t in transcripts if t.segments] == [0, 20_000, 40_000]
+    assert [len(texts(transcript)) for transcript in transcripts] == [2, 1, 0, 1, 0, 1]
+    assert [t.segments[0].start_ms for t in transcripts if t.segments] == [0, 10_000, 30_000, 50_000]
     assert engine.transcribe([]) == []
 
 
@@ -122,6 +122,23 @@ def test_whisper_says_how_sure_it_is(name: str, engines: Callable[[str], SpeechE
     assert segment.average_logprob == pytest.approx(0.0, abs=0.01)      # the small models are built to be sure
     assert segment.no_speech == pytest.approx(0.0, abs=0.01)
     assert segment.compression == pytest.approx(27 / 38, abs=1e-6)      # 9 characters of 3 bytes, which zlib makes longer
+
+
+def test_the_log_probability_is_the_mean_over_the_tokens(tmp_path: Path, models: Callable[[str], Path]) -> None:
+    """A model that is less sure: its layers have no effect, so that each token's probability follows from two tables."""
+    torch = pytest.importorskip("torch")
+    from transformers import WhisperForConditionalGeneration
+
+    folder = speech_models.build_transformers_whisper(tmp_path / "unsure", sharpness=12.0)
+    (transcript,) = speech_engine("transformers", model=str(folder)).transcribe([sound(2.0)])
+
+    decoder = WhisperForConditionalGeneration.from_pretrained(folder).model.decoder
+    hidden = decoder.layer_norm(decoder.embed_positions.weight[2:33])       # from the prompt's last token to the end
+    logits = hidden @ decoder.embed_tokens.weight.T
+    plain = torch.log_softmax(logits.detach(), dim=-1).max(dim=-1).values.mean().item()
+    (segment,) = transcript.segments
+    # Where Whisper's rules forbid tokens (text at the beginning), the others are a little likelier than that.
+    assert plain < segment.average_logprob < plain + 0.2
 
 
 @pytest.mark.parametrize("name", WHISPERS)

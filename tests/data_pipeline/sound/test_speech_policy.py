@@ -139,7 +139,7 @@ def test_speech_that_is_written_with_spaces_for_its_pauses_is_no_song() -> None:
 
 def test_segments_are_moved_to_the_voice_and_judging_again_changes_nothing() -> None:
     segments = [row(start_ms=0, end_ms=8_000), row(segment=1, start_ms=8_000, end_ms=10_000)]
-    voice = [span(1_000, 3_000), span(5_000, 6_000)]
+    voice = [span(1_000, 3_000), span(5_000, 6_000), span(9_800, 10_500)]       # the last is a tenth of the second line
 
     once = judged(segments, voice=voice, tags=None)
 
