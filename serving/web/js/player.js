@@ -29,14 +29,18 @@ export class Player {
   }
 
   get isOpen() { return this.dialog.open; }
-  get timeMs() { return this.offsetMs + Math.round(1000 * this.media.currentTime); }
+
+  /** Where it is, or where it will begin once the browser knows the file. */
+  get timeMs() {
+    return this.media.readyState ? this.offsetMs + Math.round(1000 * this.media.currentTime) : this.wantedMs;
+  }
 
   /** Open a video at a time. hit: what a search said of it, or null. */
   async open({ id, timeMs, hit, q }) {
     this.stop();
     this.asked = new AbortController();
     const { signal } = this.asked;
-    Object.assign(this, { id, q, hit, offsetMs: 0, converted: false, moments: hit?.moments ?? [], lines: [], video: null });
+    Object.assign(this, { id, q, hit, offsetMs: 0, wantedMs: timeMs, converted: false, moments: hit?.moments ?? [], lines: [], video: null });
     this.build();
     if (!this.dialog.open) this.dialog.showModal();
     if (hit) this.start(hit, timeMs);
@@ -166,6 +170,7 @@ export class Player {
   seek(ms) {
     const within = this.video ? Math.min(Math.max(0, ms), this.video.duration_ms) : Math.max(0, ms);
     const partMs = within - this.offsetMs;
+    this.wantedMs = within;
     if (this.converted && (partMs < 0 || partMs > 1000 * this.media.duration)) this.playPart(within);
     else this.media.currentTime = partMs / 1000;
     this.onTime(Math.round(within));
@@ -178,8 +183,7 @@ export class Player {
       this.trouble.textContent = say("cannotPlayAtAll");
       return;
     }
-    const wantedMs = Number(/#t=([\d.]+)/.exec(this.media.src)?.[1] ?? 0) * 1000;
-    this.playPart(wantedMs);
+    this.playPart(this.wantedMs);
   }
 
   async playPart(wantedMs) {

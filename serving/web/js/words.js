@@ -24,7 +24,7 @@ const ZH = {
   apply: "应用", reset: "重置", longerChip: (n) => `≥ ${n} 秒`, shorterChip: (n) => `≤ ${n} 秒`,
   sinceChip: (d) => `${d} 起`, untilChip: (d) => `${d} 止`, tagChip: (t) => `标签：${t}`, pathChip: (p) => `路径：${p}`,
   removeFilter: (f) => `去掉筛选：${f}`,
-  moments: "片段", transcript: "文字", noMoments: "这个视频里没有与查询相符的片段。", noQuery: "搜索后，这里会列出相符的片段。",
+  moments: "相符的片段", transcript: "文字", noMoments: "这个视频里没有与查询相符的片段。", noQuery: "搜索后，这里会列出相符的片段。",
   scenes: "镜头", noTranscript: "没有语音、字幕或画面文字。", timeline: "时间轴",
   at: (time, whole) => `${time}，共 ${whole}`, previousResult: "上一个结果", nextResult: "下一个结果", findSimilar: "找相似",
   copyLink: "复制链接", downloadClip: "下载片段", clipFrom: "起点（秒）", clipTo: "终点（秒）", setHere: "取当前位置",

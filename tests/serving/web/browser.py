@@ -131,13 +131,12 @@ class Page:
             raise RuntimeError(details.get("exception", {}).get("description", details["text"]))
         return answer["result"].get("value")
 
-    def wait(self, script: str) -> Any:
+    def wait(self, script: str) -> None:
         """Until the expression is true."""
         end = time.monotonic() + _PATIENCE_SECONDS
         while True:
-            value = self.run(f"(() => {{ try {{ return {script} }} catch {{ return false }} }})()")
-            if value:
-                return value
+            if self.run(f"(() => {{ try {{ return Boolean({script}) }} catch {{ return false }} }})()"):
+                return
             if time.monotonic() > end:
                 raise AssertionError(f"This did not become true: {script}")
             time.sleep(0.02)
@@ -183,9 +182,8 @@ class Page:
     def accessible(self) -> list[tuple[str, str]]:
         """(role, name) of everything that a screen reader meets, in order."""
         nodes = self.ask("Accessibility.getFullAXTree")["nodes"]
-        return [
-            (node.get("role", {}).get("value", ""), node.get("name", {}).get("value", "")) for node in nodes if not node["ignored"]
-        ]
+        met = [node for node in nodes if not node["ignored"]]
+        return [(node.get("role", {}).get("value", ""), node.get("name", {}).get("value", "")) for node in met]
 
     def picture(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))
