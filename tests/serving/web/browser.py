@@ -1,0 +1,202 @@
+"""A headless Chromium driven by its DevTools protocol over two pipes: real clicks, keys and compositions."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_PATIENCE_SECONDS = 20.0
+_KEYS = {
+    "Enter": ("Enter", 13, "\r"), "Escape": ("Escape", 27, ""), "Tab": ("Tab", 9, ""), " ": ("Space", 32, " "),
+    "ArrowDown": ("ArrowDown", 40, ""), "ArrowUp": ("ArrowUp", 38, ""), "ArrowLeft": ("ArrowLeft", 37, ""),
+    "ArrowRight": ("ArrowRight", 39, ""),
+}  # fmt: skip
+
+
+def find_chromium() -> str | None:
+    """The program, None where there is none."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+class Browser:
+    """One Chromium; it ends by itself when its pipe is closed, so none is left behind by a test that is killed."""
+
+    def __init__(self, program: str, profile: Path) -> None:
+        read_here, write_there = os.pipe()
+        read_there, write_here = os.pipe()
+        flags = [
+            "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--no-first-run", "--disable-gpu", "--mute-audio",
+            "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
+            "--lang=zh-CN", f"--user-data-dir={profile}",
+        ]  # fmt: skip
+        # Chromium reads its file 3 and writes to its file 4.
+        self._process = subprocess.Popen(
+            ["/bin/bash", "-c", f'exec "$0" "$@" 3<&{read_there} 4>&{write_there}', program, *flags],
+            pass_fds=(read_there, write_there), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={**os.environ, "LANGUAGE": "zh_CN"},
+        )  # fmt: skip
+        os.close(read_there)
+        os.close(write_there)
+        self._to, self._from = os.fdopen(write_here, "wb", buffering=0), os.fdopen(read_here, "rb", buffering=0)
+        self._last = 0
+        self._unread = b""
+        self.said: list[str] = []       # errors of scripts and refusals of the content policy
+
+    def ask(self, method: str, session: str | None = None, /, **parameters: Any) -> dict[str, Any]:
+        """The answer of one command; events that come meanwhile are noted."""
+        self._last += 1
+        message: dict[str, Any] = {"id": self._last, "method": method, "params": parameters}
+        if session is not None:
+            message["sessionId"] = session
+        self._to.write(json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._read()
+            if answer.get("id") == self._last:
+                if "error" in answer:
+                    raise RuntimeError(f"{method}: {answer['error']['message']}")
+                return dict(answer["result"])
+            self._note(answer)
+
+    def open(self) -> Page:
+        """A new page with a storage of its own."""
+        context = self.ask("Target.createBrowserContext")["browserContextId"]
+        target = self.ask("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
+        session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        return Page(self, session, context)
+
+    def close(self) -> None:
+        self._to.close()
+        self._from.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _read(self) -> dict[str, Any]:
+        while b"\0" not in self._unread:
+            block = self._from.read(1 << 20)
+            if not block:
+                raise RuntimeError("Chromium has ended.")
+            self._unread += block
+        message, _, self._unread = self._unread.partition(b"\0")
+        return dict(json.loads(message))
+
+    def _note(self, event: Mapping[str, Any]) -> None:
+        if event.get("method") == "Runtime.exceptionThrown":
+            details = event["params"]["exceptionDetails"]
+            self.said.append(details.get("exception", {}).get("description", details["text"]))
+        if event.get("method") == "Log.entryAdded" and event["params"]["entry"]["source"] in ("security", "violation"):
+            self.said.append(event["params"]["entry"]["text"])
+
+
+class Page:
+    """One page. Selectors are CSS; what is waited for is waited for at most 20 s."""
+
+    def __init__(self, browser: Browser, session: str, context: str) -> None:
+        self.browser, self._session, self._context = browser, session, context
+        for domain in ("Page", "Runtime", "Log", "DOM"):
+            self.ask(f"{domain}.enable")
+        self.size(1280, 800)
+
+    def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+        return self.browser.ask(method, self._session, **parameters)
+
+    def size(self, width: int, height: int, *, phone: bool = False) -> None:
+        self.ask(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2 if phone else 1, mobile=phone
+        )
+
+    def media(self, **features: str) -> None:
+        """Media features, such as prefers_color_scheme="dark"."""
+        named = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
+        self.ask("Emulation.setEmulatedMedia", features=named)
+
+    def go(self, address: str, *, until: str = "body[data-mode]") -> None:
+        self.ask("Page.navigate", url=address)
+        self.wait(f"document.readyState === 'complete' && document.querySelector({json.dumps(until)}) !== null")
+
+    def run(self, script: str) -> Any:
+        """The value of an expression, awaited."""
+        answer = self.ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True, userGesture=True)
+        if "exceptionDetails" in answer:
+            details = answer["exceptionDetails"]
+            raise RuntimeError(details.get("exception", {}).get("description", details["text"]))
+        return answer["result"].get("value")
+
+    def wait(self, script: str) -> None:
+        """Until the expression is true."""
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            if self.run(f"(() => {{ try {{ return Boolean({script}) }} catch {{ return false }} }})()"):
+                return
+            if time.monotonic() > end:
+                raise AssertionError(f"This did not become true: {script}")
+            time.sleep(0.02)
+
+    def wait_for(self, selector: str) -> None:
+        self.wait(f"document.querySelector({json.dumps(selector)})?.checkVisibility()")
+
+    def text(self, selector: str) -> str:
+        return str(self.run(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''"))
+
+    def count(self, selector: str) -> int:
+        return int(self.run(f"document.querySelectorAll({json.dumps(selector)}).length"))
+
+    def click(self, selector: str, *, across: float = 0.5) -> None:
+        """A press of the mouse at the middle of what is seen of an element, or so far across it."""
+        x, y = self._middle(selector, across)
+        self.ask("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        for kind in ("mousePressed", "mouseReleased"):
+            self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def hover(self, selector: str, *, across: float = 0.5) -> None:
+        x, y = self._middle(selector, across)
+        self.ask("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def type(self, text: str) -> None:
+        self.ask("Input.insertText", text=text)
+
+    def press(self, key: str, *, shift: bool = False) -> None:
+        code, number, text = _KEYS.get(key, (key, ord(key.upper()) if len(key) == 1 else 0, key))
+        event = {"key": key, "code": code, "windowsVirtualKeyCode": number, "modifiers": 8 if shift else 0}
+        self.ask("Input.dispatchKeyEvent", type="keyDown", text=text, **event)
+        self.ask("Input.dispatchKeyEvent", type="keyUp", **event)
+
+    def compose(self, text: str) -> None:
+        """Text that an input method still holds."""
+        self.ask("Input.imeSetComposition", text=text, selectionStart=len(text), selectionEnd=len(text))
+
+    def give_files(self, selector: str, files: list[Path]) -> None:
+        root = self.ask("DOM.getDocument")["root"]["nodeId"]
+        node = self.ask("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.ask("DOM.setFileInputFiles", nodeId=node, files=list(map(str, files)))
+
+    def accessible(self) -> list[tuple[str, str]]:
+        """(role, name) of everything that a screen reader meets, in order."""
+        nodes = self.ask("Accessibility.getFullAXTree")["nodes"]
+        met = [node for node in nodes if not node["ignored"]]
+        return [(node.get("role", {}).get("value", ""), node.get("name", {}).get("value", "")) for node in met]
+
+    def picture(self, path: Path) -> None:
+        path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))
+
+    def close(self) -> None:
+        self.browser.ask("Target.disposeBrowserContext", browserContextId=self._context)
+
+    def _middle(self, selector: str, across: float) -> tuple[float, float]:
+        self.wait_for(selector)
+        x, y = self.run(f"""(() => {{
+            const one = document.querySelector({json.dumps(selector)});
+            one.scrollIntoView({{ block: "nearest", behavior: "instant" }});
+            const box = one.getBoundingClientRect();
+            return [box.left + box.width * {across}, box.top + box.height / 2];
+        }})()""")
+        return x, y

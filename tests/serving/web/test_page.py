@@ -1,0 +1,277 @@
+"""The page in a real browser: what people see and do on it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.serving.web.fake_api import NASTY, bodies, video_id
+
+HITS = "document.querySelectorAll('.card:not(.bare)').length"
+
+
+def searches(fake) -> list[str]:
+    return [where for method, where, _ in fake.asked if method == "GET"]
+
+
+def found(page, address, query="猫", more=""):
+    page.go(f"{address}/?q={query}{more}", until="#switch")
+    page.wait(f"{HITS} > 0")
+
+
+def test_typing_and_enter_search_and_the_address_says_what_was_asked(page, address, fake):
+    page.go(address, until=".card")
+    page.press("/")
+    page.type("一只猫")
+    page.press("Enter")
+    page.wait("location.search.includes('q=')")
+    page.wait(f"{HITS} === 8")
+    assert page.run("new URLSearchParams(location.search).get('q')") == "一只猫"
+    assert page.text("#summary").startswith("8 个视频")
+
+
+def test_enter_that_ends_a_composition_does_not_search(page, address, fake):
+    page.go(address, until=".card")
+    page.click("#q")
+    page.compose("mao")
+    page.press("Enter")
+    assert searches(fake) == []
+    page.type("猫")             # the input method commits
+    page.press("Enter")
+    page.wait("location.search.includes('q=')")
+    assert page.run("document.querySelector('#q').value") == "猫"
+
+
+def test_texts_are_shown_as_text_with_marks_at_whole_characters(page, address):
+    found(page, address)
+    assert page.text(".card .open") == NASTY
+    assert page.run("[...document.querySelectorAll('.card .snippet mark')].map((one) => one.textContent)") == ["猫"] * 8
+    assert page.count("#grid [onerror]") == 0
+
+
+def test_a_card_says_when_how_sure_and_why(page, address):
+    found(page, address)
+    assert page.text(".card .time") == "0:02–0:05"
+    assert page.text(".card .band") == "很相符"
+    badges = "[...document.querySelector('.card').querySelectorAll('.badge')]"
+    assert page.run(f"{badges}.map((badge) => badge.textContent)") == ["画面", "字幕"]
+    assert page.run("document.querySelector('.card img').src").endswith("t=2500&width=480")
+
+
+def test_the_rail_shows_what_is_where_and_plays_there(page, address):
+    found(page, address)
+    page.hover(".card .rail", across=0.5)
+    page.wait("document.querySelector('.frame').dataset.ready === 'yes'")
+    page.hover(".card .rail", across=0.75)
+    page.wait("document.querySelector('.here').textContent === '0:45'")
+    page.click(".card .rail", across=0.75)
+    page.wait_for("#watch")
+    assert 44_000 < int(page.run("new URLSearchParams(location.search).get('t')")) < 46_000
+
+
+def test_a_click_plays_the_moment_in_the_only_video_element_and_closing_goes_back(page, address):
+    found(page, address)
+    assert page.run("document.querySelectorAll('video[src]').length") == 0
+    page.click(".card .open")
+    page.wait("document.querySelector('#watch video').currentTime >= 2.4")
+    page.wait("document.querySelectorAll('#watch .moments button').length === 2")
+    assert page.count("video") == 1
+    assert page.run("location.search").endswith(f"v={video_id(0)}&t=2500")
+    assert page.count("#watch .timeline .mark") == 2
+    page.press("Escape")
+    page.wait("!location.search.includes('v=')")
+    assert page.run("document.querySelectorAll('video[src]').length") == 0
+    assert page.run("document.activeElement.dataset.video") == video_id(0)
+
+
+def test_the_text_follows_the_video_and_a_line_seeks_it(page, address):
+    page.go(f"{address}/?q=猫&v={video_id(1)}&t=1000", until="#watch[open]")
+    page.wait("document.querySelector('#watch .transcript [aria-current]').innerText.includes('第 1 句')")
+    page.click("#watch .transcript li:nth-child(4) button")
+    page.wait("document.querySelector('#watch .transcript [aria-current]').innerText.includes('第 3 句')")
+    assert page.run("new URLSearchParams(location.search).get('t')") == "3000"
+
+
+def test_back_and_forward_walk_through_searches_and_videos(page, address):
+    page.go(address, until=".card")
+    page.click("#examples .chip")
+    page.wait(f"document.body.dataset.mode === 'search' && {HITS} === 8")
+    page.click(".card .open")
+    page.wait_for("#watch")
+    page.run("history.back()")
+    page.wait("!document.querySelector('#watch').open")
+    page.run("history.back()")
+    page.wait("document.body.dataset.mode === 'home'")
+    page.run("history.forward()")
+    page.wait("document.body.dataset.mode === 'search'")
+    page.run("history.forward()")
+    page.wait("document.querySelector('#watch').open")
+
+
+def test_keys_move_between_cards_open_step_and_close(page, address):
+    found(page, address)
+    page.press("j")
+    page.press("ArrowRight")
+    assert page.run("document.activeElement.dataset.video") == video_id(1)
+    page.press(" ")
+    page.wait("document.querySelectorAll('#watch .moments button').length === 2")
+    page.press("]")
+    page.wait("new URLSearchParams(location.search).get('t') === '41000'")
+    page.press("n")
+    page.wait(f"location.search.includes('{video_id(2)}')")
+    page.press("f")
+    page.wait("location.search.includes('like=')")
+    page.press("?")
+    page.wait_for("#panel .keys")
+
+
+def test_no_hit_says_how_many_are_hidden_and_shows_them_when_asked(page, address):
+    page.go(f"{address}/?q=没有", until=".message")
+    assert "有 2 个视频沾边" in page.text(".message")
+    page.click(".message .go")
+    page.wait(f"{HITS} === 2")
+    assert "低于阈值" in page.text(".card .badges")
+
+
+def test_an_error_says_what_and_under_which_request(page, address):
+    page.go(f"{address}/?q=出错", until=".message")
+    assert "资料库暂时读不了" in page.text(".message")
+    assert page.text(".message code") == "feedfacefeedface"
+
+
+def test_while_a_search_is_slow_places_are_kept_and_an_older_answer_never_wins(page, address):
+    page.go(f"{address}/?q=慢", until="#switch")
+    page.wait("document.querySelectorAll('.card.bare').length === 8 && document.querySelector('main').ariaBusy === 'true'")
+    page.run("document.querySelector('#q').value = '没有'; document.querySelector('#box').requestSubmit()")
+    page.wait("document.querySelector('.message')")
+    page.run("new Promise((end) => setTimeout(end, 800))")
+    assert page.run(HITS) == 0
+
+
+def test_filters_become_chips_that_can_be_taken_away(page, address, fake):
+    found(page, address)
+    page.click("#filter")
+    page.click("#filters .toggle")
+    page.wait("location.search.includes('channel=visual')")
+    page.run("document.querySelector('#q').value = '猫 标签:动物'; document.querySelector('#box').requestSubmit()")
+    page.wait("document.querySelectorAll('#chips .chip:not(.plain)').length === 2")
+    assert "channel=visual&tag=%E5%8A%A8%E7%89%A9" in searches(fake)[-1]
+    page.click("#chips .chip")
+    page.wait("document.querySelectorAll('#chips .chip:not(.plain)').length === 1")
+
+
+def test_a_picture_is_a_query(page, address, fake, tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "红.png")
+    page.go(address, until=".card")
+    page.give_files("#file", [tmp_path / "红.png"])
+    page.wait(f"document.body.dataset.mode === 'search' && {HITS} === 4")
+    assert page.text("#example").strip() == "红.png"
+    assert any(where.startswith("/api/v1/search/by-example") and b"PNG" in body for _, where, body in fake.asked)
+    page.click("#example button")
+    page.wait("document.body.dataset.mode === 'home'")
+
+
+def test_similar_ones_are_asked_for_by_the_span_of_the_hit(page, address, fake):
+    found(page, address)
+    page.click(".card .similar")
+    page.wait(f"location.search.includes('like=') && {HITS} === 4")
+    assert bodies(fake.asked, "/api/v1/search/by-example")[0] == {
+        "video": video_id(0), "start_ms": 2000, "end_ms": 5000, "k": 60
+    }
+    page.wait("document.querySelector('#example').innerText.includes('第 0 个视频')")
+
+
+def test_the_answer_can_be_seen_as_json_and_had_as_a_command(page, address):
+    found(page, address, "it's")
+    page.click("#as-json")
+    page.wait_for("#json")
+    assert json.loads(page.text("#json"))["request_id"] == "0123456789abcdef"
+    page.run("window.copied = []; navigator.clipboard.writeText = async (text) => { copied.push(text) }")
+    page.click("#curl")
+    page.wait("copied.length === 1")
+    assert page.run("copied[0]") == f"curl '{address}/api/v1/search?q=it%27s&k=60'"
+
+
+def test_a_thousand_hits_are_built_as_they_come_near(page, address):
+    found(page, address, "一千", "&k=1000")
+    assert page.run(HITS) < 200
+    for _ in range(3):
+        before = page.run(HITS)
+        page.run("scrollTo(0, document.body.scrollHeight)")
+        page.wait(f"{HITS} > {before}")
+
+
+def test_more_are_asked_for_at_the_end_of_the_list(page, address, fake):
+    found(page, address, "一千")
+    page.wait(f"(scrollTo(0, document.body.scrollHeight), {HITS} > 60)")
+    assert [where.split("k=")[1] for where in searches(fake)] == ["60", "240"]
+
+
+def test_an_administrator_adds_a_folder_and_sees_how_far_it_is(page, address, fake):
+    fake.videos = 0
+    page.go(address, until=".message")
+    page.click(".message .go")
+    page.type("/videos/旅行")
+    running = {
+        "job": "1", "kind": "add", "state": "running", "done": 3, "total": 9, "failed": [], "message": None,
+        "current": {"path": "海边.mp4", "position_ms": 1, "duration_ms": 2}, "created_at": "", "finished_at": None,
+    }  # fmt: skip
+    fake.jobs = [running]
+    page.press("Enter")
+    page.wait("document.querySelector('#activity').innerText === '正在加入 3/9'")
+    assert bodies(fake.asked, "/api/v1/videos") == [{"paths": ["/videos/旅行"]}]
+    page.click("#activity")
+    page.wait("document.querySelector('#panel .jobs').innerText.includes('海边.mp4')")
+    fake.jobs, fake.videos = [{**running, "state": "done", "done": 9, "current": None}], 3
+    page.wait(f"{HITS} === 3")
+
+
+def test_a_reader_is_not_offered_to_add(page, address, fake):
+    fake.role = "read"
+    page.go(address, until=".card")
+    page.wait("document.querySelector('#library').innerText !== ''")
+    assert page.run("document.querySelector('#add').hidden")
+
+
+def test_a_service_with_keys_asks_for_one_and_then_goes_on(page, address, fake):
+    fake.key = "secret"
+    page.go(f"{address}/?q=猫", until="#panel[open]")
+    page.click("#panel input")
+    page.type("wrong")
+    page.press("Enter")
+    page.wait("document.querySelector('#panel .trouble').innerText.includes('密钥不对')")
+    page.run("document.querySelector('#panel input').value = ''")
+    page.type("secret")
+    page.press("Enter")
+    page.wait(f"{HITS} === 8")
+
+
+def test_a_format_that_the_browser_does_not_know_is_played_as_a_converted_part(page, address, fake):
+    good, fake.clip = fake.clip, None
+    try:
+        page.go(f"{address}/?v={video_id(1)}&t=9000", until="#watch[open]")
+        page.wait("document.querySelector('#watch video').src.includes('clip.mp4')")
+    finally:
+        fake.clip = good
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_text_is_there_in_both_languages(page, address, language):
+    page.go(address, until=".card")
+    missing = page.run(f"""import("/web/js/words.js").then((words) => {{
+        words.setLanguage("{language}");
+        const keys = [...document.querySelectorAll("[data-t]")].map((one) => one.dataset.t);
+        return keys.filter((key) => !words.say(key));
+    }})""")
+    assert missing == []
+
+
+def test_the_other_language_is_one_click_away_and_is_remembered(page, address):
+    page.go(f"{address}/?q=猫", until="#switch")
+    page.click("#language")
+    page.wait("document.documentElement.lang === 'en' && document.querySelector('#summary').innerText.startsWith('8 videos')")
+    page.go(address, until=".card")
+    assert page.run("document.documentElement.lang") == "en"
