@@ -23,7 +23,7 @@ _INSTRUCTIONS = (
 
 def mcp_server(library: Library, *, model: str | None) -> MCPServer[Any]:
     """The server with its tools; `run()` serves until standard input ends."""
-    engines = Engines(library, model=model, sentences=None)
+    engines = Engines(library, model=model, sentences=None, text_encoder=None)
     server: MCPServer[Any] = MCPServer("wenshi", instructions=_INSTRUCTIONS)
 
     @server.tool()

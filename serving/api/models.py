@@ -25,12 +25,14 @@ class _Loaded:
 class Engines:
     """The one engine of the process, made anew when a generation is swapped. Thread-safe.
 
-    model, sentences: asked for by name; None = the library's own.
+    model, sentences: asked for by name; None = the library's own. text_encoder: reads queries in place of `model`.
     """
 
-    def __init__(self, library: Library, *, model: str | None, sentences: str | None) -> None:
+    def __init__(
+        self, library: Library, *, model: str | None, sentences: str | None, text_encoder: str | None
+    ) -> None:
         self._library = library
-        self._asked = (model, sentences)
+        self._model, self._sentences, self._text_encoder = model, sentences, text_encoder
         self._lock = threading.Lock()
         self._clips: ClipEncoder | None = None      # only where the encoder of texts cannot see
         self._loaded = self._load()
@@ -54,7 +56,7 @@ class Engines:
         loaded = self.current()
         if isinstance(loaded.encoder, ClipEncoder):
             return loaded.encoder
-        name = self._asked[0] or self._library.setting(MODEL_SETTING)
+        name = self._model or self._library.setting(MODEL_SETTING)
         if name in (None, NO_MODEL) or loaded.generations[0] is None:
             return None
         with self._lock:
@@ -70,12 +72,12 @@ class Engines:
         encoder: TextEncoder | None = None
         sentences: SentenceModel | None = None
         try:
-            encoder, notice = text_encoder_for(self._library, self._asked[0])
+            encoder, notice = text_encoder_for(self._library, self._text_encoder or self._model)
             notices.append(notice)
         except ModelError as error:
             notices.append(f"The visual channel is off: {error}")
         try:
-            sentences, notice = sentence_model_for(self._library, self._asked[1])
+            sentences, notice = sentence_model_for(self._library, self._sentences)
             notices.append(notice)
         except ModelError as error:
             notices.append(f"The meaning channel is off: {error}")
