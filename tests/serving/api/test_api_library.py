@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from retrieval.encoders.onnx.exporting import export_text_encoder
 from retrieval.library import Library, LibraryStatus
+from retrieval.records import Clip, Generation, Location, Video
+from tests.sentence_models import ConceptModel
 
 
 @pytest.fixture
@@ -70,3 +75,56 @@ def test_an_exported_text_encoder_reads_queries_and_the_model_reads_what_is_adde
     assert exported.get("/api/v1/library").json()["notices"] == []
     video = exported.get("/api/v1/videos").json()["videos"][0]["video"]
     assert exported.get(f"/api/v1/videos/{video}/similar").json()["hits"]
+
+
+@pytest.fixture
+def two_generations(copied: Path) -> Path:
+    """The library with one clip more, of another generation of vectors."""
+    with Library.open(copied, write=True) as library:
+        dimension = library.generation().dimension
+        vector = np.eye(1, dimension, dtype=np.float32)[0]
+        clip = Clip(start_ms=0, end_ms=900, keyframe_ms=0, frame_times_ms=(0,), vector=vector, frame_vectors=vector[None])
+        video = Video(
+            id="0" * 64, size_bytes=1, duration_ms=900, width=2, height=2, frames_per_second=10.0, container="mp4",
+            codec="h264", has_audio=False,
+        )  # fmt: skip
+        library.put(
+            video, Location(path="/v/other.mp4", size_bytes=1, modified_ns=1), evidence=(), location_evidence=(), clips=[clip],
+            generation=Generation(encoder="other", revision="2", preprocessing="p", dimension=dimension), examined={},
+        )  # fmt: skip
+    return copied
+
+
+def test_another_generation_can_be_searched_and_the_first_again(serve, two_generations):
+    client = serve(two_generations)
+    first, other = sorted(client.get("/api/v1/generations").json()["generations"], key=lambda one: not one["active"])
+    name = {key: other[key] for key in ("encoder", "revision", "preprocessing", "dimension")}
+    refused = client.post("/api/v1/generations/activate", json={"generation": name})
+    assert refused.status_code == 409
+    assert "partial=true" in refused.json()["error"]["message"]
+    answer = client.post("/api/v1/generations/activate", json={"generation": name, "model": "elsewhere", "partial": True})
+    assert answer.status_code == 200, answer.text
+    gone = answer.json()
+    assert gone["active"] == name
+    assert gone["previous"]["encoder"] == first["encoder"]
+    assert any("visual channel is off" in notice for notice in client.get("/api/v1/library").json()["notices"])
+    back = {"generation": gone["previous"], "model": gone["previous_model"], "partial": True}
+    assert client.post("/api/v1/generations/activate", json=back).json()["active"] == gone["previous"]
+    assert client.get("/api/v1/library").json()["notices"] == []
+    unknown = {"generation": {**name, "revision": "3"}}
+    assert client.post("/api/v1/generations/activate", json=unknown).status_code == 400
+
+
+def test_a_generation_of_text_vectors_is_built_by_a_job(serve, copied, monkeypatch):
+    monkeypatch.setattr("retrieval.encoders.load_sentence_encoder", lambda name: ConceptModel())
+    client = serve(copied)
+    assert client.post("/api/v1/generations/build", json={}).status_code == 400
+    job = client.post("/api/v1/generations/build", json={"sentences": "concepts"}).json()["job"]
+    deadline = time.monotonic() + 60
+    while (state := client.get(f"/api/v1/jobs/{job}").json())["state"] in ("waiting", "running"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert state["state"] == "done", state
+    (built,) = (row for row in client.get("/api/v1/generations").json()["generations"] if row["channel"] == "meaning")
+    assert built["active"]
+    assert built["share"] == 1
