@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from retrieval.errors import InputError
-from retrieval.library import Library
+from retrieval.library import Library, LibraryStatus
 from retrieval.records import Generation
 from serving.api.errors import ApiError
 from serving.api.schemas import (
@@ -33,14 +33,18 @@ def routes(service: Service) -> APIRouter:
     @router.get("", response_model=Generations)
     def generations() -> dict[str, Any]:
         """Every generation of vectors that the library holds."""
-        return {"generations": list(_states(service.library))}
+        return {"generations": list(_states(service.counts.current().status))}
 
     @router.post("/activate", response_model=Activated)
     def activate(request: Request, asked: ActivateRequest) -> Activated:
-        """Search another generation from now on; what was searched before is kept, and asking for it goes back."""
+        """Search another generation from now on; what was searched before is kept, and asking for it goes back.
+
+        Answered when its model is loaded too; searches meanwhile go on by words."""
         only_admin(request)
         with service.writer.opened() as library:
-            return _activate(library, asked)
+            activated = _activate(library, asked)
+        service.engines.renewed()
+        return activated
 
     @router.post("/build", status_code=202, response_model=JobStarted)
     def build(request: Request, asked: BuildRequest) -> dict[str, str]:
@@ -55,7 +59,7 @@ def routes(service: Service) -> APIRouter:
 
 def _activate(library: Library, asked: ActivateRequest) -> Activated:
     generation = Generation(**asked.generation.model_dump())
-    states = list(_states(library))
+    states = list(_states(library.status()))
     wanted = next((state for state in states if _named(state) == asked.generation), None)
     if wanted is None:
         raise InputError("The library holds no vectors of this generation.")
@@ -71,8 +75,7 @@ def _activate(library: Library, asked: ActivateRequest) -> Activated:
     return Activated(active=asked.generation, previous=previous, previous_model=previous_model)
 
 
-def _states(library: Library) -> Iterator[GenerationState]:
-    status = library.status()
+def _states(status: LibraryStatus) -> Iterator[GenerationState]:
     for channel, rows in (("visual", status.generations), ("meaning", status.text_generations)):
         for row in rows:
             yield GenerationState(channel=channel, share=row.share, active=row.active, **asdict(row.generation))

@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from retrieval.encoders.onnx.exporting import export_text_encoder
 from retrieval.library import Library, LibraryStatus
 from retrieval.records import Clip, Generation, Location, Video
+from serving.api import models
 from tests.sentence_models import ConceptModel
 
 
@@ -113,6 +115,29 @@ def test_another_generation_can_be_searched_and_the_first_again(serve, two_gener
     assert client.get("/api/v1/library").json()["notices"] == []
     unknown = {"generation": {**name, "revision": "3"}}
     assert client.post("/api/v1/generations/activate", json=unknown).status_code == 400
+
+
+def test_searches_go_on_by_words_while_the_model_of_another_generation_is_loaded(serve, two_generations, monkeypatch):
+    client, may_load, load = serve(two_generations), threading.Event(), models.text_encoder_for
+
+    def slow(library: Library, asked: str | None) -> Any:
+        assert may_load.wait(60)
+        return load(library, asked)
+
+    monkeypatch.setattr(models, "text_encoder_for", slow)
+    with Library.open(two_generations, write=True) as library:
+        (other,) = (row.generation for row in library.status().generations if not row.active)
+        library.activate(other, settings={"model": "elsewhere"})
+    try:
+        answer = client.get("/api/v1/search", params={"q": "城市夜景"}).json()
+        assert answer["hits"][0]["name"] == "city.mp4"
+        assert any("other" in notice for notice in answer["notices"]), answer["notices"]
+    finally:
+        may_load.set()
+    deadline = time.monotonic() + 60
+    while not any("elsewhere" in notice for notice in client.get("/api/v1/library").json()["notices"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_generation_of_text_vectors_is_built_by_a_job(serve, copied, monkeypatch):
