@@ -23,13 +23,13 @@ _INSTRUCTIONS = (
 
 def mcp_server(library: Library, *, model: str | None) -> MCPServer[Any]:
     """The server with its tools; `run()` serves until standard input ends."""
-    engines = Engines(library, model=model, sentences=None)
+    engines = Engines(library, model=model, sentences=None, text_encoder=None)
     server: MCPServer[Any] = MCPServer("wenshi", instructions=_INSTRUCTIONS)
 
     @server.tool()
     def search(query: str, count: int = 10) -> dict[str, Any]:
         """Videos that answer a description, best first, each with its best moments and why it was found."""
-        loaded = engines.current()
+        loaded = engines.renewed()
         result = loaded.engine.search(query, count=min(count, _MOST_HITS))
         return {
             "hits": [_hit(hit) for hit in result.hits],
@@ -42,7 +42,7 @@ def mcp_server(library: Library, *, model: str | None) -> MCPServer[Any]:
         """Every moment of one video, named by the id that `search` gave, that answers a description, by time."""
         if library.video(video) is None:
             raise InputError("The library has no such video.")
-        engine = engines.current().engine.with_settings(SearchSettings(moments=_MOST_MOMENTS))
+        engine = engines.renewed().engine.with_settings(SearchSettings(moments=_MOST_MOMENTS))
         result = engine.search(query, count=1, where=VideoFilter(videos=frozenset([video])))
         found = sorted((moment for hit in result.hits for moment in hit.moments), key=lambda one: one.start_ms)
         return {

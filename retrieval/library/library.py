@@ -198,10 +198,15 @@ class Library:
         with self._database.writing() as db:
             writing.record_failure(db, path, kind=kind, message=message, size_bytes=size_bytes, modified_ns=modified_ns)
 
-    def activate(self, generation: Generation) -> None:
-        """Search this generation of vectors, of clips or of texts, from now on; InputError when there is none like it."""
+    def activate(self, generation: Generation, *, settings: Mapping[str, str] | None = None) -> None:
+        """Search this generation of vectors, of clips or of texts, from now on; InputError when there is none like it.
+
+        settings: remembered in the same transaction, as by `set_setting`.
+        """
         with self._database.writing() as db:
             generations.activate(db, generation)
+            for key, value in (settings or {}).items():
+                writing.set_setting(db, key, value)
 
     def set_setting(self, key: str, value: str) -> None:
         """Remember a value of the caller's under a name, such as where the model of this library was loaded from."""

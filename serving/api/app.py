@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from serving.api import errors
 from serving.api.middleware import Around
-from serving.api.routes import examples, features, jobs, library, media, page, saved, search, videos
+from serving.api.routes import examples, features, generations, jobs, library, media, page, saved, search, videos
 from serving.api.schemas import Error
 from serving.api.service import Service
 
@@ -38,7 +38,7 @@ def create_app(service: Service) -> FastAPI:
         Around, guard=service.guard, metrics=service.metrics, silence_seconds=service.settings.receive_seconds
     )
     errors.install(app, library=service.directory)
-    for part in (search, examples, videos, jobs, saved, features, library):
+    for part in (search, examples, videos, jobs, saved, features, generations, library):
         app.include_router(part.routes(service), prefix=API)
     app.include_router(media.routes(service))
     app.include_router(library.health_routes(service))

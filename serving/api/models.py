@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
 
 from retrieval.encoders import ClipEncoder, SentenceModel, TextEncoder, load_clip_encoder
-from retrieval.errors import ModelError
+from retrieval.errors import ModelError, WenshiError
 from retrieval.library import Library
 from retrieval.records import Generation
 from retrieval.search import SearchEngine
 from serving.models import MODEL_SETTING, NO_MODEL, sentence_model_for, text_encoder_for
+
+log = logging.getLogger("wenshi.serve")
 
 
 @dataclass(frozen=True)
@@ -25,42 +28,61 @@ class _Loaded:
 class Engines:
     """The one engine of the process, made anew when a generation is swapped. Thread-safe.
 
-    model, sentences: asked for by name; None = the library's own.
+    model, sentences: asked for by name; None = the library's own. text_encoder: reads queries in place of `model`.
     """
 
-    def __init__(self, library: Library, *, model: str | None, sentences: str | None) -> None:
+    def __init__(
+        self, library: Library, *, model: str | None, sentences: str | None, text_encoder: str | None
+    ) -> None:
         self._library = library
-        self._asked = (model, sentences)
+        self._model, self._sentences, self._text_encoder = model, sentences, text_encoder
         self._lock = threading.Lock()
+        self._loading = threading.Lock()
         self._clips: ClipEncoder | None = None      # only where the encoder of texts cannot see
         self._loaded = self._load()
 
     def current(self) -> _Loaded:
-        """What answers now. While another thread loads the models of a new generation, the old engine says that its
-        vectors are others and answers by words."""
+        """What answers now. While the models of a new generation are loaded, in a thread of their own, the old engine says
+        that its vectors are others and answers by words."""
         loaded = self._loaded
-        if loaded.generations != self._generations() and self._lock.acquire(blocking=False):
+        if loaded.generations != self._generations() and self._loading.acquire(blocking=False):
             try:
-                self._loaded = loaded = self._load()
-            finally:
-                self._lock.release()
+                threading.Thread(target=self._load_beside, name="wenshi-models", daemon=True).start()
+            except BaseException:
+                self._loading.release()
+                raise
         return loaded
+
+    def renewed(self) -> _Loaded:
+        """What answers with the vectors that are searched now, loaded before this returns."""
+        with self._loading:
+            if self._loaded.generations != self._generations():
+                self._loaded = self._load()
+            return self._loaded
 
     def clip_encoder(self) -> ClipEncoder | None:
         """What turns pictures into vectors of the library's space, loaded when first asked for; None without a model.
 
         Raises ModelError when it cannot be loaded.
         """
-        loaded = self.current()
+        loaded = self.renewed()
         if isinstance(loaded.encoder, ClipEncoder):
             return loaded.encoder
-        name = self._asked[0] or self._library.setting(MODEL_SETTING)
+        name = self._model or self._library.setting(MODEL_SETTING)
         if name in (None, NO_MODEL) or loaded.generations[0] is None:
             return None
         with self._lock:
             if self._clips is None or not self._clips.generation.same_vectors(loaded.generations[0]):
                 self._clips = load_clip_encoder(name)
         return self._clips if self._clips.generation.same_vectors(loaded.generations[0]) else None
+
+    def _load_beside(self) -> None:
+        try:
+            self._loaded = self._load()
+        except WenshiError as error:        # such as a library that cannot be read: the next request tries again
+            log.warning("the models of another generation cannot be loaded: %s", error)
+        finally:
+            self._loading.release()
 
     def _generations(self) -> tuple[Generation | None, Generation | None]:
         return self._library.generation(), self._library.text_generation()
@@ -70,12 +92,12 @@ class Engines:
         encoder: TextEncoder | None = None
         sentences: SentenceModel | None = None
         try:
-            encoder, notice = text_encoder_for(self._library, self._asked[0])
+            encoder, notice = text_encoder_for(self._library, self._text_encoder or self._model)
             notices.append(notice)
         except ModelError as error:
             notices.append(f"The visual channel is off: {error}")
         try:
-            sentences, notice = sentence_model_for(self._library, self._asked[1])
+            sentences, notice = sentence_model_for(self._library, self._sentences)
             notices.append(notice)
         except ModelError as error:
             notices.append(f"The meaning channel is off: {error}")

@@ -19,6 +19,7 @@ from serving.api.settings import ServeSettings
 _END_SECONDS = 20           # for requests that are under way when the service is told to end
 _MOST_CONNECTIONS = 512
 _BACKLOG = 512
+_IDLE_SECONDS = 20          # longer than clients keep a connection: one that is closed as they ask again looks like a failure
 
 
 def refuse_unsafe(settings: ServeSettings) -> None:
@@ -37,7 +38,8 @@ def serve(settings: ServeSettings, *, ready: Callable[[str], None]) -> None:
     listening = _listen(settings.host, settings.port)
     config = uvicorn.Config(
         create_app(Service(settings)), log_level="warning", server_header=False, access_log=False,
-        timeout_graceful_shutdown=_END_SECONDS, limit_concurrency=_MOST_CONNECTIONS, h11_max_incomplete_event_size=1 << 16,
+        timeout_graceful_shutdown=_END_SECONDS, timeout_keep_alive=_IDLE_SECONDS, limit_concurrency=_MOST_CONNECTIONS,
+        h11_max_incomplete_event_size=1 << 16,
     )
     host, port = listening.getsockname()[:2]
     ready(f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")

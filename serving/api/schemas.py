@@ -229,6 +229,49 @@ class Vectors(BaseModel):
     vectors: list[list[float]]
 
 
+class GenerationName(Asked):
+    """What made vectors: vectors of two generations are never compared."""
+
+    encoder: str = Field(max_length=500)
+    revision: str = Field(max_length=500)
+    preprocessing: str = Field(max_length=500)
+    dimension: int = Field(ge=1, le=1 << 16)
+
+
+class GenerationState(GenerationName):
+    """`share`: of the clips (visual) or texts (meaning) that have such a vector."""
+
+    channel: Literal["visual", "meaning"]
+    share: float
+    active: bool
+
+
+class Generations(BaseModel):
+    generations: list[GenerationState]
+
+
+class ActivateRequest(Asked):
+    """`model`: where its model is loaded from, null = as before. `partial`: also while some rows have no such vector."""
+
+    generation: GenerationName
+    model: str | None = Field(default=None, min_length=1, max_length=1000)
+    partial: bool = False
+
+
+class Activated(BaseModel):
+    """`previous`, `previous_model`: ask for these to go back."""
+
+    active: GenerationName
+    previous: GenerationName | None
+    previous_model: str | None
+
+
+class BuildRequest(Asked):
+    """`sentences`: the sentence model, null = the library's own."""
+
+    sentences: str | None = Field(default=None, min_length=1, max_length=1000)
+
+
 class LibraryState(BaseModel):
     videos: int
     clips: int

@@ -10,6 +10,7 @@ from fastapi import Request
 
 from retrieval.library import Library, StoredVideo
 from retrieval.search import SearchEngine, SearchSettings
+from serving.api.counting import Counts
 from serving.api.errors import ApiError, not_found
 from serving.api.guard import Caller, Guard
 from serving.api.jobs.alerts import Alerts
@@ -36,7 +37,10 @@ class Service:
         self.settings = settings
         self.directory = Path(settings.library).expanduser().absolute()
         self.library = Library.open(self.directory)
-        self.engines = Engines(self.library, model=settings.model, sentences=settings.sentences)
+        self.counts = Counts(self.library)
+        self.engines = Engines(
+            self.library, model=settings.model, sentences=settings.sentences, text_encoder=settings.text_encoder
+        )
         self.keys = Keys(self.directory)
         self.guard = Guard(settings, self.keys)
         self.metrics = Metrics()

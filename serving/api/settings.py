@@ -15,7 +15,10 @@ def _cache_folder() -> Path:
 
 
 class ServeSettings(BaseModel):
-    """`model`, `sentences`: as of a search. Times in seconds, sizes in bytes."""
+    """`model`, `sentences`: as of a search; `text_encoder` reads queries in place of `model`, which still reads what is added.
+
+    Times in seconds, sizes in bytes.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -24,6 +27,7 @@ class ServeSettings(BaseModel):
     port: int = 8000
     model: str | None = None
     sentences: str | None = None
+    text_encoder: str | None = None
     allowed_hosts: tuple[str, ...] = ()             # names beside localhost by which a service without keys may be called
     watch: tuple[Path, ...] = ()                    # folders whose new videos are added
     on_screen_text: bool = True                     # of what is added

@@ -21,6 +21,10 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen at; any but this machine's own needs a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
     model: Annotated[str | None, typer.Option(help="Model for the visual channel, as for `search`.")] = None,
+    text_encoder: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="What `wenshi model export` wrote; reads queries in place of the model."),
+    ] = None,
     sentences: Annotated[str | None, typer.Option(help="Sentence model for the meaning channel.")] = None,
     allow_host: Annotated[
         list[str], typer.Option(metavar="NAME", help="A name by which the service may be called (repeatable).")
@@ -46,8 +50,8 @@ def serve(
 
     settings = ServeSettings(
         library=library.expanduser().absolute(), host=host, port=port, model=model, sentences=sentences,
-        allowed_hosts=tuple(allow_host), watch=tuple(watch), jobs=jobs, on_screen_text=on_screen_text,
-        requests_a_second=rate, webhook_networks=tuple(webhook_network),
+        text_encoder=text_encoder, allowed_hosts=tuple(allow_host), watch=tuple(watch), jobs=jobs,
+        on_screen_text=on_screen_text, requests_a_second=rate, webhook_networks=tuple(webhook_network),
     )  # fmt: skip
     serve(settings, ready=lambda address: say(f"Serving {library} at {address} (Ctrl-C ends it)"))
 

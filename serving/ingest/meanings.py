@@ -87,30 +87,55 @@ def embed_texts(library_path: Path, asked: str | None, *, progress: Callable[[in
     and are searched when all are there. progress: takes how many are done, and of how many.
     """
     with Library.open(library_path, write=True) as library:
-        name = asked or library.setting(SENTENCES_SETTING)
-        if name is None:
-            raise InputError("This library has no sentence model yet: name one with --sentences.")
-        name = _absolute(name)
-        model = load_sentences(name, None)
-        known = {status.generation: status.texts for status in library.status().text_generations}
-        generation = next((g for g in known if g.same_vectors(model.generation)), model.generation)
-        done = _embed(library, Sentences(name, model, generation), progress, covered=known.get(generation, 0))
+        embedded = embed_in(library, asked, progress=progress, stopping=lambda: False)
+    return embedded.texts, embedded.generation
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """How many texts were given vectors, and what made them; `finished`: none is left, and they are searched."""
+
+    texts: int
+    generation: Generation
+    finished: bool
+
+
+def embed_in(
+    library: Library, asked: str | None, *, progress: Callable[[int, int], None], stopping: Callable[[], bool]
+) -> Embedded:
+    """The same in a library that is open for writing, until `stopping` says so."""
+    name = asked or library.setting(SENTENCES_SETTING)
+    if name is None:
+        raise InputError("This library has no sentence model yet: name one with --sentences.")
+    name = _absolute(name)
+    model = load_sentences(name, None)
+    known = {status.generation: status.texts for status in library.status().text_generations}
+    generation = next((g for g in known if g.same_vectors(model.generation)), model.generation)
+    sentences = Sentences(name, model, generation)
+    done, finished = _embed(library, sentences, progress, stopping, covered=known.get(generation, 0))
+    if finished:
         if (done or generation in known) and library.text_generation() != generation:
-            library.activate(generation)
+            library.activate(generation, settings={SENTENCES_SETTING: name})
         library.set_setting(SENTENCES_SETTING, name)
-        return done, generation
+    return Embedded(done, generation, finished)
 
 
-def _embed(library: Library, sentences: Sentences, progress: Callable[[int, int], None], *, covered: int) -> int:
+def _embed(
+    library: Library, sentences: Sentences, progress: Callable[[int, int], None], stopping: Callable[[], bool],
+    *, covered: int,
+) -> tuple[int, bool]:  # fmt: skip
+    """How many texts were read, and whether none is left."""
     counts = library.status().evidence
     total = sum(counts[kind] for kind in MEANINGFUL_KINDS) - covered
     done = last = 0
     while rows := library.texts_without_vector(sentences.generation, after=last, limit=_BATCH):
+        if stopping():
+            return done, False
         vectors = sentences.read(text for _, text in rows).vectors
         library.put_text_vectors(sentences.generation, {row: vectors[text] for row, text in rows if text in vectors})
         done, last = done + len(rows), rows[-1][0]
         progress(done, total)
-    return done
+    return done, True
 
 
 def _absolute(name: str) -> str:

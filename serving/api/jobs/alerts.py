@@ -52,7 +52,7 @@ class Alerts:
                 log.warning("the saved query %s could not be asked: %s", saved.id, error)
 
     def _ask(self, saved: SavedQuery, video_ids: Sequence[str]) -> None:
-        engine = self._engines.current().engine
+        engine = self._engines.renewed().engine
         result = engine.search(saved.q, count=len(video_ids), where=VideoFilter(videos=frozenset(video_ids)))
         for hit in filter(_answers, result.hits):
             event = {"saved_query": saved.id, "q": saved.q, "at": now(), "hit": hit_json(hit)}

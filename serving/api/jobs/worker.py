@@ -17,6 +17,7 @@ from retrieval.library import Library
 from serving.api.jobs.store import Job, JobStore
 from serving.api.jobs.uploads import Uploads
 from serving.api.jobs.writer import SharedWriter
+from serving.ingest.meanings import embed_in
 from serving.ingest.report import AddReport, FileOutcome
 from serving.ingest.run import AddOptions, add_to_library
 from serving.ingest.sync import sync_library
@@ -106,12 +107,15 @@ class JobWorker:
 
     def _do(self, job: Job, library: Library) -> AddReport:
         notes = _Notes(job, self._store, self._on_added)
-        paths = [Path(path) for path in job.work["paths"]]
+        paths = [Path(path) for path in job.work.get("paths", ())]
 
         def stopping() -> bool:
             return self._closing.is_set() or notes.cancelled()
 
         try:
+            if job.kind == "embed":
+                embedded = embed_in(library, job.work["sentences"], progress=notes.counted, stopping=stopping)
+                return AddReport(files=0, interrupted=not embedded.finished)
             if job.kind == "sync":
                 return sync_library(library, paths, self._options, progress=notes, stopping=stopping)
             return add_to_library(library, paths, self._options, progress=notes, stopping=stopping)
@@ -149,6 +153,10 @@ class _Notes:
 
     def position(self, path: Path, position_ms: int, duration_ms: int) -> None:
         self._current = {"path": path.name, "position_ms": position_ms, "duration_ms": duration_ms}
+        self._write_now_and_then()
+
+    def counted(self, done: int, total: int) -> None:
+        self._done, self._total = done, total
         self._write_now_and_then()
 
     def finished(self, outcome: FileOutcome) -> None:

@@ -33,7 +33,7 @@ def routes(service: Service) -> APIRouter:
     @router.post("/embed", response_model=Vectors)
     def embed(asked: EmbedRequest) -> dict[str, Any]:
         """Texts as vectors of the space that the library's clips lie in."""
-        encoder = service.engines.current().encoder
+        encoder = service.engines.renewed().encoder
         if encoder is None:
             raise ApiError(409, "no_model", "No model is loaded: texts cannot be turned into vectors.")
         if not all(text.strip() for text in asked.texts):

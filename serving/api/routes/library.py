@@ -9,7 +9,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from retrieval.errors import LibraryError
-from retrieval.library import LibraryStatus
 from serving.api.jobs.store import STATES
 from serving.api.schemas import LibraryState
 from serving.api.service import Service, caller_of
@@ -48,7 +47,7 @@ def health_routes(service: Service) -> APIRouter:
     @router.get("/metrics", response_class=Response)
     def metrics() -> Response:
         """For Prometheus."""
-        status = service.library.status()
+        status = service.counts.recent().status
         service.metrics.videos.set(status.videos)
         service.metrics.clips.set(status.clips)
         counts = service.store.counts()
@@ -60,8 +59,8 @@ def health_routes(service: Service) -> APIRouter:
 
 
 def _state(service: Service) -> dict[str, Any]:
-    status: LibraryStatus = service.library.status()
-    identity, revision = service.library.edition()
+    count = service.counts.current()
+    status, (identity, revision) = count.status, count.edition
     return {
         "videos": status.videos,
         "clips": status.clips,

@@ -1,0 +1,176 @@
+"""Searches over HTTP in a large library, beside a plain loop of bare FAISS and the same text tower.
+
+    python -m benchmarks.http_search --library DIR [--clips 1000000] [--queries 300] [--clients 16] [--no-tower]
+
+The library is one of benchmarks/library_search.py; it is only read. `wenshi serve` answers in a process of its own. Its
+encoder runs a text tower of 4 layers x 312 in int8 with random weights, so that reading a query costs what it does, and
+answers with the made vectors of that benchmark (--no-tower: made vectors alone, which cost nothing). The peer runs the
+same tower and asks the library's own FAISS index (inverted lists, 8-bit refine, the same setting) for 100 clips on one
+thread: no words, no frames, no moments, no HTTP. In turns with one client, so that both see the same load; then all
+clients at once. Targets, on an idle machine: p50 <= 10 ms, p99 <= 30 ms, p50 <= 2 times the peer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+from benchmarks.library_search import DIMENSION, MadeEncoder, queries
+from benchmarks.served import Server, loads, percentiles
+from retrieval.encoders import TextVectors
+
+_TOWER_ENV = "WENSHI_BENCHMARK_TOWER"
+_TOKENS, _DEEP, _WARM = 16, 100, 20
+TARGETS_MS, TARGET_RATIO = {"p50": 10.0, "p99": 30.0}, 2.0
+
+
+class TimedEncoder(MadeEncoder):
+    """Made vectors, after a real tower has read as many tokens as a query has; its answer is thrown away."""
+
+    def __init__(self, tower: Path | None) -> None:
+        super().__init__()
+        self._session: Any = None
+        if tower is not None:
+            from retrieval.encoders.onnx.encoder import session
+
+            self._session = session(tower, threads=1)
+        ids = np.arange(1000, 1000 + _TOKENS, dtype=np.int64)[None]
+        self._inputs = {"ids": ids, "attended": np.ones_like(ids)}
+
+    def encode_texts(self, texts: Sequence[str]) -> TextVectors:
+        for _ in texts if self._session is not None else ():
+            self._session.run(None, self._inputs)
+        return super().encode_texts(texts)
+
+
+def serve() -> None:
+    """`wenshi serve` whose encoder is a TimedEncoder."""
+    import os
+
+    from serving.api import models
+    from serving.cli.main import main as wenshi
+
+    tower = os.environ.get(_TOWER_ENV)
+    encoder = TimedEncoder(Path(tower) if tower else None)
+    models.text_encoder_for = lambda library, asked: (encoder, None)
+    wenshi()
+
+
+def only_read(library: Path, beside: Path) -> Path:
+    """A folder that shows a library: what a service writes beside it lies in that folder."""
+    beside.mkdir()
+    for path in library.iterdir():
+        if path.name.startswith(("library.sqlite", "frames", "segments")):
+            (beside / path.name).symlink_to(path)
+    return beside
+
+
+def write_tower(path: Path) -> Path:
+    from benchmarks.text_encoder import small_tower
+    from retrieval.encoders.onnx.exporting import quantise, write_graph
+
+    write_graph(small_tower(words=True), path, context_length=None, words=True)
+    quantise(path)
+    return path
+
+
+def bare(library: Path, encoder: TimedEncoder) -> Callable[[str], object]:
+    """The peer: the text tower and FAISS."""
+    import faiss
+
+    from retrieval.library import Library
+
+    faiss.omp_set_num_threads(1)
+    opened = Library.open(library)
+    opened.search_clips(np.eye(1, DIMENSION, dtype=np.float32)[0], limit=_DEEP)
+    segment = opened._clip_index._state.segment     # type: ignore[union-attr]
+    if segment is None:
+        raise SystemExit(f"{library} has no index over its clips: run `wenshi library compact`")
+    return lambda text: segment.search(encoder.encode_texts([text]).pooled[0], limit=_DEEP)
+
+
+def timed(work: Callable[[str], object], text: str) -> float:
+    began = time.perf_counter()
+    work(text)
+    return 1000 * (time.perf_counter() - began)
+
+
+def searching(address: str) -> Callable[[str], object]:
+    client = httpx.Client(base_url=address, timeout=120)
+
+    def search(text: str) -> None:
+        answer = client.get("/api/v1/search", params={"q": text})
+        if answer.status_code not in (200, 400):        # 400: a query of nothing that is read
+            raise SystemExit(f"{answer.status_code}: {answer.text[:300]}")
+
+    return search
+
+
+def one_client(address: str, peer: Callable[[str], object], asked: Sequence[str]) -> None:
+    """Times in turns: both see the same load."""
+    over_http = searching(address)
+    times = [(timed(over_http, text), timed(peer, text)) for text in asked][_WARM:]
+    http, plain = zip(*times, strict=True)
+    print(f"one client over HTTP       {percentiles(http)}")
+    print(f"bare FAISS + text tower    {percentiles(plain)}")
+    ratio = float(np.median(http) / np.median(plain))
+    p50, p99 = np.percentile(http, [50, 99])
+    met = {"p50": p50 <= TARGETS_MS["p50"], "p99": p99 <= TARGETS_MS["p99"], "ratio": ratio <= TARGET_RATIO}
+    print(f"p50 is {ratio:.1f} times the peer's; " + ", ".join(f"{name} {'met' if ok else 'missed'}" for name, ok in met.items()))
+
+
+def many_clients(server: Server, asked: Sequence[str], clients: int) -> None:
+    parts = [list(islice(asked, number, None, clients)) for number in range(clients)]
+
+    def ask(part: Sequence[str]) -> list[float]:
+        search = searching(server.address)
+        return [timed(search, text) for text in part]
+
+    before, began = server.cpu_seconds(), time.perf_counter()
+    with ThreadPoolExecutor(clients) as threads:
+        times = [one for part in threads.map(ask, parts) for one in part]
+    seconds = time.perf_counter() - began
+    spent = server.cpu_seconds() - before
+    print(
+        f"{clients} clients                 {percentiles(times)}  {len(times) / seconds:.1f} searches/s, "
+        f"{1000 * spent / len(times):.1f} ms of CPU each: {len(times) / spent:.0f} a second and core"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--library", type=Path, required=True)
+    parser.add_argument("--clips", type=int, default=1_000_000)
+    parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--no-tower", action="store_true")
+    options = parser.parse_args()
+    asked = queries(options.clips, options.queries + _WARM)
+    with tempfile.TemporaryDirectory() as folder:
+        tower = None if options.no_tower else write_tower(Path(folder) / "tower.onnx")
+        shown = only_read(options.library.absolute(), Path(folder) / "library")
+        server = Server(
+            shown, "--no-jobs", log=Path(folder) / "log", module="benchmarks.http_search",
+            environment={_TOWER_ENV: str(tower or "")},
+        )  # fmt: skip
+        print(f"ready in {server.start():.1f} s, {loads()}", flush=True)
+        try:
+            one_client(server.address, bare(shown, TimedEncoder(tower)), asked)
+            many_clients(server, asked[_WARM:], options.clients)
+            print(f"resident memory of the service {server.resident_bytes() / 1e6:.0f} MB, {loads()}")
+        finally:
+            server.stop()
+
+
+if __name__ == "__main__":
+    serve() if sys.argv[1:2] == ["serve"] else main()
