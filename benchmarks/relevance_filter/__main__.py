@@ -34,6 +34,7 @@ def main() -> int:
     parser.add_argument("--work", type=Path, required=True, help="a scratch directory, which is gone on with")
     parser.add_argument("--parts", default=",".join(_PARTS))
     parser.add_argument("--model", default=str(_MODEL), help="the relevance model")
+    parser.add_argument("--no-ocr", action="store_true", help="read no on-screen text: nothing is masked, a fifth of the time")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--results", type=Path, default=_HERE, help="where filter.jsonl and runs.jsonl are")
@@ -41,11 +42,15 @@ def main() -> int:
     parts = options.parts.split(",")
     if unknown := set(parts) - set(_PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}: choose from {', '.join(_PARTS)}")
-    corpus, filters, runs = options.work / "corpus", options.results / "filter.jsonl", options.results / "runs.jsonl"
+    corpus = options.work / ("corpus-plain" if options.no_ocr else "corpus")
+    filters, runs = options.results / "filter.jsonl", options.results / "runs.jsonl"
     if "build" in parts:
-        build_corpus(options.collection, corpus, model=options.model, workers=options.workers, say=_say)
+        build_corpus(
+            options.collection, corpus, model=options.model, workers=options.workers, say=_say,
+            ocr=not options.no_ocr,
+        )  # fmt: skip
     if "filter" in parts:
-        _measure(options.collection, corpus, "miniature model", filters)
+        _measure(options.collection, corpus, f"miniature model{_ending(options.no_ocr)}", filters)
     if "self" in parts or "train" in parts:
         _train(corpus, options, runs, filters)
     print(tables_of(filters, runs))
@@ -56,18 +61,20 @@ def _train(corpus: Path, options: argparse.Namespace, runs: Path, filters: Path)
     from benchmarks.relevance_filter.arms import write_arms
     from benchmarks.relevance_filter.jobs import corpus_digest, run_missing, self_filter
 
-    digest = corpus_digest(corpus)
-    for arm, pairs in write_arms(corpus, options.work, workers=options.workers).items():
+    digest, work = corpus_digest(corpus), corpus.with_name(f"{corpus.name}-training")
+    for arm, pairs in write_arms(corpus, work, workers=options.workers).items():
         print(f"{arm}: {pairs:,} pairs", file=sys.stderr)
     if "self" in options.parts:
-        again = options.work / "corpus-self"
+        again = corpus.with_name(f"{corpus.name}-self")
         if not again.exists():
             shutil.copytree(corpus, again)
-        model = str(self_filter(options.work))
-        build_corpus(options.collection, again, model=model, workers=options.workers, say=_say)
-        _measure(options.collection, again, "self-filter", filters)
+        model = str(self_filter(work))
+        build_corpus(
+            options.collection, again, model=model, workers=options.workers, say=_say, ocr=not options.no_ocr
+        )
+        _measure(options.collection, again, f"self-filter{_ending(options.no_ocr)}", filters)
     if "train" in options.parts:
-        for run in run_missing(work=options.work, results=runs, digest=digest, seeds=options.seeds):
+        for run in run_missing(work=work, results=runs, digest=digest, seeds=options.seeds):
             print(f"{run.row}, seed {run.seed}: {run.figures}", file=sys.stderr, flush=True)
 
 
@@ -80,6 +87,10 @@ def _measure(collection: Path, corpus: Path, model: str, path: Path) -> None:
     kept = [line for line in lines if json.loads(line)["model"] != model]
     kept += [json.dumps({"model": model, "videos": videos} | row, ensure_ascii=False) for row in rows]
     path.write_text("\n".join(kept) + "\n", encoding="utf-8")
+
+
+def _ending(no_ocr: bool) -> str:
+    return ", no OCR" if no_ocr else ""
 
 
 def _say(done: int) -> None:

@@ -75,6 +75,7 @@ def write_arms(corpus: Path, work: Path, *, workers: int) -> dict[str, int]:
 
     Every span is decoded once. What is there of the same corpus is kept. Raises CorpusError.
     """
+    work.mkdir(parents=True, exist_ok=True)
     write_clips(work / WORLD, (clip for split in CLIPS for clip in world_clips(split)), side=SIDE, frames=FRAMES, workers=workers)
     write_selection(corpus, RAW)
     write_frames(choose(corpus), work / CLIPS_AT, options=FrameOptions(count=FRAMES, side=SIDE), workers=workers)
