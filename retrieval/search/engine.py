@@ -13,6 +13,7 @@ from retrieval.encoders import SentenceModel, TextEncoder, TextVectors
 from retrieval.errors import InputError
 from retrieval.library import Library, StoredVideo, VideoFilter
 from retrieval.search.channels import MEANING, VISUAL, Recall, clip_recall, meaning_recall, ranked, text_recall
+from retrieval.search.confidence import Calibration, band_of, stored_calibration
 from retrieval.search.diversity import maximal_marginal_relevance
 from retrieval.search.fusion import FusedVideo, fuse
 from retrieval.search.likeness import CLIPS_COMPARED, CopyDetector, may_be_copies
@@ -214,8 +215,9 @@ class SearchEngine:
     def _hits(self, chosen: Sequence[FusedVideo]) -> list[Hit]:
         ids = [video.video_id for video in chosen]
         stored, titles = self._library.videos(ids), self._library.titles(ids)
+        calibration = stored_calibration(self._library)
         return [
-            self._hit(video, stored[video.video_id], titles.get(video.video_id, []))
+            self._hit(video, stored[video.video_id], titles.get(video.video_id, []), calibration)
             for video in chosen
             if video.video_id in stored
         ]
@@ -226,7 +228,9 @@ class SearchEngine:
         chosen = [video for video in below if video.video_id not in found][:most]
         return [replace(hit, below_threshold=True) for hit in self._hits(chosen)]
 
-    def _hit(self, video: FusedVideo, stored: StoredVideo, titles: Sequence[tuple[str, str]]) -> Hit:
+    def _hit(
+        self, video: FusedVideo, stored: StoredVideo, titles: Sequence[tuple[str, str]], calibration: Calibration | None
+    ) -> Hit:
         duration_ms = stored.video.duration_ms
         moments = find_moments(video.matches, duration_ms=duration_ms, most=self._settings.moments)
         return Hit(
@@ -237,6 +241,7 @@ class SearchEngine:
             score=video.score,
             channels=video.best,
             moments=tuple(moments),
+            confidence=None if calibration is None else band_of(video.best, calibration),
         )
 
 

@@ -115,9 +115,15 @@ class SearchResult:
     notices: tuple[str, ...] = ()
     took_ms: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def answered(self) -> bool:
+        """Whether a hit is more than what chance would give; without a calibration, whether there is one at all."""
+        return any(hit.confidence != "low" for hit in self.hits)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "query": self.query,
+            "answered": self.answered,
             "hits": [hit.to_json() for hit in self.hits],
             "hidden": self.hidden,
             "notices": list(self.notices),
