@@ -66,10 +66,10 @@ def filled(library: Library, model: Path, *, clips: int, seed: int) -> list[Scen
 
 
 def ask(engine: SearchEngine, texts: Sequence[str]) -> tuple[float, NDArray[np.float64]]:
-    """The share of the queries that count as answered, and the best score of each."""
+    """The share of the queries that may be answered, and the best score of each."""
     results = [engine.search(text, count=3) for text in texts]
     best = [max(match.score for hit in result.hits for match in hit.channels) for result in results]
-    return float(np.mean([result.answered for result in results])), np.array(best)
+    return float(np.mean([result.answered is not False for result in results])), np.array(best)
 
 
 def report(library: Library, encoder: TextEncoder, scenes: Sequence[SceneSpec], *, seed: int) -> None:

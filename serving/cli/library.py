@@ -144,15 +144,17 @@ def calibrate(
     from retrieval.errors import ModelError
     from retrieval.library import Library
     from retrieval.search.calibrating import calibrate as calibrated
-    from serving.models import text_encoder_for
+    from serving.models import sentence_model_for, text_encoder_for
 
     with Library.open(library, write=True) as opened:
         encoder, notice = text_encoder_for(opened, model)
-        if notice is not None:
-            raise ModelError(notice)
-        found = calibrated(opened, encoder)
+        sentences, other = sentence_model_for(opened, None)
+        if notice or other:
+            raise ModelError(notice or other)
+        found = calibrated(opened, encoder, sentences)
         found.save(opened)
-    typer.echo(f"{library}: calibrated over {len(found.best)} unrelated queries and {found.clips} clips.")
+    asked = ", ".join(f"{len(scores)} unrelated queries by {channel}" for channel, scores in found.best.items())
+    typer.echo(f"{library}: calibrated over {asked or 'words alone'}, with {found.clips} clips.")
 
 
 @app.command()

@@ -68,8 +68,8 @@ def put(opened: Library, number: int, *, generation: Generation) -> None:
 def test_the_best_of_other_videos_is_what_chance_gives(tmp_path: Path) -> None:
     with library(tmp_path / "l", videos=30) as opened:
         found = calibrate(opened, Axes())
-        assert len(found.best) == 30
-        assert max(found.best) < 0.3        # 0.27 with the neighbour; its own clip would give 1
+        assert len(found.best["visual"]) == 30
+        assert max(found.best["visual"]) < 0.3        # 0.27 with the neighbour; its own clip would give 1
 
 
 def test_hits_say_how_sure_they_are_once_a_library_is_calibrated(tmp_path: Path) -> None:
@@ -77,10 +77,11 @@ def test_hits_say_how_sure_they_are_once_a_library_is_calibrated(tmp_path: Path)
         engine = SearchEngine(opened, encoder=Axes(), settings=SearchSettings(channels=frozenset({"visual"})))
         assert {hit.confidence for hit in engine.search("7").hits} == {None}
         calibrate(opened, Axes()).save(opened)
-        assert engine.search("7").hits[0].confidence == "high"
+        assert engine.search("7").answered is None
+        assert engine.search("7").hits[0].confidence == "medium"
         nothing = engine.search("什么都像")
         assert nothing.hits
-        assert not nothing.answered
+        assert nothing.answered is False
 
 
 def test_a_calibration_ends_with_the_vectors_that_it_was_made_with(tmp_path: Path) -> None:
