@@ -86,7 +86,7 @@ def compare(taught: Path, *, clips: int) -> None:
     pictures = np.stack([
         WorldSample(clip=clip, frames=_FRAMES).sample(height=_SIDE, width=_SIDE).frames for clip in scenes
     ])  # fmt: skip
-    small = np.stack([[_squeezed(frame) for frame in frames] for frames in pictures])
+    small = np.stack([[squeezed(frame) for frame in frames] for frames in pictures])
     vectors = teacher.encode_clips(small, frame_mask=np.ones(small.shape[:2], np.bool_)).pooled
     for detail in ("full", "short"):
         asked = queries([clip.spec for clip in scenes], seed=SEED, detail=detail)
@@ -108,7 +108,8 @@ def compare(taught: Path, *, clips: int) -> None:
     print(f"CPU time of a query: {seconds[1] / seconds[0]:.2f} of the teacher's ({1000 * seconds[0] / _TIMED:.1f} ms)")
 
 
-def _squeezed(frame: np.ndarray) -> np.ndarray:
+def squeezed(frame: np.ndarray) -> np.ndarray:
+    """A frame as the shipped model takes it."""
     from PIL import Image
 
     return np.asarray(Image.fromarray(frame).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC))

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from retrieval.encoders.tokenizing import FramedTokens, Tokens, special_tokens
+from retrieval.encoders.tokenizing import FramedTokens, Tokens, special_tokens, unknown_pieces
 from retrieval.errors import ModelError
 
 _SPECIAL = re.compile(r"<((?:start|end)_of_text)>", re.IGNORECASE)
@@ -64,5 +64,8 @@ class HubTokens(FramedTokens):
             text, return_offsets_mapping=True, add_special_tokens=False, verbose=False, split_special_tokens=True
         )
         pieces = [text[start:stop].strip() for start, stop in encoded["offset_mapping"]]
-        return Tokens(ids=encoded["input_ids"], pieces=pieces)
+        ids = encoded["input_ids"]
+        return Tokens(
+            ids=ids, pieces=pieces, unknown=unknown_pieces(ids, pieces, unknown_id=self._tokenizer.unk_token_id)
+        )
 

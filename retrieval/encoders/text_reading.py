@@ -97,6 +97,7 @@ class TextReader:
             pieces=[text.pieces[:count] for text, count in zip(tokens, read, strict=True)],
             unread=[len(text.ids) - count for text, count in zip(tokens, read, strict=True)],
             windows=[len(own) for own in windows],
+            unknown=[text.unknown for text in tokens],
             weights=self._weights(tokens, mask) if self._significant_words is not None else None,
         )
 

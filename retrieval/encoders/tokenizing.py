@@ -21,13 +21,14 @@ class Tokens:
     """A text without special tokens: their numbers, and the piece of text that each stands for.
 
     text: as it was cut into tokens; spans: where each stands in it, [start, stop) in characters, several tokens of one
-    character share its span; None where the tokenizer does not tell.
+    character share its span; None where the tokenizer does not tell. unknown: the pieces that the model has no token for.
     """
 
     ids: list[int]
     pieces: list[str]
     text: str = ""
     spans: list[tuple[int, int]] | None = None
+    unknown: tuple[str, ...] = ()
 
     def known_spans(self) -> list[tuple[int, int]]:
         """The spans. Raises ModelError where the tokenizer does not tell."""
@@ -169,7 +170,9 @@ class Tokenizer:
         encoded = self._tokenizer(text, return_offsets_mapping=True, **options)
         spans = [(start, stop) for start, stop in encoded["offset_mapping"]]
         pieces = [text[start:stop].strip() for start, stop in spans]
-        return Tokens(ids=encoded["input_ids"], pieces=pieces, text=text, spans=spans)
+        ids = encoded["input_ids"]
+        unknown = unknown_pieces(ids, pieces, unknown_id=self._tokenizer.unk_token_id)
+        return Tokens(ids=ids, pieces=pieces, text=text, spans=spans, unknown=unknown)
 
     def _check_chinese(self, checkpoint: Checkpoint) -> None:
         ids = self._tokens(_COMMON_CHINESE).ids
@@ -179,6 +182,11 @@ class Tokenizer:
                 f"The tokenizer in {checkpoint.directory} does not know {unknown} of {len(ids)} common Chinese "
                 "characters: its vocab.txt is missing, damaged or of another model."
             )
+
+
+def unknown_pieces(ids: Sequence[int], pieces: Sequence[str], *, unknown_id: int | None) -> tuple[str, ...]:
+    """The pieces of text that all share one token, the one of what the vocabulary lacks; unknown_id: None = it has no such token."""
+    return tuple(piece for token, piece in zip(ids, pieces, strict=True) if token == unknown_id)
 
 
 def _load(checkpoint: Checkpoint) -> Any:

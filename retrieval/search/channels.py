@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, TypeVar
@@ -33,6 +33,13 @@ class Recall:
     matches: tuple[Match, ...] = ()
     seen: frozenset[str] = frozenset()
     below: tuple[Match, ...] = ()
+
+    def but_for(self, videos: Collection[str]) -> Recall:
+        """The same without these videos; ranks stay as they were."""
+        matches, below = (
+            tuple(match for match in rows if match.video_id not in videos) for rows in (self.matches, self.below)
+        )
+        return Recall(matches, self.seen - frozenset(videos), below)
 
 
 def text_recall(

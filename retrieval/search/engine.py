@@ -13,14 +13,20 @@ from retrieval.encoders import SentenceModel, TextEncoder, TextVectors
 from retrieval.errors import InputError
 from retrieval.library import Library, StoredVideo, VideoFilter
 from retrieval.search.channels import MEANING, VISUAL, Recall, clip_recall, meaning_recall, ranked, text_recall
+from retrieval.search.confidence import answered, band_of, stored_calibration, unreadable_words
 from retrieval.search.diversity import maximal_marginal_relevance
+from retrieval.search.exclusion import Wanted, holding
 from retrieval.search.fusion import FusedVideo, fuse
 from retrieval.search.likeness import CLIPS_COMPARED, CopyDetector, may_be_copies
 from retrieval.search.moments import find_moments
 from retrieval.search.query import Query
 from retrieval.search.reranking import Frames, StoredFrames, rerank
 from retrieval.search.results import Hit, Match, Moment, SearchResult
+from retrieval.search.spelling import corrected, finds_little
 from retrieval.search.stopwatch import Stopwatch
+from retrieval.text import normalise
+
+_FURTHER = 4    # times as many videos are recalled where some of them will be left out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,21 +63,30 @@ class SearchEngine:
 
         Raises InputError for an empty query or a count below one.
         """
-        query = Query.parse(text)
+        wanted = Wanted.parse(text)
+        query = Query.parse(wanted.text)
         if not query.text:
             raise InputError("The query is empty: type a few words that describe the video.")
         if count < 1:
             raise InputError(f"The number of results must be at least 1, not {count}.")
         watch, frames = Stopwatch(), StoredFrames(self._library)
-        channels, vector, notices = self._recall(query, _candidates(count), frames, where, watch)
+        far = _candidates(count) * (_FURTHER if wanted.without else 1)
+        channels, read, notices = self._recall(query, far, frames, where, watch)
+        if wanted.without:
+            with watch.stage("exclude"):
+                channels, left_out = self._without(channels, wanted.without)
+            notices += (left_out,)
+        unreadable = () if read is None else unreadable_words(read)
+        if unreadable:
+            notices += (f"The model has no token for {'、'.join(unreadable)}: what is seen cannot answer that.",)
         with watch.stage("fuse"):
             fused = fuse({name: recall.matches for name, recall in channels.items()})
         with watch.stage("diversify"):
             chosen = self._diversify(fused, count)
         with watch.stage("moments"):
-            hits = self._hits(chosen)
-            if vector is not None:
-                hits = _with_best_frames(hits, vector, frames)
+            hits = self._hits(chosen, blind=bool(unreadable))
+            if read is not None:
+                hits = _with_best_frames(hits, read.pooled[0], frames)
         if frames.damage:
             notices += (f"The order of what is seen and the best frame of each moment are not exact: {frames.damage}",)
         seen = frozenset().union(*(recall.seen for recall in channels.values()))
@@ -80,7 +95,8 @@ class SearchEngine:
         if self._settings.show_hidden:
             hits += self._hidden_hits(channels, found, most=count - len(hits))
         return SearchResult(
-            query=query.text, hits=tuple(hits), hidden=hidden, notices=notices, took_ms=watch.took_ms()
+            query=normalise(text), hits=tuple(hits), hidden=hidden, notices=notices, took_ms=watch.took_ms(),
+            answered=answered(hits),
         )
 
     def search_alike(
@@ -128,17 +144,33 @@ class SearchEngine:
         other._settings = settings
         return other
 
+    def _without(self, channels: Mapping[str, Recall], words: Sequence[str]) -> tuple[dict[str, Recall], str]:
+        """The channels without the videos of which a text holds one of the words, and what to tell about it."""
+        there = {match.video_id for recall in channels.values() for match in (*recall.matches, *recall.below)}
+        unwanted = holding(self._library, words, there)
+        notice = (
+            f"Left out {len(unwanted)} videos whose words hold {'、'.join(words)}; pictures were not looked at for that."
+        )
+        return {name: recall.but_for(unwanted) for name, recall in channels.items()}, notice
+
     def _recall(
         self, query: Query, videos: int, frames: StoredFrames, where: VideoFilter | None, watch: Stopwatch
-    ) -> tuple[dict[str, Recall], NDArray[np.float32] | None, tuple[str, ...]]:
+    ) -> tuple[dict[str, Recall], TextVectors | None, tuple[str, ...]]:
         rows = self._settings.recall
         with watch.stage("lexical"):
-            channels = text_recall(
-                self._library, query, rows=rows, videos=videos, where=where, keep_below=self._settings.show_hidden
-            )
-        channels = {name: recall for name, recall in channels.items() if self._asks(name)}
+            channels = self._words(query, videos, where)
+        shown_for: tuple[str, ...] = ()
+        if finds_little(channels):
+            with watch.stage("spelling"):
+                other = corrected(self._library, query)
+            if other is not None:
+                shown_for = (f"Nothing holds {query.text!r} as it stands: shown for {other!r}.",)
+                query = Query.parse(other)
+                with watch.stage("lexical"):
+                    channels = self._words(query, videos, where)
         with watch.stage("encode"):
             meant, notices = self._read_meaning(query) if self._asks(MEANING) else (None, ())
+            notices = shown_for + notices
             read, more = self._read(query) if self._asks(VISUAL) else (None, ())
         notices += more
         if meant is not None:
@@ -146,12 +178,18 @@ class SearchEngine:
                 channels[MEANING] = meaning_recall(self._library, meant, rows=rows, videos=videos, where=where)
         if read is None:
             return channels, None, notices
-        vector: NDArray[np.float32] = read.pooled[0]
         with watch.stage("recall"):
-            recall = clip_recall(self._library, vector, rows=rows, videos=videos, where=where)
+            recall = clip_recall(self._library, read.pooled[0], rows=rows, videos=videos, where=where)
         with watch.stage("rank"):
             channels[VISUAL] = self._reranked(recall, read, frames)
-        return channels, vector, notices
+        return channels, read, notices
+
+    def _words(self, query: Query, videos: int, where: VideoFilter | None) -> dict[str, Recall]:
+        settings = self._settings
+        found = text_recall(
+            self._library, query, rows=settings.recall, videos=videos, where=where, keep_below=settings.show_hidden
+        )
+        return {name: recall for name, recall in found.items() if self._asks(name)}
 
     def _reranked(self, recall: Recall, read: TextVectors, frames: StoredFrames) -> Recall:
         """The first clips in the order of words and frames."""
@@ -211,11 +249,16 @@ class SearchEngine:
             trade_off=1 - self._settings.diversity,
         )
 
-    def _hits(self, chosen: Sequence[FusedVideo]) -> list[Hit]:
+    def _hits(self, chosen: Sequence[FusedVideo], *, blind: bool = False) -> list[Hit]:
+        """blind: the model cannot read the query, so that pictures do not speak for a video."""
         ids = [video.video_id for video in chosen]
         stored, titles = self._library.videos(ids), self._library.titles(ids)
+        calibration = stored_calibration(self._library)
         return [
-            self._hit(video, stored[video.video_id], titles.get(video.video_id, []))
+            self._hit(
+                video, stored[video.video_id], titles.get(video.video_id, []),
+                confidence=None if calibration is None else band_of(video.best, calibration, blind=blind),
+            )
             for video in chosen
             if video.video_id in stored
         ]
@@ -226,7 +269,9 @@ class SearchEngine:
         chosen = [video for video in below if video.video_id not in found][:most]
         return [replace(hit, below_threshold=True) for hit in self._hits(chosen)]
 
-    def _hit(self, video: FusedVideo, stored: StoredVideo, titles: Sequence[tuple[str, str]]) -> Hit:
+    def _hit(
+        self, video: FusedVideo, stored: StoredVideo, titles: Sequence[tuple[str, str]], *, confidence: str | None
+    ) -> Hit:
         duration_ms = stored.video.duration_ms
         moments = find_moments(video.matches, duration_ms=duration_ms, most=self._settings.moments)
         return Hit(
@@ -237,6 +282,7 @@ class SearchEngine:
             score=video.score,
             channels=video.best,
             moments=tuple(moments),
+            confidence=confidence,
         )
 
 

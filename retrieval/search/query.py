@@ -74,7 +74,7 @@ class WordScorer:
     ) -> None:
         self._average_length = max(average_length, 1.0)
         background = _background_rows(query.tokens)
-        self.language = {token: _inverse_frequency(background[token], _BACKGROUND_ROWS) for token in query.tokens}
+        self.language = _language(background)
         self.information = {
             token: _pair_weight(token)
             * _inverse_frequency(document_frequency.get(token, 0) + background[token], rows + _BACKGROUND_ROWS)
@@ -140,6 +140,15 @@ class Reading:
     held: frozenset[str]
     information: float
     coverage: float
+
+
+def language_information(tokens: Collection[str]) -> dict[str, float]:
+    """What each token says in language at large, in nats."""
+    return _language(_background_rows(tokens))
+
+
+def _language(background: Mapping[str, float]) -> dict[str, float]:
+    return {token: _inverse_frequency(rows, _BACKGROUND_ROWS) for token, rows in background.items()}
 
 
 def _pair_weight(token: str) -> float:

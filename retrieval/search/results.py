@@ -106,7 +106,8 @@ class Hit:
 class SearchResult:
     """`hidden` counts the videos that shared only incidental characters with the query and are left out.
 
-    took_ms: by stage of the search (`retrieval.search.stopwatch`), and in `total`.
+    took_ms: by stage of the search (`retrieval.search.stopwatch`), and in `total`. answered: whether words hold the query,
+    None = that cannot be told (`retrieval.search.confidence`).
     """
 
     query: str
@@ -114,10 +115,12 @@ class SearchResult:
     hidden: int
     notices: tuple[str, ...] = ()
     took_ms: Mapping[str, float] = field(default_factory=dict)
+    answered: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
             "query": self.query,
+            "answered": self.answered,
             "hits": [hit.to_json() for hit in self.hits],
             "hidden": self.hidden,
             "notices": list(self.notices),

@@ -14,6 +14,7 @@ from serving.api.highlights import marks
 def search_answer(result: SearchResult, *, notices: Sequence[str], request_id: str) -> dict[str, Any]:
     return {
         "query": result.query,
+        "answered": result.answered,
         "hits": [hit_json(hit) for hit in result.hits],
         "hidden": result.hidden,
         "notices": [*notices, *result.notices],

@@ -124,6 +124,7 @@ class Hit(BaseModel):
 
 class SearchAnswer(BaseModel):
     query: str
+    answered: bool | None
     hits: list[Hit]
     hidden: int
     notices: list[str]

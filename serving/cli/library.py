@@ -134,6 +134,30 @@ def compact(library: LibraryOption = DEFAULT_LIBRARY) -> None:
 
 
 @app.command()
+def calibrate(
+    library: LibraryOption = DEFAULT_LIBRARY,
+    model: Annotated[
+        str | None, typer.Option(help="Model or exported text encoder for what is seen. Default: the library's own.")
+    ] = None,
+) -> None:
+    """Ask for unrelated titles to learn what an answer by chance looks like; hits then say how sure they are."""
+    from retrieval.errors import ModelError
+    from retrieval.library import Library
+    from retrieval.search.calibrating import calibrate as calibrated
+    from serving.models import sentence_model_for, text_encoder_for
+
+    with Library.open(library, write=True) as opened:
+        encoder, notice = text_encoder_for(opened, model)
+        sentences, other = sentence_model_for(opened, None)
+        if notice or other:
+            raise ModelError(notice or other)
+        found = calibrated(opened, encoder, sentences)
+        found.save(opened)
+    asked = ", ".join(f"{len(scores)} unrelated queries by {channel}" for channel, scores in found.best.items())
+    typer.echo(f"{library}: calibrated over {asked or 'words alone'}, with {found.clips} clips.")
+
+
+@app.command()
 def embed(
     library: LibraryOption = DEFAULT_LIBRARY,
     sentences: Annotated[

@@ -86,6 +86,8 @@ def search(
 def print_result(result: SearchResult) -> None:
     if not result.hits:
         typer.echo("Nothing found.")
+    elif result.answered is False:
+        typer.echo("Nothing here seems to answer; the nearest are:")
     for place, hit in enumerate(result.hits, start=1):
         _print_hit(place, hit)
     if result.hidden:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from retrieval.encoders.onnx.folder import GRAPH_NAME, TOKENIZER_NAME, Manifest, read_manifest
 from retrieval.encoders.protocols import TextVectors
 from retrieval.encoders.text_reading import TextReader
-from retrieval.encoders.tokenizing import FramedTokens, Tokens
+from retrieval.encoders.tokenizing import FramedTokens, Tokens, unknown_pieces
 from retrieval.encoders.vectors import with_directions
 from retrieval.errors import ModelError
 from retrieval.model.word_table import WORDS_NAME, load_words
@@ -65,11 +65,14 @@ class FastTokens(FramedTokens):
         self._tokenizer.no_truncation()
         # The name of a special token that someone typed is text: read as a token it would end the text where it stands.
         self._tokenizer.encode_special_tokens = True
+        unknown = getattr(self._tokenizer.model, "unk_token", None)     # byte-level vocabularies have none
+        self._unknown_id = None if unknown is None else self._tokenizer.token_to_id(unknown)
 
     def _tokens(self, text: str) -> Tokens:
         encoded = self._tokenizer.encode(text, add_special_tokens=False)
         pieces = [text[start:stop].strip() for start, stop in encoded.offsets]
-        return Tokens(ids=encoded.ids, pieces=pieces, text=text, spans=encoded.offsets)
+        unknown = unknown_pieces(encoded.ids, pieces, unknown_id=self._unknown_id)
+        return Tokens(ids=encoded.ids, pieces=pieces, text=text, spans=encoded.offsets, unknown=unknown)
 
 
 class _Graph:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from retrieval.errors import LibraryError
+from retrieval.search.confidence import stored_calibration
 from serving.api.jobs.store import STATES
 from serving.api.schemas import LibraryState
 from serving.api.service import Service, caller_of
@@ -71,7 +72,7 @@ def _state(service: Service) -> dict[str, Any]:
         ],
         "generations": [asdict(one) for one in status.generations],
         "model": _name(service.library.setting(MODEL_SETTING)),
-        "calibrated": service.library.setting("calibration") is not None,
+        "calibrated": stored_calibration(service.library) is not None,
         "edition": f"{identity}:{revision}",
         "index": {
             "segments": [asdict(one) for one in status.indexes],

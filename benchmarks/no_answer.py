@@ -1,0 +1,110 @@
+"""How well the bands of a calibrated library tell queries with an answer from queries without one, by what is seen alone.
+
+    python -m benchmarks.no_answer [--model DIR ...] [--clips 300] [--seed 12]
+
+Clips of the miniature world are drawn and put into a library with a description each, the library is calibrated, and it is
+asked: descriptions that are true of a clip, the same with one fact changed so that no clip answers (near misses), and
+queries about what the world does not have. Printed for each model: the share of each that counts as answered, what a
+single cut of the best score could do at 2 % lost answers, chosen on the same queries and so a bound, and how often a query
+with an answer scores above one without. Several models must make the same clip vectors as the first: pupils of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.distilled_text import squeezed
+from data_pipeline.miniature.captions import Detail
+from data_pipeline.miniature.spec import SceneSpec
+from data_pipeline.miniature.training_set import WorldSample
+from data_pipeline.miniature.world import generate, queries
+from retrieval.encoders import TextEncoder, load_encoder, load_text_encoder
+from retrieval.library import Library
+from retrieval.records import Clip, Evidence, Location, Video
+from retrieval.search import SearchEngine, SearchSettings
+from retrieval.search.calibrating import calibrate
+from serving.demo.unseen import MODEL
+
+_FRAMES, _QUERIES, _LOST = 4, 150, 0.02
+_DETAILS: tuple[Detail, ...] = ("full", "medium", "short")
+_FOREIGN = (
+    "会议上的发言人", "厨房里切菜的厨师", "股票走势图", "弹钢琴的女孩", "宇航员在月球行走", "婚礼现场", "手术室里的医生",
+    "篮球比赛扣篮", "一碗牛肉面", "编程教学", "新闻联播主持人", "滑雪比赛", "理发师剪头发", "地铁站里的人群", "火山喷发",
+    "交响乐团演出", "化妆教程", "健身房举重", "法庭辩论", "毕业典礼",
+)  # fmt: skip
+
+
+def filled(library: Library, model: Path, *, clips: int, seed: int) -> list[SceneSpec]:
+    """Draw the clips and put them with their vectors and a title; their scenes."""
+    encoder = load_encoder(str(model), device="cpu")
+    side = encoder.geometry.height
+    drawn = list(generate(clips, seed=seed, split="test"))
+    for clip in drawn:
+        world = WorldSample(clip=clip, frames=_FRAMES)
+        frames = np.stack([squeezed(frame) for frame in world.sample(height=side, width=side).frames])
+        vector = encoder.encode_clips(frames[None], frame_mask=np.ones((1, len(frames)), np.bool_)).pooled[0]
+        length = clip.spec.duration_ms
+        video = Video(
+            id=hashlib.sha256(clip.spec.name.encode()).hexdigest(), size_bytes=1, duration_ms=length, width=16, height=16,
+            frames_per_second=8.0, container="mp4", codec="h264", has_audio=False,
+        )  # fmt: skip
+        title = Evidence(kind="title", text=world.captions()[0]["text"], start_ms=0, end_ms=length, source="manifest")
+        shot = Clip(start_ms=0, end_ms=length, keyframe_ms=0, frame_times_ms=(0,), vector=vector)
+        library.put(
+            video, Location(path=f"/{clip.spec.file_name}", size_bytes=1, modified_ns=1), evidence=[],
+            location_evidence=[title], clips=[shot], generation=encoder.generation, examined={},
+        )  # fmt: skip
+    return [clip.spec for clip in drawn]
+
+
+def ask(engine: SearchEngine, texts: Sequence[str]) -> tuple[float, NDArray[np.float64]]:
+    """The share of the queries that may be answered, and the best score of each."""
+    results = [engine.search(text, count=3) for text in texts]
+    best = [max(match.score for hit in result.hits for match in hit.channels) for result in results]
+    return float(np.mean([result.answered is not False for result in results])), np.array(best)
+
+
+def report(library: Library, encoder: TextEncoder, scenes: Sequence[SceneSpec], *, seed: int) -> None:
+    engine = SearchEngine(library, encoder=encoder, settings=SearchSettings(channels=frozenset({"visual"})))
+    foreign, foreign_best = ask(engine, _FOREIGN)
+    print(f"  about other things: {foreign:.0%} answered")
+    for detail in _DETAILS:
+        true, near = (
+            [q.text for q in queries(scenes, seed=seed, count=_QUERIES, detail=detail, answerable=answerable)]
+            for answerable in (True, False)
+        )
+        (kept, best), (false, others) = ask(engine, true), ask(engine, near)
+        cut = np.quantile(best, _LOST)
+        print(
+            f"  {detail}: {kept:.0%} answered of those with an answer, {false:.0%} of near misses; at {_LOST:.0%} lost, "
+            f"{(others >= cut).mean():.0%} of near misses and {(foreign_best >= cut).mean():.0%} of other things pass; "
+            f"with above without in {(best[:, None] > others[None]).mean():.1%} of pairs"
+        )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, nargs="+", default=[MODEL])
+    parser.add_argument("--clips", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=12)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary, Library.open(Path(temporary) / "l", write=True, create=True) as library:
+        scenes = filled(library, options.model[0], clips=options.clips, seed=options.seed)
+        for model in options.model:
+            encoder = load_text_encoder(str(model), device="cpu")
+            calibrate(library, encoder).save(library)
+            print(f"{model}, {options.clips} clips, seed {options.seed}:")
+            report(library, encoder, scenes, seed=options.seed)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

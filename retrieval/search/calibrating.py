@@ -1,0 +1,56 @@
+"""Asking a library for what it does not hold, to know what an answer by chance looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+from retrieval.encoders import SentenceModel, TextEncoder
+from retrieval.errors import InputError
+from retrieval.library import Library
+from retrieval.search.channels import MEANING, VISUAL
+from retrieval.search.confidence import Calibration, mark_of
+from retrieval.search.engine import SearchEngine, SearchSettings
+
+MOST_QUERIES = 200
+_FEWEST = 20
+_FIRST = 5      # videos that are looked at for the best one that is not the title's own
+
+
+def calibrate(
+    library: Library, encoder: TextEncoder | None, sentences: SentenceModel | None = None, *, seed: int = 0
+) -> Calibration:
+    """Ask for titles of the library (at most 200, drawn at random), and note the best score among the other videos.
+
+    Scores are those of a search, re-ranked where the model does so. encoder, sentences: None = the channel is not asked,
+    and then never speaks for a hit. Raises InputError when fewer than 20 videos have a title: that says nothing of what
+    is left to chance.
+    """
+    best: dict[str, tuple[float, ...]] = {}
+    titles = list(_titles(library, seed))
+    for channel, there in ((VISUAL, encoder and library.generation()), (MEANING, sentences and library.text_generation())):
+        if there is None:
+            continue
+        settings = SearchSettings(channels=frozenset({channel}), diversity=0.0)
+        engine = SearchEngine(library, encoder=encoder, sentences=sentences, settings=settings)
+        scores = [_best_of_others(engine, title, video_id) for video_id, title in titles]
+        best[channel] = tuple(sorted(score for score in scores if score is not None))
+        if len(best[channel]) < _FEWEST:
+            raise InputError(
+                f"A calibration needs {_FEWEST} videos with a title, and {len(best[channel])} have one: add more videos first."
+            )
+    return Calibration(made_with=mark_of(library), clips=library.status().clips, best=best)
+
+
+def _titles(library: Library, seed: int) -> Iterator[tuple[str, str]]:
+    ids = library.video_ids()
+    drawn = Random(seed).sample(ids, min(MOST_QUERIES, len(ids)))
+    for video_id, titles in library.titles(drawn).items():
+        text = next((text for _, text in titles if text.strip()), None)
+        if text is not None:
+            yield video_id, text
+
+
+def _best_of_others(engine: SearchEngine, title: str, video_id: str) -> float | None:
+    hits = engine.search(title, count=_FIRST).hits
+    return max((match.score for hit in hits if hit.video_id != video_id for match in hit.channels), default=None)

@@ -1,0 +1,59 @@
+"""What a query does not want: 海边 -狗, 海边，不要狗, 除了狗以外的动物, 没有狗的海边."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from retrieval.library import Library, VideoFilter
+from retrieval.records import EVIDENCE_KINDS
+from retrieval.text import fold, ngrams_of_folded, normalise
+
+_STOP = r"\s,，、。;；!！?？"
+_MARK = r"(?:不要|不想要|不含|不带|不包括|排除|去掉|没有)"
+_WORD = rf"[^{_STOP}的]"
+# A pattern, and what its match leaves behind. Each names the unwanted word `no`.
+_FORMS = (
+    re.compile(rf"(?:^|(?<=[{_STOP}]))-(?P<no>[^{_STOP}-][^{_STOP}]*)"),
+    re.compile(rf"除了?(?P<no>{_WORD}{{1,6}}?)(?:以外|之外|外)的?"),
+    re.compile(rf"(?:^|(?<=[{_STOP}])){_MARK}(?P<no>{_WORD}{{1,6}})的(?=[^{_STOP}])"),
+    re.compile(rf"(?<=[{_STOP}])(?:但|但是)?{_MARK}(?P<no>{_WORD}{{1,6}})(?=$|[{_STOP}])"),
+    re.compile(rf"(?<=[^{_STOP}][里上中下边])没有(?P<no>{_WORD}{{1,4}})$"),
+)
+_MOST_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """`text` is what is looked for, `without` the folded words that must not be in a video's texts."""
+
+    text: str
+    without: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Wanted:
+        """A query that would want nothing at all is taken as it stands, 不要忘记我 and 没有人 too."""
+        rest, without = normalise(text), []
+        for form in _FORMS:
+            without += [fold(found["no"]) for found in form.finditer(rest)]
+            rest = form.sub(" ", rest)
+        rest = re.sub(rf"^[{_STOP}]+|[{_STOP}]+$", "", normalise(rest))
+        return cls(rest, tuple(dict.fromkeys(without))) if without and rest else cls(normalise(text))
+
+
+def holding(library: Library, words: Sequence[str], videos: Collection[str]) -> frozenset[str]:
+    """Those of the videos of which a text holds one of the folded words as it stands."""
+    if not videos:
+        return frozenset()
+    among = VideoFilter(videos=frozenset(videos))
+    found = (
+        (row, word) for word in words for kind in EVIDENCE_KINDS
+        for row in library.search_words(kind, word, limit=_MOST_ROWS, where=among)
+    )  # fmt: skip
+    return frozenset(row.video_id for row, word in found if _holds(fold(row.text), word))
+
+
+def _holds(text: str, word: str) -> bool:
+    """A word of letters or digits is not found inside another one."""
+    return word in text and set(ngrams_of_folded(word)) <= set(ngrams_of_folded(text))

@@ -1,0 +1,49 @@
+"""Which characters are read alike, and what a pinyin spelling may stand for; tones are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+
+def homophones(character: str) -> tuple[str, ...]:
+    """The other characters that share a reading with this simplified one, common ones first; () for an unknown one."""
+    found = dict.fromkeys(c for syllable in _syllables_of().get(character, ()) for c in _characters()[syllable])
+    return tuple(c for c in found if c != character)
+
+
+def characters(syllable: str) -> str:
+    """The characters that are read so, common ones first."""
+    return _characters()[syllable]
+
+
+def spellings(letters: str) -> Iterator[tuple[str, ...]]:
+    """Every way to cut lower-case letters into syllables, few ones first: xian gives xian, and xi an."""
+    cuts: list[list[tuple[str, ...]]] = [[()]]
+    for stop in range(1, len(letters) + 1):
+        cuts.append([
+            (*head, letters[start:stop])
+            for start in range(max(0, stop - _LONGEST), stop)
+            if letters[start:stop] in _characters()
+            for head in cuts[start]
+        ])  # fmt: skip
+    yield from sorted(cuts[-1], key=len)
+
+
+_LONGEST = len("zhuang")
+
+
+@lru_cache(maxsize=1)
+def _characters() -> dict[str, str]:
+    lines = (Path(__file__).parent / "mandarin.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split(" ", 1) for line in lines if not line.startswith("#"))  # type: ignore[misc]
+
+
+@lru_cache(maxsize=1)
+def _syllables_of() -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for syllable, read_so in _characters().items():
+        for character in read_so:
+            found[character] = (*found.get(character, ()), syllable)
+    return found

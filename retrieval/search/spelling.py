@@ -1,0 +1,129 @@
+"""A slip of the pen or a pinyin spelling in a query that finds little, put right by what the library's texts hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from itertools import product
+
+from retrieval.library import Library
+from retrieval.records import EVIDENCE_KINDS
+from retrieval.search.background import is_word_of_two
+from retrieval.search.channels import Recall
+from retrieval.search.query import Query
+from retrieval.search.readings import characters, homophones, spellings
+from retrieval.text import fold
+
+# A row that holds this share of the query's information is what was asked for: nothing is put right beside it.
+ENOUGH_HELD = 0.8
+_MOST_LETTERS, _MOST_SYLLABLES, _MOST_SPELLINGS = 24, 6, 4
+_MOST_CHARACTERS = 60       # of a syllable that are tried, the common ones
+_MOST_PATHS = 200           # words that a spelling may stand for
+_LONGEST = 12               # characters of a piece that is looked at
+_ROWS = 20                  # of a kind that are looked at for a text with one other character
+_HAN = re.compile(r"[\u3400-\u9fff]+")
+_LATIN = re.compile(r"[a-z]+")
+
+
+def finds_little(channels: Mapping[str, Recall]) -> bool:
+    """Whether no row of words holds most of the query."""
+    rows = (match for recall in channels.values() for match in recall.matches)
+    return all(match.coverage is None or match.coverage < ENOUGH_HELD for match in rows)
+
+
+def corrected(library: Library, query: Query) -> str | None:
+    """The folded query with each piece that no text holds replaced by one that a text does hold, None = nothing to put right.
+
+    A piece is replaced by another of which one character is written otherwise, read alike or not, or by the characters
+    that its letters spell. It is changed only where the library's texts hold the new one as it stands or, within a longer
+    piece, where a word of two characters that they hold comes of two that make no word.
+    """
+    changed = {piece: new for piece in dict.fromkeys(query.pieces) if (new := _put_right(library, piece)) is not None}
+    if not changed:
+        return None
+    text = fold(query.text)
+    for piece, new in changed.items():
+        text = text.replace(piece, new)
+    return text
+
+
+def _put_right(library: Library, piece: str) -> str | None:
+    if _LATIN.fullmatch(piece):
+        return _spelled(library, piece) if len(piece) <= _MOST_LETTERS and not _held(library, [piece]) else None
+    if not _HAN.fullmatch(piece) or not 2 <= len(piece) <= _LONGEST or _is_held(library, piece):
+        return None
+    return _read_alike(library, piece) or _one_other(library, piece)
+
+
+def _spelled(library: Library, letters: str) -> str | None:
+    """The characters of the first spelling that stand in a text, at least two."""
+    ways = [way for way in spellings(letters) if 2 <= len(way) <= _MOST_SYLLABLES][:_MOST_SPELLINGS]
+    for way in ways:
+        read_so = [characters(syllable)[:_MOST_CHARACTERS] for syllable in way]
+        neighbours = {a + b for left, right in zip(read_so, read_so[1:], strict=False) for a, b in product(left, right)}
+        held = _held(library, neighbours)
+        words = [pair for pair in product(read_so[0], read_so[1]) if "".join(pair) in held]
+        paths = ["".join(pair) for pair in words]
+        for options in read_so[2:]:
+            paths = [path + c for path in paths for c in options if path[-1] + c in held][:_MOST_PATHS]
+        paths.sort(key=lambda path: -min(held[path[i : i + 2]] for i in range(len(path) - 1)))
+        found = next((path for path in paths if len(path) == 2 or _is_held(library, path)), None)
+        if found is not None:
+            return found
+    return None
+
+
+def _read_alike(library: Library, piece: str) -> str | None:
+    """The piece with one character replaced by another of the same reading."""
+    tried = [(place, c) for place, old in enumerate(piece) for c in homophones(old)]
+    held = _held(library, {pair for place, c in tried for pair in _pairs_around(_replaced(piece, place, c), place)})
+    written = [(place, _replaced(piece, place, c)) for place, c in tried]
+    likely = (new for place, new in written if all(pair in held for pair in _pairs_around(new, place)))
+    whole = next((new for new in likely if _is_held(library, new)), None)
+    if whole is not None or len(piece) < 4:
+        return whole
+    words = {
+        new for place, new in written
+        if not any(map(is_word_of_two, _pairs_around(piece, place)))
+        for pair in _pairs_around(new, place) if pair in held and is_word_of_two(pair)
+    }  # fmt: skip
+    return words.pop() if len(words) == 1 else None
+
+
+def _one_other(library: Library, piece: str) -> str | None:
+    """A stretch of a text of the same length, at least four characters, that differs in one character."""
+    if len(piece) < 4:
+        return None
+    for kind in EVIDENCE_KINDS:
+        for row in library.search_words(kind, piece, limit=_ROWS):
+            text = fold(row.text)
+            for start in range(len(text) - len(piece) + 1):
+                stretch = text[start : start + len(piece)]
+                if sum(a != b for a, b in zip(stretch, piece, strict=True)) == 1 and _HAN.fullmatch(stretch):
+                    return stretch
+    return None
+
+
+def _replaced(piece: str, place: int, character: str) -> str:
+    return piece[:place] + character + piece[place + 1 :]
+
+
+def _pairs_around(piece: str, place: int) -> Iterator[str]:
+    """The two neighbours of which the character at this place is one, at an end the only one."""
+    yield from (piece[i : i + 2] for i in (place - 1, place) if 0 <= i < len(piece) - 1)
+
+
+def _held(library: Library, tokens: Collection[str]) -> dict[str, int]:
+    """Those of the tokens that texts hold, and in how many."""
+    counts: dict[str, int] = {}
+    for kind in EVIDENCE_KINDS:
+        for token, rows in library.document_frequency(kind, tokens)[1].items():
+            if rows:
+                counts[token] = counts.get(token, 0) + rows
+    return counts
+
+
+def _is_held(library: Library, stretch: str) -> bool:
+    """Whether a text holds this stretch of characters as it stands."""
+    rows = (row for kind in EVIDENCE_KINDS for row in library.search_words(kind, stretch, limit=_ROWS))
+    return any(stretch in fold(row.text) for row in rows)

@@ -1,0 +1,99 @@
+"""A library learns from its own titles what an answer by chance looks like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from retrieval.encoders import TextVectors
+from retrieval.errors import InputError
+from retrieval.library import Library
+from retrieval.model.settings import InteractionSettings
+from retrieval.records import Clip, Evidence, Generation, Location, Video
+from retrieval.search import SearchEngine, SearchSettings
+from retrieval.search.calibrating import calibrate
+from retrieval.search.confidence import stored_calibration
+
+DIMENSION = 32
+GENERATION = Generation(encoder="axes", revision="1", preprocessing="p", dimension=DIMENSION)
+
+
+class Axes:
+    """Reads the text `3` as the third axis, and any other as a direction between all of them."""
+
+    generation = GENERATION
+    dimension = DIMENSION
+    context_length = 8
+    interaction = InteractionSettings(share=0.0)
+
+    def encode_texts(self, texts: list[str]) -> TextVectors:
+        pooled = np.stack([axis(int(text)) if text.isdecimal() else np.full(DIMENSION, DIMENSION**-0.5) for text in texts])
+        count = len(texts)
+        return TextVectors(
+            pooled=pooled.astype(np.float32), words=np.zeros((count, 0, DIMENSION), np.float32),
+            mask=np.zeros((count, 0), np.bool_), pieces=[[]] * count, unread=[0] * count, windows=[1] * count,
+        )  # fmt: skip
+
+
+def axis(number: int) -> NDArray[np.float32]:
+    """Mostly one axis, and a little of the next."""
+    vector = np.zeros(DIMENSION, dtype=np.float32)
+    vector[number], vector[(number + 1) % DIMENSION] = 0.96, 0.28
+    return vector
+
+
+def library(directory: Path, *, videos: int) -> Library:
+    opened = Library.open(directory, write=True, create=True)
+    for number in range(videos):
+        put(opened, number, generation=GENERATION)
+    return opened
+
+
+def put(opened: Library, number: int, *, generation: Generation) -> None:
+    facts = Video(
+        id=f"{number:064x}", size_bytes=1, duration_ms=900, width=8, height=8, frames_per_second=8.0, container="mp4",
+        codec="h264", has_audio=False,
+    )  # fmt: skip
+    title = Evidence(kind="title", text=str(number), start_ms=0, end_ms=900, source="manifest")
+    clip = Clip(start_ms=0, end_ms=900, keyframe_ms=0, frame_times_ms=(0,), vector=axis(number))
+    opened.put(
+        facts, Location(path=f"/{number}.mp4", size_bytes=1, modified_ns=1), evidence=[], location_evidence=[title],
+        clips=[clip], generation=generation, examined={},
+    )  # fmt: skip
+
+
+def test_the_best_of_other_videos_is_what_chance_gives(tmp_path: Path) -> None:
+    with library(tmp_path / "l", videos=30) as opened:
+        found = calibrate(opened, Axes())
+        assert len(found.best["visual"]) == 30
+        assert max(found.best["visual"]) < 0.3        # 0.27 with the neighbour; its own clip would give 1
+
+
+def test_hits_say_how_sure_they_are_once_a_library_is_calibrated(tmp_path: Path) -> None:
+    with library(tmp_path / "l", videos=30) as opened:
+        engine = SearchEngine(opened, encoder=Axes(), settings=SearchSettings(channels=frozenset({"visual"})))
+        assert {hit.confidence for hit in engine.search("7").hits} == {None}
+        calibrate(opened, Axes()).save(opened)
+        assert engine.search("7").answered is None
+        assert engine.search("7").hits[0].confidence == "medium"
+        nothing = engine.search("什么都像")
+        assert nothing.hits
+        assert nothing.answered is False
+
+
+def test_a_calibration_ends_with_the_vectors_that_it_was_made_with(tmp_path: Path) -> None:
+    with library(tmp_path / "l", videos=30) as opened:
+        calibrate(opened, Axes()).save(opened)
+        assert stored_calibration(opened) is not None
+        other = Generation(encoder="axes", revision="2", preprocessing="p", dimension=DIMENSION)
+        put(opened, 0, generation=other)
+        opened.activate(other)
+        assert stored_calibration(opened) is None
+
+
+def test_a_handful_of_titles_is_too_few(tmp_path: Path) -> None:
+    with library(tmp_path / "l", videos=5) as opened, pytest.raises(InputError, match="20 videos"):
+        calibrate(opened, Axes())
