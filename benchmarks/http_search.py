@@ -109,7 +109,8 @@ def searching(address: str) -> Callable[[str], object]:
     client = httpx.Client(base_url=address, timeout=120)
 
     def search(text: str) -> None:
-        answer = client.get("/api/v1/search", params={"q": text})
+        while (answer := client.get("/api/v1/search", params={"q": text})).status_code == 429:
+            time.sleep(float(answer.headers.get("Retry-After", "1")))       # the wait counts
         if answer.status_code not in (200, 400):        # 400: a query of nothing that is read
             raise SystemExit(f"{answer.status_code}: {answer.text[:300]}")
 
