@@ -38,8 +38,7 @@ from tests.videos import write_video
 
 VIDEOS = 40
 _GROWTH = 1.10              # of the memory of one process between the thirds of its calm minutes
-_JOB_SECONDS = 240.0
-_PATIENCE = 30.0            # for one answer
+_JOB_PATIENCE = 8           # times what one answer may take
 _DIGITS = "零一二三四五六七八九"
 
 
@@ -83,18 +82,23 @@ class Account:
 class Caller:
     """Asks the service, and says of a failure whether a kill excuses it."""
 
-    def __init__(self, server: Server, account: Account) -> None:
+    def __init__(self, server: Server, account: Account, patience: float) -> None:
         self._server, self._account = server, account
-        self._client = httpx.Client(base_url=server.address, timeout=_PATIENCE)
+        self.patience = patience
+        self._client = httpx.Client(base_url=server.address, timeout=patience)
 
     def __call__(self, what: str, method: str, path: str, **options: Any) -> httpx.Response | None:
-        """The answer; None when the service was killed meanwhile, or what came back is wrong and was noted."""
+        """The answer; None when the service was killed meanwhile or busy, or what came back is wrong and was noted."""
         life, began = self._server.wait(), time.monotonic()
         try:
             answer = self._client.request(method, path, **options)
             failure = f"{answer.status_code} {answer.text[:200]}" if answer.status_code >= 500 else None
         except httpx.HTTPError as error:
             failure = f"{type(error).__name__}: {error}"
+        if failure is None and answer.status_code == 429:       # as it should, where more is asked than it can do
+            self._account.excuse("busy")
+            time.sleep(float(answer.headers.get("Retry-After", "1")))
+            return None
         if failure is None:
             self._account.did(what, time.monotonic() - began)
             return answer
@@ -224,7 +228,7 @@ def _add(world: World, ask: Caller, file: File) -> None:
 
 def _ended(world: World, ask: Caller, job: str) -> dict[str, Any] | None:
     began = time.monotonic()
-    while time.monotonic() - began < _JOB_SECONDS:
+    while time.monotonic() - began < _JOB_PATIENCE * ask.patience:
         answer = ask("job", "GET", f"/api/v1/jobs/{job}")
         if answer is not None and answer.status_code != 200:
             world.account.accuse(f"a job that was accepted is not known: {answer.status_code} {answer.text[:200]}")
@@ -234,7 +238,7 @@ def _ended(world: World, ask: Caller, job: str) -> dict[str, Any] | None:
             state: dict[str, Any] = answer.json()
             return state
         time.sleep(0.1)
-    world.account.accuse(f"a job took more than {_JOB_SECONDS:.0f} s")
+    world.account.accuse(f"a job took more than {_JOB_PATIENCE * ask.patience:.0f} s")
     return None
 
 
@@ -310,7 +314,7 @@ def prepare(folder: Path, world: World) -> dict[str, Generation]:
     return dict(zip(models, (first, other), strict=True))
 
 
-def run(folder: Path, *, minutes: float, calm: float, kill_every: float, seed: int) -> Account:
+def run(folder: Path, *, minutes: float, calm: float, kill_every: float, patience: float, seed: int) -> Account:
     account = Account()
     (folder / "videos").mkdir()
     world = World(folder / "videos", account)
@@ -323,7 +327,7 @@ def run(folder: Path, *, minutes: float, calm: float, kill_every: float, seed: i
     ]  # fmt: skip
 
     def repeated(work: Callable[[World, Caller, random.Random], None], number: int) -> None:
-        chance, ask = random.Random(seed * 100 + number), Caller(server, account)
+        chance, ask = random.Random(seed * 100 + number), Caller(server, account, patience)
         while not ending.is_set():
             try:
                 work(world, ask, chance)
@@ -342,7 +346,7 @@ def run(folder: Path, *, minutes: float, calm: float, kill_every: float, seed: i
             ending.set()
             for thread in threads:
                 thread.join(timeout=60)     # one that waits for a service that never came back stays behind
-        check_all(world, Caller(server, account))
+        check_all(world, Caller(server, account, patience))
         log = (folder / "serve.log").read_text(errors="replace")
         if "Traceback" in log:
             account.accuse(f"the service logged a traceback: {log[log.index('Traceback'):][:3000]}")
@@ -378,15 +382,19 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--calm", type=float, default=10.0, help="minutes at the end without a kill")
     parser.add_argument("--kill-every", type=float, default=60.0, help="seconds")
+    parser.add_argument("--patience", type=float, default=30.0, help="seconds that one answer may take")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         account = run(
-            Path(folder), minutes=options.minutes, calm=options.calm, kill_every=options.kill_every, seed=options.seed
-        )
+            Path(folder), minutes=options.minutes, calm=options.calm, kill_every=options.kill_every,
+            patience=options.patience, seed=options.seed,
+        )  # fmt: skip
     for what, count in account.done.most_common():
         cut = f"  {account.excused[what]} cut by a kill" if account.excused[what] else ""
         print(f"{count:8} {what:12} {percentiles(account.milliseconds[what])}{cut}")
+    if account.excused["busy"]:
+        print(f"{account.excused['busy']:8} told to come again")
     print(f"{account.done.total()} answers, {len(account.wrong)} wrong, {loads()}")
     return 1 if account.wrong else 0
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-_START_SECONDS = 180.0
+_START_SECONDS = 300.0
 
 
 class Server:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 
 from retrieval.encoders import ClipEncoder, SentenceModel, TextEncoder, load_clip_encoder
-from retrieval.errors import ModelError, WenshiError
+from retrieval.errors import LibraryError, ModelError, WenshiError
 from retrieval.library import Library
 from retrieval.records import Generation
 from retrieval.search import SearchEngine
@@ -102,4 +103,6 @@ class Engines:
         except ModelError as error:
             notices.append(f"The meaning channel is off: {error}")
         engine = SearchEngine(self._library, encoder=encoder, sentences=sentences)
+        with suppress(LibraryError):        # who searches is told
+            engine.search("一只狗 a dog", count=1)     # reads dictionaries and index, so that nobody's first search waits for it
         return _Loaded(generations, engine, encoder, sentences, tuple(filter(None, notices)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import Callable
@@ -31,13 +32,21 @@ def refuse_unsafe(settings: ServeSettings) -> None:
         )
 
 
-def serve(settings: ServeSettings, *, ready: Callable[[str], None]) -> None:
-    """Answer requests until SIGTERM or Ctrl-C; requests under way are finished. `ready` is told the address."""
+def serve(settings: ServeSettings, *, ready: Callable[[str], None], note: Callable[[str], None]) -> None:
+    """Answer requests until SIGTERM or Ctrl-C; requests under way are finished.
+
+    `ready` is told the address, `note` before that what a person would want to know of the library and its models.
+    """
     refuse_unsafe(settings)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     listening = _listen(settings.host, settings.port)
+    service = Service(settings)
+    if not service.library.video_page(after=None, limit=1, newest=True):
+        note(f"The library has no video yet: add some with `wenshi add PATH --library {settings.library}`.")
+    for sentence in service.engines.current().notices:
+        note(sentence)
     config = uvicorn.Config(
-        create_app(Service(settings)), log_level="warning", server_header=False, access_log=False,
+        create_app(service), log_level="warning", server_header=False, access_log=False,
         timeout_graceful_shutdown=_END_SECONDS, timeout_keep_alive=_IDLE_SECONDS, limit_concurrency=_MOST_CONNECTIONS,
         h11_max_incomplete_event_size=1 << 16,
     )
@@ -56,5 +65,6 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.bind(address)
         listening.listen(_BACKLOG)      # whoever is told the address may come at once
     except OSError as error:
-        raise InputError(f"The service cannot listen at {host} port {port}: {error.strerror or error}.") from error
+        other = " Another program does: choose another with --port." if error.errno == errno.EADDRINUSE else ""
+        raise InputError(f"The service cannot listen at {host} port {port}: {error.strerror or error}.{other}") from error
     return listening

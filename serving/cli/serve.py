@@ -53,7 +53,11 @@ def serve(
         text_encoder=text_encoder, allowed_hosts=tuple(allow_host), watch=tuple(watch), jobs=jobs,
         on_screen_text=on_screen_text, requests_a_second=rate, webhook_networks=tuple(webhook_network),
     )  # fmt: skip
-    serve(settings, ready=lambda address: say(f"Serving {library} at {address} (Ctrl-C ends it)"))
+    serve(
+        settings,
+        ready=lambda address: say(f"Serving {library} at {address} (Ctrl-C ends it)"),
+        note=lambda sentence: say(printable(f"note: {sentence}")),
+    )
 
 
 @keys.command("add")

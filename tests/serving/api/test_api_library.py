@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,12 @@ import numpy as np
 import pytest
 
 from retrieval.encoders.onnx.exporting import export_text_encoder
+from retrieval.errors import InputError
 from retrieval.library import Library, LibraryStatus
 from retrieval.records import Clip, Generation, Location, Video
 from serving.api import models
+from serving.api.running import serve as serve_until_ended
+from serving.api.settings import ServeSettings
 from tests.sentence_models import ConceptModel
 
 
@@ -153,3 +157,10 @@ def test_a_generation_of_text_vectors_is_built_by_a_job(serve, copied, monkeypat
     (built,) = (row for row in client.get("/api/v1/generations").json()["generations"] if row["channel"] == "meaning")
     assert built["active"]
     assert built["share"] == 1
+
+
+def test_a_taken_port_is_told_before_any_model_is_loaded(copied):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = ServeSettings(library=copied, model="/nowhere", port=taken.getsockname()[1])
+        with pytest.raises(InputError, match="choose another with --port"):
+            serve_until_ended(settings, ready=print, note=print)
