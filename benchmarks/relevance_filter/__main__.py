@@ -16,7 +16,7 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from benchmarks.relevance_filter.building import build_corpus
@@ -82,10 +82,10 @@ def _measure(collection: Path, corpus: Path, model: str, path: Path) -> None:
     """Replace the rows of a model in the results by those of now."""
     labelled = read_labelled(collection, corpus)
     videos = len(labelled.measured.row_of_video)
-    rows: Iterable[dict[str, object]] = [*filter_figures(labelled), *leak_figures(labelled)]
+    rows: Iterable[Mapping[str, object]] = [*filter_figures(labelled), *leak_figures(labelled)]
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     kept = [line for line in lines if json.loads(line)["model"] != model]
-    kept += [json.dumps({"model": model, "videos": videos} | row, ensure_ascii=False) for row in rows]
+    kept += [json.dumps({"model": model, "videos": videos, **row}, ensure_ascii=False) for row in rows]
     path.write_text("\n".join(kept) + "\n", encoding="utf-8")
 
 

@@ -103,7 +103,8 @@ def _texts(corpus: Path) -> Mapping[str, list[SampleText]]:
 
 
 def _samples(clips: Path, texts: Mapping[str, list[SampleText]]) -> Iterator[Sample]:
-    for clip in ShardDataset(clips):
+    stored = ShardDataset(clips)
+    for clip in map(stored.__getitem__, range(len(stored))):
         if clip.key in texts:
             yield Sample(
                 id=clip.key, video=clip.video, start_ms=clip.start_ms, end_ms=clip.end_ms, times_ms=clip.times_ms,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def auc(right: NDArray[np.float64], wrong: NDArray[np.float64]) -> float:
 def read_labelled(collection: Path, directory: Path) -> Labelled:
     """The committed part of a corpus with the labels of its collection. Raises CorpusError (unreadable)."""
     measured = read_columns_of_shards(directory)
-    known = {}
+    known: dict[tuple[str, str], str] = {}
     for line in (collection / LABELS).read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         known |= {((collection / row["file"]).name, text["kind"]): text["truth"] for text in row["texts"]}
@@ -90,17 +90,17 @@ def read_labelled(collection: Path, directory: Path) -> Labelled:
     )
 
 
-def filter_figures(corpus: Labelled) -> Iterator[dict[str, object]]:
+def filter_figures(corpus: Labelled) -> Iterator[Mapping[str, object]]:
     """A row for each score and share: precision and recall of the true pairs; first, how well the score orders."""
     judged = corpus.kept(RAW.model_copy(update={"keep_share": 1.0}))
     true = corpus.truth == TRUE
     for score in SCORES:
         values = corpus.measured.candidates[score].to_numpy(zero_copy_only=False).astype(np.float64)
+        right = values[judged & true]
         yield {
-            "what": "order", "score": score, "pairs": int(judged.sum()), "true": int((judged & true).sum()),
-            "auc": round(auc(values[judged & true], values[judged & ~true]), 2),
-        } | {
-            f"auc_{wrong}": round(auc(values[judged & true], values[judged & (corpus.truth == wrong)]), 2) for wrong in _WRONG
+            "what": "order", "score": score, "pairs": int(judged.sum()), "true": len(right),
+            "auc": round(auc(right, values[judged & ~true]), 2),
+            **{f"auc_{wrong}": round(auc(right, values[judged & (corpus.truth == wrong)]), 2) for wrong in _WRONG},
         }  # fmt: skip
         for share in LADDER:
             kept = corpus.kept(RAW.model_copy(update={"keep_share": share, "score": score}))
@@ -112,7 +112,7 @@ def filter_figures(corpus: Labelled) -> Iterator[dict[str, object]]:
             }
 
 
-def leak_figures(corpus: Labelled, *, score: ScoreName = "masked_top3") -> Iterator[dict[str, object]]:
+def leak_figures(corpus: Labelled, *, score: ScoreName = "masked_top3") -> Iterator[Mapping[str, object]]:
     """How much of what is kept are lyrics: by no net, by the rules on sound and text, by relevance, and by both."""
     lyrics, true = corpus.truth == LYRICS, corpus.truth == TRUE
     flags = ("no_voice", "lyrics", "repeated_elsewhere")
