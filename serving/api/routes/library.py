@@ -62,6 +62,7 @@ def health_routes(service: Service) -> APIRouter:
 
 def _state(service: Service) -> dict[str, Any]:
     status: LibraryStatus = service.library.status()
+    calibration = stored_calibration(service.library)
     identity, revision = service.library.edition()
     return {
         "videos": status.videos,
@@ -73,7 +74,7 @@ def _state(service: Service) -> dict[str, Any]:
         ],
         "generations": [asdict(one) for one in status.generations],
         "model": _name(service.library.setting(MODEL_SETTING)),
-        "calibrated": stored_calibration(service.library) is not None,
+        "calibrated": calibration is not None and calibration.fits(status.clips),
         "edition": f"{identity}:{revision}",
         "index": {
             "segments": [asdict(one) for one in status.indexes],
