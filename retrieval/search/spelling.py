@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from itertools import product
+from itertools import pairwise, product
 
 from retrieval.library import Library
 from retrieval.records import EVIDENCE_KINDS
@@ -62,7 +62,7 @@ def _spelled(library: Library, letters: str) -> str | None:
     for way in ways:
         known = _held(library, {c for syllable in way for c in characters(syllable)})
         read_so = [[c for c in characters(syllable) if c in known][:_MOST_CHARACTERS] for syllable in way]
-        neighbours = {a + b for left, right in zip(read_so, read_so[1:], strict=False) for a, b in product(left, right)}
+        neighbours = {a + b for left, right in pairwise(read_so) for a, b in product(left, right)}
         held = _held(library, neighbours)
         paths = [a + b for a, b in product(read_so[0], read_so[1]) if a + b in held]
         for options in read_so[2:]:

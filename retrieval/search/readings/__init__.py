@@ -37,7 +37,7 @@ _LONGEST = len("zhuang")
 @lru_cache(maxsize=1)
 def _characters() -> dict[str, str]:
     lines = (Path(__file__).parent / "mandarin.txt").read_text(encoding="utf-8").splitlines()
-    return dict(line.split(" ", 1) for line in lines if not line.startswith("#"))  # type: ignore[misc]
+    return dict(line.split(" ", 1) for line in lines if not line.startswith("#"))
 
 
 @lru_cache(maxsize=1)
