@@ -4,7 +4,7 @@
 
 Clips of the miniature world are drawn and put into a library with a description each, the library is calibrated, and it is
 asked: descriptions that are true of a clip, the same with one fact changed so that no clip answers (near misses), and
-queries about what the world does not have. Printed for each model: the share of each that counts as answered, what a
+queries about what the world does not have. Printed for each model: the share of each of which the result does not say that nothing answers, what a
 single cut of the best score could do at 2 % lost answers, chosen on the same queries and so a bound, and how often a query
 with an answer scores above one without. Several models must make the same clip vectors as the first: pupils of it.
 """
@@ -75,7 +75,7 @@ def ask(engine: SearchEngine, texts: Sequence[str]) -> tuple[float, NDArray[np.f
 def report(library: Library, encoder: TextEncoder, scenes: Sequence[SceneSpec], *, seed: int) -> None:
     engine = SearchEngine(library, encoder=encoder, settings=SearchSettings(channels=frozenset({"visual"})))
     foreign, foreign_best = ask(engine, _FOREIGN)
-    print(f"  about other things: {foreign:.0%} answered")
+    print(f"  about other things: {foreign:.0%} may be answered")
     for detail in _DETAILS:
         true, near = (
             [q.text for q in queries(scenes, seed=seed, count=_QUERIES, detail=detail, answerable=answerable)]
@@ -84,7 +84,7 @@ def report(library: Library, encoder: TextEncoder, scenes: Sequence[SceneSpec], 
         (kept, best), (false, others) = ask(engine, true), ask(engine, near)
         cut = np.quantile(best, _LOST)
         print(
-            f"  {detail}: {kept:.0%} answered of those with an answer, {false:.0%} of near misses; at {_LOST:.0%} lost, "
+            f"  {detail}: {kept:.0%} may be answered of those with an answer, {false:.0%} of near misses; at {_LOST:.0%} lost, "
             f"{(others >= cut).mean():.0%} of near misses and {(foreign_best >= cut).mean():.0%} of other things pass; "
             f"with above without in {(best[:, None] > others[None]).mean():.1%} of pairs"
         )

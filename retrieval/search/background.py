@@ -66,6 +66,12 @@ def is_word_of_two(pair: str) -> bool:
     return pair in _words_of_two()
 
 
+def common_characters() -> list[str]:
+    """Every character of jieba's dictionary, the most frequent first."""
+    shares = _every_character()
+    return sorted(shares, key=lambda c: (-shares[c], c))
+
+
 @lru_cache(maxsize=1)
 def _words_of_two() -> frozenset[str]:
     return frozenset(re.findall(r"^(\S\S) ", _dictionary()[0], re.MULTILINE))

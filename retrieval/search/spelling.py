@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from itertools import product
+from itertools import pairwise, product
 
 from retrieval.library import Library
 from retrieval.records import EVIDENCE_KINDS
@@ -17,7 +17,7 @@ from retrieval.text import fold
 # A row that holds this share of the query's information is what was asked for: nothing is put right beside it.
 ENOUGH_HELD = 0.8
 _MOST_LETTERS, _MOST_SYLLABLES, _MOST_SPELLINGS = 24, 6, 4
-_MOST_CHARACTERS = 60       # of a syllable that are tried, the common ones
+_MOST_CHARACTERS = 40       # of a syllable that are tried, the common ones
 _MOST_PATHS = 200           # words that a spelling may stand for
 _LONGEST = 12               # characters of a piece that is looked at
 _ROWS = 20                  # of a kind that are looked at for a text with one other character
@@ -36,7 +36,8 @@ def corrected(library: Library, query: Query) -> str | None:
 
     A piece is replaced by another of which one character is written otherwise, read alike or not, or by the characters
     that its letters spell. It is changed only where the library's texts hold the new one as it stands or, within a longer
-    piece, where a word of two characters that they hold comes of two that make no word.
+    piece, where a word of two characters that they hold comes of two that make no word. A word of two characters that the
+    dictionary has is what was meant.
     """
     changed = {piece: new for piece in dict.fromkeys(query.pieces) if (new := _put_right(library, piece)) is not None}
     if not changed:
@@ -50,7 +51,7 @@ def corrected(library: Library, query: Query) -> str | None:
 def _put_right(library: Library, piece: str) -> str | None:
     if _LATIN.fullmatch(piece):
         return _spelled(library, piece) if len(piece) <= _MOST_LETTERS and not _held(library, [piece]) else None
-    if not _HAN.fullmatch(piece) or not 2 <= len(piece) <= _LONGEST or _is_held(library, piece):
+    if not _HAN.fullmatch(piece) or not 2 <= len(piece) <= _LONGEST or is_word_of_two(piece) or _is_held(library, piece):
         return None
     return _read_alike(library, piece) or _one_other(library, piece)
 
@@ -59,11 +60,11 @@ def _spelled(library: Library, letters: str) -> str | None:
     """The characters of the first spelling that stand in a text, at least two."""
     ways = [way for way in spellings(letters) if 2 <= len(way) <= _MOST_SYLLABLES][:_MOST_SPELLINGS]
     for way in ways:
-        read_so = [characters(syllable)[:_MOST_CHARACTERS] for syllable in way]
-        neighbours = {a + b for left, right in zip(read_so, read_so[1:], strict=False) for a, b in product(left, right)}
+        known = _held(library, {c for syllable in way for c in characters(syllable)})
+        read_so = [[c for c in characters(syllable) if c in known][:_MOST_CHARACTERS] for syllable in way]
+        neighbours = {a + b for left, right in pairwise(read_so) for a, b in product(left, right)}
         held = _held(library, neighbours)
-        words = [pair for pair in product(read_so[0], read_so[1]) if "".join(pair) in held]
-        paths = ["".join(pair) for pair in words]
+        paths = [a + b for a, b in product(read_so[0], read_so[1]) if a + b in held]
         for options in read_so[2:]:
             paths = [path + c for path in paths for c in options if path[-1] + c in held][:_MOST_PATHS]
         paths.sort(key=lambda path: -min(held[path[i : i + 2]] for i in range(len(path) - 1)))
@@ -75,9 +76,10 @@ def _spelled(library: Library, letters: str) -> str | None:
 
 def _read_alike(library: Library, piece: str) -> str | None:
     """The piece with one character replaced by another of the same reading."""
-    tried = [(place, c) for place, old in enumerate(piece) for c in homophones(old)]
-    held = _held(library, {pair for place, c in tried for pair in _pairs_around(_replaced(piece, place, c), place)})
-    written = [(place, _replaced(piece, place, c)) for place, c in tried]
+    alike = {old: homophones(old) for old in piece}
+    known = _held(library, {c for others in alike.values() for c in others})
+    written = [(place, _replaced(piece, place, c)) for place, old in enumerate(piece) for c in alike[old] if c in known]
+    held = _held(library, {pair for place, new in written for pair in _pairs_around(new, place)})
     likely = (new for place, new in written if all(pair in held for pair in _pairs_around(new, place)))
     whole = next((new for new in likely if _is_held(library, new)), None)
     if whole is not None or len(piece) < 4:

@@ -62,6 +62,9 @@ def health_routes(service: Service) -> APIRouter:
 def _state(service: Service) -> dict[str, Any]:
     count = service.counts.current()
     status, (identity, revision) = count.status, count.edition
+    status: LibraryStatus = service.library.status()
+    calibration = stored_calibration(service.library)
+    identity, revision = service.library.edition()
     return {
         "videos": status.videos,
         "clips": status.clips,
@@ -72,7 +75,7 @@ def _state(service: Service) -> dict[str, Any]:
         ],
         "generations": [asdict(one) for one in status.generations],
         "model": _name(service.library.setting(MODEL_SETTING)),
-        "calibrated": stored_calibration(service.library) is not None,
+        "calibrated": calibration is not None and calibration.fits(status.clips),
         "edition": f"{identity}:{revision}",
         "index": {
             "segments": [asdict(one) for one in status.indexes],

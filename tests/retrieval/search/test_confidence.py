@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from retrieval.encoders import TextVectors
+from retrieval.encoders import TextVectors, load_text_encoder
 from retrieval.search.confidence import Calibration, answered, band_of, unreadable_words
 from retrieval.search.results import Hit, Match
+from serving.demo.unseen import MODEL
 
 CALIBRATION = Calibration(made_with="a", clips=10, best={"visual": tuple(i / 100 for i in range(100))})
 
@@ -68,3 +69,10 @@ def test_whether_a_query_is_answered_is_told_by_words_only() -> None:
     assert answered([of("low"), of("medium", row(coverage=0.6))]) is True
     assert answered([of("medium", picture(2.0))]) is None
     assert answered([of(None, row(coverage=1.0))]) is None
+
+
+def test_an_encoder_tells_which_characters_its_vocabulary_lacks() -> None:
+    read = load_text_encoder(str(MODEL), device="cpu").encode_texts(["蓝色的狗", "焊接的狗"])
+    assert read.unknown is not None
+    assert read.unknown[0] == ()
+    assert "焊" in read.unknown[1]

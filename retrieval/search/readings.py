@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
+
+from pypinyin.pinyin_dict import pinyin_dict
+
+from retrieval.search.background import common_characters
+from retrieval.text import simplify
 
 
 def homophones(character: str) -> tuple[str, ...]:
@@ -36,8 +42,20 @@ _LONGEST = len("zhuang")
 
 @lru_cache(maxsize=1)
 def _characters() -> dict[str, str]:
-    lines = (Path(__file__).parent / "mandarin.txt").read_text(encoding="utf-8").splitlines()
-    return dict(line.split(" ", 1) for line in lines if not line.startswith("#"))  # type: ignore[misc]
+    """Simplified characters by syllable, common ones first; the readings are those of the package pypinyin."""
+    read_so: dict[str, list[str]] = defaultdict(list)
+    for character in common_characters():
+        if simplify(character) == character:
+            readings = pinyin_dict.get(ord(character), "").split(",")
+            for syllable in dict.fromkeys(map(_without_tone, readings)):
+                read_so[syllable].append(character)
+    return {syllable: "".join(of_syllable) for syllable, of_syllable in read_so.items() if syllable.isalpha()}
+
+
+def _without_tone(reading: str) -> str:
+    """As it is typed: lǜ is lv, háng is hang."""
+    letters = unicodedata.normalize("NFD", reading).replace("u\u0308", "v")
+    return "".join(c for c in letters if not unicodedata.combining(c)).replace("\u0261", "g")
 
 
 @lru_cache(maxsize=1)
