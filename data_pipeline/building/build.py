@@ -21,13 +21,15 @@ from data_pipeline.building.local import Runner, ShardJob, Work
 from data_pipeline.building.measured_tables import table_path
 from data_pipeline.building.plan import Added, add_sources, shard_names, shard_sources
 from data_pipeline.building.process_shard import VideoDone
-from data_pipeline.building.settings import save_settings
+from data_pipeline.building.settings import CORPUS, save_settings
 from data_pipeline.corpus.errors import CorpusError
-from data_pipeline.corpus.files import only_writer
+from data_pipeline.corpus.files import LOCK, only_writer
 from data_pipeline.corpus.measured import MeasuredVideo, SourceRow
 from data_pipeline.corpus.tables import read_table, require_pyarrow
 from retrieval.errors import InputError
 
+EXTRACTED = "extracted"     # where videos are that were taken out of tar shards
+_BEFORE_SETTINGS = frozenset({EXTRACTED, LOCK})       # what a build writes before its settings
 Planned = Callable[[Added, int], None]      # what was added, and how many videos no shard is committed of
 
 
@@ -51,10 +53,12 @@ def build(
 ) -> Account:
     """Add sources to a corpus and process every shard that is not committed, or was measured by other stages.
 
-    It may be killed at any time and started again. Raises CorpusError (busy, write, unreadable) and what loading a model
-    raises.
+    It may be killed at any time and started again. Raises InputError without a source in a new corpus, CorpusError (busy,
+    write, unreadable) and what loading a model raises.
     """
     require_pyarrow()
+    if not sources and not shard_names(work.directory):
+        raise InputError("There is no video to build a corpus of: name a folder or a table with some.")
     with only_writer(work.directory):
         save_settings(work.directory, work.settings)
         added = add_sources(work.directory, sources, videos_per_shard=work.settings.videos_per_shard)
@@ -63,6 +67,16 @@ def build(
         waiting = [job.shard for job in jobs if job.previous is None]
         planned(added, sum(len(shard_sources(work.directory, shard)) for shard in waiting))
         return _processed(jobs, work, runner, done)
+
+
+def check_place(directory: Path) -> None:
+    """Raises InputError where no corpus can be begun or gone on with: at a file, or in a folder of other things."""
+    if not directory.exists():
+        return
+    if not directory.is_dir():
+        raise InputError(f"{directory} is a file: name a folder for the corpus.")
+    if not (directory / CORPUS).exists() and (others := sorted({path.name for path in directory.iterdir()} - _BEFORE_SETTINGS)):
+        raise InputError(f"{directory} holds no corpus, but {others[0]}: name an empty or a new folder for the corpus.")
 
 
 def retry(

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from data_pipeline.corpus.errors import CorpusError
 from retrieval.disk import sync_folder
 
-_LOCK = ".writer.lock"
+LOCK = ".writer.lock"
 
 
 class CheckedFile:
@@ -71,7 +71,7 @@ def only_writer(directory: Path) -> Iterator[None]:
     """Make `directory` and keep every other writer out of it. Raises CorpusError: busy, write."""
     with disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(directory / _LOCK)
+    lock = FileLock(directory / LOCK)
     try:
         with disk_errors(directory):
             lock.acquire(timeout=0)

@@ -89,6 +89,22 @@ def exports_of(corpus: Path) -> list[Path]:
     return list(dict.fromkeys(Path(line["directory"]) for line in read_lines(corpus / EXPORTS)))
 
 
+def outdated_exports(corpus: Path) -> list[Path]:
+    """The exports that are where they were written and hold other pairs than the corpus would give them now.
+
+    Raises CorpusError (unreadable).
+    """
+    there = [directory for directory in exports_of(corpus) if (directory / ABOUT).exists()]
+    return [directory for directory in there if read_held(directory) != _would_hold(corpus, read_settings(directory))]
+
+
+def _would_hold(corpus: Path, settings: ExportSettings) -> list[Held]:
+    try:
+        return choose(corpus, license_filter=settings.license_filter, split=settings.split).held()
+    except InputError:          # nothing passes the filters any more
+        return []
+
+
 def remove_from_export(directory: Path, video_ids: Collection[str], *, corpus: Path) -> bool:
     """Take videos out of an export and write its card again; whether it held any.
 

@@ -63,6 +63,7 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Turn raw videos into clean video-text pairs; nothing is lost, and the same command goes on after a stop."""
+    from data_pipeline.building.build import EXTRACTED, check_place
     from data_pipeline.building.build import build as build_corpus
     from data_pipeline.building.default_stages import default_stages
     from data_pipeline.building.estimate import estimate as estimate_build
@@ -70,9 +71,10 @@ def build(
     from data_pipeline.sources import read_sources
     from serving.cli.build_progress import BuildProgress
 
+    check_place(out)
     settings = _settings(out, config, overrides)
     found = read_sources(
-        paths, default_license=license_code, i_have_rights=i_have_rights, exclude=exclude or (), extract_to=out / "extracted"
+        paths, default_license=license_code, i_have_rights=i_have_rights, exclude=exclude or (), extract_to=out / EXTRACTED
     )
     _tell_rejected(found)
     if len(found.rows) > _WORTH_AN_ESTIMATE and not (out / "measured").exists():
@@ -129,6 +131,7 @@ def filter_(
     with only_writer(corpus):
         save_settings(corpus, settings)
     _finish(corpus, settings, account, rejected=0, frames=False, workers=1, as_json=as_json)
+    _tell_outdated(corpus)
 
 
 def status(corpus: CorpusArgument, as_json: JsonOption = False) -> None:
@@ -217,6 +220,13 @@ def _finish(
     _show_account(account)
     typer.echo(f"{account.candidates:,} candidate pairs: {kept:,} kept{_by_kind(filtered, 'rejected')}")
     typer.echo(f"Report: {printable(str(page))}")
+
+
+def _tell_outdated(directory: Path) -> None:
+    from data_pipeline.export.exporting import outdated_exports
+
+    for export in outdated_exports(directory):
+        say(printable(f"{export} holds pairs of an earlier selection: wenshi corpus export into it again, with its options"))
 
 
 def _write_frames(directory: Path, workers: int) -> None:

@@ -119,3 +119,28 @@ def test_a_setting_that_does_not_exist_is_told_with_the_nearest(table: Path, tmp
             app, ["corpus", "build", str(table), "--out", str(tmp_path / "c"), "--set", "selection.keep_shore=1"],
             catch_exceptions=False,
         )  # fmt: skip
+
+
+def test_a_corpus_is_begun_with_videos_in_a_folder_of_its_own(table: Path, tmp_path: Path) -> None:
+    (empty := tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("mine")
+    for paths, out, reason in (
+        (empty, tmp_path / "new", "no video to build a corpus of"),
+        (table, tmp_path, "holds no corpus, but empty"),
+        (table, tmp_path / "notes.txt", "is a file"),
+    ):
+        with pytest.raises(InputError, match=reason):
+            CliRunner().invoke(app, ["corpus", "build", str(paths), "--out", str(out), *LIGHT], catch_exceptions=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "notes.txt"]
+
+
+def test_a_new_selection_names_the_exports_that_are_of_the_earlier_one(corpus: Path, tmp_path: Path) -> None:
+    def filtered(value: str) -> str:
+        return CliRunner().invoke(app, ["corpus", "filter", str(corpus), "--set", value]).stderr
+
+    CliRunner().invoke(app, ["corpus", "filter", str(corpus), "--set", "keep_share=1.0"])
+    run("export", corpus, "-f", "jsonl", "-o", tmp_path / "lines")
+    assert "lines" not in filtered("keep_share=1.0")
+    assert f"{tmp_path / 'lines'} holds pairs of an earlier selection" in filtered("keep_share=0.5")
+    run("export", corpus, "-f", "jsonl", "-o", tmp_path / "lines")
+    assert "lines" not in filtered("keep_share=0.5")
