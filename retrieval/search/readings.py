@@ -38,6 +38,7 @@ def spellings(letters: str) -> Iterator[tuple[str, ...]]:
 
 
 _LONGEST = len("zhuang")
+_VOWELS = set("aeiouv")      # without one stand interjections alone: hm, n, ng
 
 
 @lru_cache(maxsize=1)
@@ -49,7 +50,7 @@ def _characters() -> dict[str, str]:
             readings = pinyin_dict.get(ord(character), "").split(",")
             for syllable in dict.fromkeys(map(_without_tone, readings)):
                 read_so[syllable].append(character)
-    return {syllable: "".join(of_syllable) for syllable, of_syllable in read_so.items() if syllable.isalpha()}
+    return {syllable: "".join(alike) for syllable, alike in read_so.items() if _VOWELS & set(syllable)}
 
 
 def _without_tone(reading: str) -> str:

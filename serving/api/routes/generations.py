@@ -76,9 +76,10 @@ def _activate(library: Library, asked: ActivateRequest) -> Activated:
 
 
 def _states(status: LibraryStatus) -> Iterator[GenerationState]:
-    for channel, rows in (("visual", status.generations), ("meaning", status.text_generations)):
-        for row in rows:
-            yield GenerationState(channel=channel, share=row.share, active=row.active, **asdict(row.generation))
+    for row in status.generations:
+        yield GenerationState(channel="visual", share=row.share, active=row.active, **asdict(row.generation))
+    for row in status.text_generations:
+        yield GenerationState(channel="meaning", share=row.share, active=row.active, **asdict(row.generation))
 
 
 def _named(state: GenerationState) -> GenerationName:

@@ -62,9 +62,7 @@ def health_routes(service: Service) -> APIRouter:
 def _state(service: Service) -> dict[str, Any]:
     count = service.counts.current()
     status, (identity, revision) = count.status, count.edition
-    status: LibraryStatus = service.library.status()
     calibration = stored_calibration(service.library)
-    identity, revision = service.library.edition()
     return {
         "videos": status.videos,
         "clips": status.clips,
