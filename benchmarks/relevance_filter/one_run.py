@@ -47,10 +47,11 @@ def _trained(recipe: Recipe, folder: Path) -> Path:
 
 def _figures(model: Path, work: Path, when: str) -> dict[str, float]:
     """Recall of clean unseen clips by their descriptions of full detail, in percent."""
+    stored = ShardDataset(work / WORLD, split="test")
     encoder, mask = load_encoder(str(model), device="cpu"), np.ones((1, _FRAMES), np.bool_)
     read = [
         encoder.encode_clips(decode(sample, choose_frames(len(sample.jpegs), _FRAMES, None))[None], frame_mask=mask)
-        for sample in ShardDataset(work / WORLD, split="test")
+        for sample in map(stored.__getitem__, range(len(stored)))
     ]
     videos = VideoVectors(
         pooled=np.stack([clip.pooled[0] for clip in read]), frames=np.stack([clip.frames[0] for clip in read]),
