@@ -72,7 +72,7 @@ def _column(place: int, one: Bin, most: int) -> Markup:
 
 
 def _bar(row: Bar, most: float) -> Markup:
-    part = () if row.part is None else (tag("i", style=_width(row.part, most)),)
+    part = (tag("i", style=_width(row.part, most)),) if row.part else ()
     track = tag("span", tag("i", style=_width(row.value, most), class_="all"), *part, class_="track")
     return tag("div", tag("span", row.name, class_="name"), track, tag("span", row.note, class_="note"), class_="bar")
 
