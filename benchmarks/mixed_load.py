@@ -123,7 +123,7 @@ class World:
         with self._lock:
             fitting = [file for file in self.files if file.there is there]
             file = chance.choice(fitting) if fitting else None
-            return file and (file, file.changes)
+            return None if file is None else (file, file.changes)
 
     @contextmanager
     def changing(self, file: File) -> Iterator[None]:
@@ -323,7 +323,7 @@ def run(folder: Path, *, minutes: float, calm: float, kill_every: float, patienc
     print(f"started in {server.start():.1f} s, {loads()}", flush=True)
     ending = threading.Event()
     works: list[Callable[[World, Caller, random.Random], None]] = [
-        search, search, fetch, figures, write, lambda *rest: swap(*rest, models)
+        search, search, fetch, figures, write, lambda world, ask, chance: swap(world, ask, chance, models)
     ]  # fmt: skip
 
     def repeated(work: Callable[[World, Caller, random.Random], None], number: int) -> None:

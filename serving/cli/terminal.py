@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from retrieval.errors import WenshiError
@@ -47,7 +48,7 @@ def run(app: Callable[[], Any]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # a path may hold any bytes
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, as_interrupt)
     try:
         app()
     except WenshiError as error:
@@ -68,6 +69,13 @@ def run(app: Callable[[], Any]) -> None:
         if os.environ.get("WENSHI_DEBUG"):
             raise
         _leave(f"Something unexpected went wrong: {type(error).__name__}: {error}. Set WENSHI_DEBUG=1 to see where.", 1)
+
+
+def as_interrupt(number: int, frame: FrameType | None) -> None:
+    """Handle a signal as Ctrl-C is handled, also where Ctrl-C is ignored, as in what a script runs in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
 def _leave(sentence: str, status: int) -> None:

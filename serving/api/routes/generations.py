@@ -76,10 +76,10 @@ def _activate(library: Library, asked: ActivateRequest) -> Activated:
 
 
 def _states(status: LibraryStatus) -> Iterator[GenerationState]:
-    for row in status.generations:
-        yield GenerationState(channel="visual", share=row.share, active=row.active, **asdict(row.generation))
-    for row in status.text_generations:
-        yield GenerationState(channel="meaning", share=row.share, active=row.active, **asdict(row.generation))
+    for one in status.generations:
+        yield GenerationState(channel="visual", share=one.share, active=one.active, **asdict(one.generation))
+    for text in status.text_generations:
+        yield GenerationState(channel="meaning", share=text.share, active=text.active, **asdict(text.generation))
 
 
 def _named(state: GenerationState) -> GenerationName:
