@@ -30,10 +30,11 @@ def run_encoder(connection: Connection, model: str, device: str) -> None:
     try:
         encoder = load_clip_encoder(model, device=device)
     except ModelError as error:
-        connection.send(EncoderFailed(str(error)))
+        with contextlib.suppress(OSError):
+            connection.send(EncoderFailed(str(error)))
         return
-    connection.send(EncoderReady(encoder.generation, encoder.geometry))
     with contextlib.suppress(EOFError, OSError):  # the parent hung up
+        connection.send(EncoderReady(encoder.generation, encoder.geometry))
         _serve(connection, encoder)
 
 

@@ -38,9 +38,8 @@ class ReaderSettings:
 def run_reader(connection: Connection, settings: ReaderSettings) -> None:
     """Serve `ReadFile` messages until the parent hangs up."""
     live_and_die_with_parent()
-    reader = Reader(connection, settings)
     with contextlib.suppress(ParentGone):
-        reader.serve()
+        Reader(connection, settings).serve()
 
 
 class ParentGone(Exception):
