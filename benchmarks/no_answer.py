@@ -4,10 +4,10 @@
 
 Clips of the miniature world are drawn and put into a library with a description each, the library is calibrated, and it is
 asked: descriptions that are true of a clip, the same with one fact changed so that no clip answers (near misses), and
-queries about what the world does not have. Printed for each model: the share of each of which the result does not say that
-nothing answers, what a single cut of the best score could do at 2 % lost answers, chosen on the same queries and so a bound,
-and how often a query with an answer scores above one without. Several models must make the same clip vectors as the first:
-pupils of it.
+queries about what the world does not have. Printed for each model: the share of each of which the result does not say
+that nothing answers, what a single cut of the best score could do at 2 % lost answers, chosen on the same queries and so
+a bound, and how often a query with an answer scores above one without. Several models must make the same clip vectors
+as the first: pupils of it.
 """
 
 from __future__ import annotations

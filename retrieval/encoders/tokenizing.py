@@ -185,7 +185,7 @@ class Tokenizer:
 
 
 def unknown_pieces(ids: Sequence[int], pieces: Sequence[str], *, unknown_id: int | None) -> tuple[str, ...]:
-    """The pieces of text that the vocabulary lacks, which all share one token; unknown_id: None = it has no such token."""
+    """The pieces of text that the vocabulary lacks: they all share one token. unknown_id: None = there is no such token."""
     return tuple(piece for token, piece in zip(ids, pieces, strict=True) if token == unknown_id)
 
 
