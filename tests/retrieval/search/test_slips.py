@@ -70,6 +70,10 @@ def test_the_notice_says_what_is_shown(engine: SearchEngine) -> None:
     assert "'流浪猫'" in engine.search("liulangmao").notices[0]
 
 
+def test_a_word_of_another_language_that_no_text_holds_may_be_taken_for_pinyin(engine: SearchEngine) -> None:
+    assert "'我们'" in engine.search("women").notices[0]
+
+
 def test_letters_are_cut_into_syllables_few_ones_first() -> None:
     assert list(spellings("xian")) == [("xian",), ("xi", "an")]
     assert list(spellings("python")) == []
