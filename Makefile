@@ -1,6 +1,7 @@
 # make demo: a small world of videos is rendered, added and searched.   make test: the tests.
 # make test-open-clip: the tests of open_clip, sentence-transformers, torchcodec, easyocr, openai-whisper and ray, in an environment
 # of their own, where openai-whisper is without the triton that it asks for: only a GPU would use it.
+# make test-page: the tests of the search page by real clicks, in a headless Chromium that must be installed.
 # Each makes its own virtual environment first; nothing else is needed but Python 3.10 or newer.
 
 PYTHON ?= python3
@@ -12,13 +13,16 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 export OMP_WAIT_POLICY = PASSIVE
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo test test-open-clip lint kill bench clean
+.PHONY: demo test test-page test-open-clip lint kill bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/wenshi demo
 
 test: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+test-page: $(VENV)/.installed-dev
+	HF_HUB_OFFLINE=1 WENSHI_TEST_PAGE=1 $(BIN)/python -m pytest tests/serving/web
 
 # open_clip and easyocr bring torchvision, beside which transformers cannot be imported where torch has no CUDA and torchvision has.
 # The import is tried first: a test of a package that is not there would only be left out.
@@ -28,8 +32,7 @@ test-open-clip: $(OPEN_CLIP_VENV)/.installed
 	HF_HUB_OFFLINE=1 $(OPEN_CLIP_VENV)/bin/python -m pytest tests/open_clip_models \
 		tests/retrieval/encoders/test_encoder_sentences.py tests/serving/test_meaning_real_model.py \
 		tests/retrieval/video/test_video_conformance.py tests/retrieval/video/test_video_torchcodec.py \
-		tests/data_pipeline/sound/test_speech_engines.py tests/data_pipeline/building/test_ray.py \
-		tests/data_pipeline/test_evidence_on_screen.py
+		tests/data_pipeline/sound/test_speech_engines.py tests/data_pipeline/building/test_ray.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -1,7 +1,8 @@
-"""One Chromium for all tests of the page; without one they are left out, and say so."""
+"""One Chromium for all tests of the page; they are left out, and say so, unless `make test-page` asks for them."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from tests.serving.web.fake_api import Fake, served
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     program = find_chromium()
+    if "WENSHI_TEST_PAGE" not in os.environ:
+        pytest.skip("The page is tested by `make test-page`: a browser beside other tests takes all of two cores")
     if program is None:
         pytest.skip("Chromium is not installed: the page is not tested (apt-get install chromium)")
     started = Browser(program, tmp_path_factory.mktemp("chromium"))
