@@ -21,7 +21,8 @@ from data_pipeline.building.local import Runner, ShardJob, Work
 from data_pipeline.building.measured_tables import table_path
 from data_pipeline.building.plan import Added, add_sources, shard_names, shard_sources
 from data_pipeline.building.process_shard import VideoDone
-from data_pipeline.building.settings import CORPUS, save_settings
+from data_pipeline.building.settings import save_settings
+from data_pipeline.corpus.about import CORPUS
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import LOCK, only_writer
 from data_pipeline.corpus.measured import MeasuredVideo, SourceRow

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
+from data_pipeline.corpus.about import CORPUS, read_about
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import write_json
 from data_pipeline.pairs.settings import PairSettings
@@ -16,7 +15,6 @@ from data_pipeline.selection.settings import SelectionSettings
 from retrieval.errors import InputError
 from retrieval.settings import Section, read_yaml, settings_of
 
-CORPUS = "corpus.json"
 _SETTINGS = "settings"
 
 
@@ -93,27 +91,14 @@ def overridden(settings: BuildSettings, overrides: Iterable[str]) -> BuildSettin
 
 def save_settings(directory: Path, settings: BuildSettings) -> None:
     """Keep the settings in a corpus, beside what else stands there. Raises CorpusError (write, unreadable)."""
-    about = _about(directory)
+    about = read_about(directory)
     if about.get(_SETTINGS) != (values := settings.model_dump(mode="json")):
         write_json(directory / CORPUS, {**about, _SETTINGS: values})
 
 
 def saved_settings(directory: Path) -> BuildSettings:
     """The settings that a corpus was last built with. Raises CorpusError (unreadable), InputError for unknown ones."""
-    about = _about(directory)
+    about = read_about(directory)
     if _SETTINGS not in about:
         raise CorpusError("unreadable", f"There is no corpus in {directory}: build one there first.")
     return settings_of(BuildSettings, about[_SETTINGS], source=str(directory / CORPUS))
-
-
-def _about(directory: Path) -> dict[str, Any]:
-    path = directory / CORPUS
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise CorpusError("unreadable", f"{path} cannot be read ({error}): restore it from a copy.") from error
-    if not isinstance(about, dict):
-        raise CorpusError("unreadable", f"{path} is not a JSON object: restore it from a copy.")
-    return about

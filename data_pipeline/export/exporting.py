@@ -7,8 +7,9 @@ import shutil
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from data_pipeline.corpus.about import read_about
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import only_writer, whole_file, write_json
 from data_pipeline.corpus.line_log import append_line, read_lines
@@ -21,7 +22,6 @@ from data_pipeline.export.cnvid import Placing, forget_entries, write_layout
 from data_pipeline.export.frames import FrameOptions, clips_of, unfinished_directory, write_frames
 from data_pipeline.export.lines import forget_lines, write_lines
 from data_pipeline.export.parquet import forget_rows, write_tables
-from data_pipeline.sources.uploaders import corpus_settings
 from retrieval.disk import replace_directory, settle_directory
 from retrieval.errors import InputError
 
@@ -184,7 +184,7 @@ def _exported(directory: Path, held: list[Held], *, failures: tuple[RowFailure, 
 
 
 def _card(held: list[Held], settings: ExportSettings, *, corpus: Path, name: str) -> str:
-    about: dict[str, Any] = corpus_settings(corpus)
+    about = read_about(corpus)
     return dataset_card(
         held, name=name, form=settings.form, license_filter=settings.license_filter, split=settings.split,
         settings={key: value for key, value in about.items() if key != "salt"},

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import secrets
 from pathlib import Path
-from typing import Any
 
-from data_pipeline.corpus.errors import CorpusError
+from data_pipeline.corpus.about import CORPUS, read_about
 from data_pipeline.corpus.files import write_json
 from retrieval.text import normalise
 
-CORPUS = "corpus.json"
 _SALT = "salt"
 _DIGITS = 32
 
@@ -28,22 +25,8 @@ def corpus_salt(directory: Path) -> str:
 
     Raises CorpusError (unreadable, write).
     """
-    about = corpus_settings(directory)
+    about = read_about(directory)
     if _SALT not in about:
         about[_SALT] = secrets.token_hex(16)
         write_json(directory / CORPUS, about)
     return str(about[_SALT])
-
-
-def corpus_settings(directory: Path) -> dict[str, Any]:
-    """What `corpus.json` says, {} where there is none. Raises CorpusError (unreadable)."""
-    path = directory / CORPUS
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise CorpusError("unreadable", f"{path} cannot be read ({error}): restore it from a copy.") from error
-    if not isinstance(about, dict):
-        raise CorpusError("unreadable", f"{path} is not a JSON object: restore it from a copy.")
-    return about

@@ -181,7 +181,8 @@ def estimate(
 
 def _settings(directory: Path, config: Path | None, overrides: list[str] | None) -> BuildSettings:
     """Those of the file, else of the corpus, else the defaults; overrides on top."""
-    from data_pipeline.building.settings import CORPUS, overridden, read_settings, saved_settings
+    from data_pipeline.building.settings import overridden, read_settings, saved_settings
+    from data_pipeline.corpus.about import CORPUS
 
     if config is None and (directory / CORPUS).exists():
         return overridden(saved_settings(directory), overrides or ())
