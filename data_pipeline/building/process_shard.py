@@ -12,13 +12,13 @@ from typing import Protocol
 from data_pipeline.building.commits import MEASURED, Commit, version_directory
 from data_pipeline.building.measured_tables import read_tables, write_tables
 from data_pipeline.building.stage_cache import cache_path
-from data_pipeline.building.video_rows import VideoRows, failed_video, tables_of
+from data_pipeline.building.video_rows import VideoRows, failed_video, removed_video, tables_of
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import disk_errors
 from data_pipeline.corpus.measured import MeasuredVideo, SourceRow
 from retrieval.disk import sync_folder
 
-COPY, REMOVED = "copy", "removed"
+COPY = "copy"
 VideoDone = Callable[[MeasuredVideo], None]
 
 
@@ -49,7 +49,7 @@ def process_shard(
     for source in sources:
         before = earlier.get(source.source_id)
         if not source.uri:
-            videos.append(VideoRows(video=_removed(source, shard)))
+            videos.append(VideoRows(video=removed_video(source.source_id, shard=shard)))
         elif before is not None and source.source_id not in (retry or ()):
             videos.append(before)
         else:
@@ -133,11 +133,6 @@ def _copy_of(video: MeasuredVideo, first: str) -> MeasuredVideo:
         source, shard=video.shard, stage="examine", kind=COPY, message=message, uploader_hash=video.uploader_hash
     )
     return replace(failed, video_id=video.video_id)
-
-
-def _removed(source: SourceRow, shard: str) -> MeasuredVideo:
-    message = "It was taken out of the corpus on request."
-    return replace(failed_video(source, shard=shard, stage=REMOVED, kind=REMOVED, message=message), path=None)
 
 
 def _tried(videos: VideoRows, before: VideoRows | None) -> VideoRows:

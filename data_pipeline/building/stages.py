@@ -91,7 +91,7 @@ class Stages:
     pair(source, video_id, shard, duration_ms, title, speech, subtitles, screen_texts) -> tuple[CandidateRow, ...];
     score(candidates, keyframes, pictures, screen_texts) -> tuple[CandidateRow, ...], None where no model is given.
     sidecars(path, duration_ms): lines of files beside the video; they may change, so nobody keeps them.
-    title(source, examined, info): what the video is called; uploader_hash(name): what a corpus says instead of a name.
+    title(source, info): what the video is called; uploader_hash(name): what a corpus says instead of a name.
     """
 
     examine: Stage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from data_pipeline.building.measured_tables import TABLES
@@ -11,6 +11,7 @@ from data_pipeline.building.stages import Heard, Looked
 from data_pipeline.corpus.examined import Examined
 from data_pipeline.corpus.measured import AudioSpanRow, MeasuredVideo, SourceRow
 
+_REMOVED, _ON_REQUEST = "removed", "It was taken out of the corpus on request."
 _LONGEST_ERROR = 500
 # Another try may end otherwise: the machine was busy, the file was being written, a model was missing.
 _RETRYABLE = frozenset({"changed", "crashed", "memory", "missing", "model", "permission", "stopped", "timeout", "unexpected"})
@@ -18,7 +19,7 @@ _RETRYABLE = frozenset({"changed", "crashed", "memory", "missing", "model", "per
 
 @dataclass(frozen=True, kw_only=True)
 class VideoRows:
-    """The rows that a video adds to the tables of its shard; of a failed one, `video` and the stages that ran."""
+    """The rows that a video adds to the tables of its shard; a failed one has `video` alone."""
 
     video: MeasuredVideo
     others: dict[str, tuple[Any, ...]] = field(default_factory=dict)    # by name of the table, without `videos`
@@ -43,6 +44,12 @@ def failed_video(
         **_said_of(source), uploader_hash=uploader_hash, shard=shard, status="failed", path=source.uri, title=source.title,
         error_stage=stage, error_kind=kind, error=sentence, retryable=kind in _RETRYABLE,
     )
+
+
+def removed_video(source_id: str, *, shard: str, attempts: int = 1) -> MeasuredVideo:
+    """The row of a source that was taken out of the corpus: nothing that its owner said, and no path."""
+    failed = failed_video(SourceRow(source_id=source_id, uri=""), shard=shard, stage=_REMOVED, kind=_REMOVED, message=_ON_REQUEST)
+    return replace(failed, path=None, attempts=attempts)
 
 
 def measured_video(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from data_pipeline.audit.sampling import DECISIONS
@@ -11,7 +11,7 @@ from data_pipeline.building.commits import Commit, append_commit, read_commits, 
 from data_pipeline.building.plan import SOURCES, all_sources, shard_names, shard_sources, write_shard_sources
 from data_pipeline.building.process_shard import commit_version, read_videos
 from data_pipeline.building.stage_cache import StageCache, cache_path
-from data_pipeline.building.video_rows import VideoRows, failed_video
+from data_pipeline.building.video_rows import VideoRows, removed_video
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import disk_errors, only_writer
 from data_pipeline.corpus.measured import DecisionRow, MeasuredVideo, SourceRow
@@ -21,11 +21,9 @@ from data_pipeline.export.parquet import forget_rows
 from data_pipeline.removal.targets import add_to_list, resolve
 from data_pipeline.selection.removed import Removed
 
-KIND = "removed"
 _ID_START = 16
 # Made from the tables and told apart by nobody: they are made again when they are wanted.
 _DERIVED = ("accounts.json", "report.html", "statistics.json", "audit.html", "audit.csv")
-_SENTENCE = "It was taken out of the corpus on request."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,19 +103,13 @@ def _blank(source: SourceRow) -> SourceRow:
 def _commit_without(
     corpus: Path, shard: str, commit: Commit, rows: list[VideoRows], gone: set[str], sources: list[SourceRow]
 ) -> None:
-    blank = {source.source_id: source for source in sources}
-    left = [
-        VideoRows(video=_removed_row(row.video, blank[row.video.source_id])) if row.video.source_id in gone else row
-        for row in rows
-    ]
+    def without(video: MeasuredVideo) -> VideoRows:
+        return VideoRows(video=removed_video(video.source_id, shard=video.shard, attempts=video.attempts))
+
+    left = [without(row.video) if row.video.source_id in gone else row for row in rows]
     append_commit(
         corpus, commit_version(corpus, shard, left, sources, previous=commit, stages_key=commit.stages_key)
     )
-
-
-def _removed_row(video: MeasuredVideo, blank: SourceRow) -> MeasuredVideo:
-    failed = failed_video(blank, shard=video.shard, stage=KIND, kind=KIND, message=_SENTENCE)
-    return replace(failed, path=None, attempts=video.attempts)
 
 
 def _clear_cache(path: Path, removed: Removed, paths: list[str]) -> None:
