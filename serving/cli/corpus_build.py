@@ -85,6 +85,7 @@ def build(
             _runner(runner, workers, address), planned=lambda added, waiting: progress.begin(waiting), done=progress.done,
         )  # fmt: skip
     _finish(out, settings, account, rejected=len(found.rejected), frames=frames, workers=workers, as_json=as_json)
+    _fail_without_any(account)
 
 
 def retry(
@@ -113,6 +114,7 @@ def retry(
             kinds=kinds or (), done=progress.done,
         )  # fmt: skip
     _finish(corpus, settings, account, rejected=0, frames=frames, workers=workers, as_json=as_json)
+    _fail_without_any(account)
 
 
 def filter_(
@@ -221,6 +223,12 @@ def _finish(
     _show_account(account)
     typer.echo(f"{account.candidates:,} candidate pairs: {kept:,} kept{_by_kind(filtered, 'rejected')}")
     typer.echo(f"Report: {printable(str(page))}")
+
+
+def _fail_without_any(account: Account) -> None:
+    """A script that goes on after a build needs at least one video."""
+    if not account.measured:
+        raise typer.Exit(1)
 
 
 def _tell_outdated(directory: Path) -> None:

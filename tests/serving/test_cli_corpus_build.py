@@ -107,6 +107,14 @@ def test_retry_takes_the_kinds_that_are_named(corpus: Path) -> None:
     assert [row.attempts for row in read_measured(corpus, MeasuredVideo)] == [1, 1, 1, 1, 2]
 
 
+def test_a_build_of_which_nothing_is_left_fails(table: Path, tmp_path: Path) -> None:
+    arguments = ["corpus", "build", str(table.with_name("4.mp4")), "--out", str(tmp_path / "c"), "--i-have-rights", *LIGHT]
+    found = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert found.exit_code == 1
+    assert "1 videos: 0 measured, 1 failed (1 not_a_video)" in found.stdout
+    assert CliRunner().invoke(app, ["corpus", "retry", str(tmp_path / "c")], catch_exceptions=False).exit_code == 1
+
+
 def test_an_estimate_says_what_all_would_take(table: Path) -> None:
     about = run("estimate", table, *LIGHT, "--samples", 2)
     assert (about["videos"], about["sampled"]) == (5, 2)
