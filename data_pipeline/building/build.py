@@ -27,6 +27,7 @@ from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import LOCK, only_writer
 from data_pipeline.corpus.measured import MeasuredVideo, SourceRow
 from data_pipeline.corpus.tables import read_table, require_pyarrow
+from data_pipeline.sources.uploaders import corpus_salt
 from retrieval.errors import InputError
 
 EXTRACTED = "extracted"     # where videos are that were taken out of tar shards
@@ -62,6 +63,7 @@ def build(
         raise InputError("There is no video to build a corpus of: name a folder or a table with some.")
     with only_writer(work.directory):
         save_settings(work.directory, work.settings)
+        corpus_salt(work.directory)     # before there are workers, of which each would make its own
         added = add_sources(work.directory, sources, videos_per_shard=work.settings.videos_per_shard)
         commits = read_commits(work.directory)
         jobs = [ShardJob(shard=shard, previous=commits.get(shard)) for shard in shard_names(work.directory)]

@@ -30,10 +30,12 @@ def resolve(
     """
     measured = list(read_measured(corpus, MeasuredVideo))
     ids = {row.video_id for row in measured if row.video_id is not None}
-    hashes = {uploader_hash(_named(name), salt=corpus_salt(corpus)) for name in uploaders}
+    names = [_named(name) for name in uploaders]
+    salt = corpus_salt(corpus) if names else ""
+    hashes = {uploader_hash(name, salt=salt) for name in names}
     contents = {video for name in videos for video in _video_ids(name, ids)}
     sources = {source for path in paths for source in _source_ids(path, corpus)}
-    sources |= {row.source_id for row in all_sources(corpus) if _uploaded_by(row, hashes, corpus)}
+    sources |= {row.source_id for row in all_sources(corpus) if _uploaded_by(row, hashes, salt)}
     contents |= {
         row.video_id for row in measured
         if row.video_id is not None and (row.source_id in sources or row.uploader_hash in hashes)
@@ -83,5 +85,5 @@ def _source_ids(path: Path, corpus: Path) -> Iterator[str]:
     yield from found
 
 
-def _uploaded_by(row: SourceRow, hashes: set[str], corpus: Path) -> bool:
-    return bool(hashes) and row.uploader is not None and uploader_hash(row.uploader, salt=corpus_salt(corpus)) in hashes
+def _uploaded_by(row: SourceRow, hashes: set[str], salt: str) -> bool:
+    return bool(hashes) and row.uploader is not None and uploader_hash(row.uploader, salt=salt) in hashes

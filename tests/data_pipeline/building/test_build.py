@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,14 +11,16 @@ import pytest
 
 from data_pipeline.building.build import Account, account, build, retry
 from data_pipeline.building.commits import MEASURED, Commit, read_commits
-from data_pipeline.building.local import Runner, Work, local_runner
+from data_pipeline.building.local import Runner, ShardJob, Work, local_runner
 from data_pipeline.building.measured_tables import committed, read_measured
 from data_pipeline.building.plan import all_sources, shard_names, shard_sources, write_shard_sources
-from data_pipeline.building.process_shard import process_shard
+from data_pipeline.building.process_shard import VideoDone, process_shard
 from data_pipeline.building.settings import BuildSettings, Limits, Relevance, ScreenText
 from data_pipeline.building.video_rows import VideoRows, failed_video
+from data_pipeline.corpus.about import read_about
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.measured import CandidateRow, KeyframeRow, MeasuredVideo, ShotRow, SourceRow, StageRow
+from data_pipeline.sources.uploaders import corpus_salt
 from retrieval.errors import InputError, WenshiError
 from tests.data_pipeline.building.stand_ins import calls, make_stages, runner_here, source_of, sources_of
 from tests.videos import write_video
@@ -134,6 +137,17 @@ def test_one_worker_and_two_give_the_same_corpus(corpus: Path, videos: list[Path
     for workers in (1, 2):
         other = tmp_path / str(workers) / "corpus"
         assert built(other, sources_of(*files), runner=local_runner(workers)) == here
+
+
+def test_the_salt_is_there_before_a_worker_is(corpus: Path, videos: list[Path]) -> None:
+    found = []
+
+    def runner(jobs: Iterable[ShardJob], work: Work, done: VideoDone) -> Generator[Commit, None, None]:
+        found.append(read_about(work.directory)["salt"])
+        yield from runner_here(jobs, work, done)
+
+    built(corpus, sources_of(*videos[:1]), runner=runner)
+    assert found == [corpus_salt(corpus)]
 
 
 def test_the_manifest_hash_tells_every_measured_row(corpus: Path, videos: list[Path], tmp_path: Path) -> None:
