@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -14,7 +12,7 @@ from typing import Any
 
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import disk_errors
-from retrieval.disk import sync_folder
+from data_pipeline.corpus.line_log import append_line, read_lines
 
 MEASURED = "measured"
 _LOG = "commits.jsonl"
@@ -57,27 +55,13 @@ def read_commits(directory: Path) -> dict[str, Commit]:
 
     Raises CorpusError (unreadable) when the log cannot be read.
     """
-    log = directory / MEASURED / _LOG
-    try:
-        lines = log.read_bytes().split(b"\n")[:-1]
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise CorpusError("unreadable", f"{log} cannot be read ({error.strerror or error}): check the disk.") from error
-    found = {commit.shard: commit for line in lines if (commit := _from_line(line)) is not None}
+    found = {commit.shard: commit for line in read_lines(directory / MEASURED / _LOG) if (commit := _from_line(line)) is not None}
     return dict(sorted(found.items()))
 
 
 def append_commit(directory: Path, commit: Commit) -> None:
     """Bring a line to the disk. Raises CorpusError (write)."""
-    log = directory / MEASURED / _LOG
-    with disk_errors(log):
-        with log.open("a+b") as file:
-            file.seek(0, os.SEEK_END)
-            file.write(_without_torn_end(log) + json.dumps(asdict(commit), sort_keys=True).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(log.parent)
+    append_line(directory / MEASURED / _LOG, asdict(commit))
 
 
 def remove_uncommitted(directory: Path) -> None:
@@ -104,19 +88,8 @@ def failure_counts(commits: Iterable[Commit]) -> Counter[str]:
     return sum((Counter(commit.reasons) for commit in commits), Counter())
 
 
-def _without_torn_end(log: Path) -> bytes:
-    """What must be written first so that the next line stands alone."""
-    with log.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        if size == 0:
-            return b""
-        file.seek(size - 1)
-        return b"" if file.read(1) == b"\n" else b" (cut off)\n"
-
-
-def _from_line(line: bytes) -> Commit | None:
+def _from_line(line: dict[str, Any]) -> Commit | None:
     try:
-        data: dict[str, Any] = json.loads(line)
-        return Commit(**data)
-    except (ValueError, TypeError, CorpusError):
+        return Commit(**line)
+    except (TypeError, CorpusError):
         return None

@@ -26,7 +26,7 @@ def append_line(log: Path, data: dict[str, Any]) -> None:
 def read_lines(log: Path) -> list[dict[str, Any]]:
     """The whole lines, in order; none where there is no log. Raises CorpusError (unreadable)."""
     try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = log.read_bytes().split(b"\n")
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -34,7 +34,7 @@ def read_lines(log: Path) -> list[dict[str, Any]]:
     return [data for line in lines if line and (data := _parsed(line)) is not None]
 
 
-def _parsed(line: str) -> dict[str, Any] | None:
+def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
         data = json.loads(line)
     except ValueError:

@@ -184,6 +184,12 @@ def test_an_export_never_overwrites_what_is_none_and_keeps_to_its_form(corpus, t
     assert exports_of(corpus) == [tmp_path / "out"]
 
 
+def test_an_export_is_known_by_whatever_name_it_has(corpus, tmp_path):
+    odd = tmp_path / "第\u2028一\x85版\x1c"
+    export_corpus(corpus, odd, settings("jsonl"))
+    assert exports_of(corpus) == [odd]
+
+
 def test_the_command_writes_and_tells(corpus, tmp_path):
     run = lambda *arguments: CliRunner().invoke(app, ["corpus", *map(str, arguments)], catch_exceptions=False)  # noqa: E731
     shown = run("export", corpus, "-f", "jsonl", "-o", tmp_path / "out", "--license", "commercial-ok")
