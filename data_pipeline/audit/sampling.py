@@ -6,18 +6,18 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 from data_pipeline.building.measured_tables import read_measured
 from data_pipeline.corpus.measured import CandidateRow, DecisionRow
 from data_pipeline.corpus.tables import read_table
+from data_pipeline.selection.select import DECISIONS
+from data_pipeline.selection.settings import ScoreName
 from retrieval.errors import InputError
 
-DECISIONS = "decisions.parquet"
-SCORES = (
-    "relevance_mean", "relevance_max", "relevance_top3", "masked_mean", "masked_max", "masked_top3"
-)  # fmt: skip
+SCORES: tuple[str, ...] = get_args(ScoreName)
 STRATA = 10
 _RELEVANCE = "relevance"        # the reason of a pair that a lower threshold would keep
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_pipeline.audit.sampling import DECISIONS
 from data_pipeline.building.commits import Commit, append_commit, read_commits, remove_uncommitted
 from data_pipeline.building.plan import SOURCES, all_sources, shard_names, shard_sources, write_shard_sources
 from data_pipeline.building.process_shard import commit_version, read_videos
@@ -20,10 +19,11 @@ from data_pipeline.export.exporting import exports_of, remove_from_export
 from data_pipeline.export.parquet import forget_rows
 from data_pipeline.removal.targets import add_to_list, resolve
 from data_pipeline.selection.removed import Removed
+from data_pipeline.selection.select import ACCOUNTS, DECISIONS
 
 _ID_START = 16
 # Made from the tables and told apart by nobody: they are made again when they are wanted.
-_DERIVED = ("accounts.json", "report.html", "statistics.json", "audit.html", "audit.csv")
+_DERIVED = (ACCOUNTS, "report.html", "statistics.json", "audit.html", "audit.csv")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serving.cli.corpus_export import CorpusArgument
-from serving.cli.options import JsonOption
+from serving.cli.options import CorpusArgument, JsonOption
 from serving.cli.terminal import print_json, printable, say
 
 if TYPE_CHECKING:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serving.cli.options import JsonOption
+from serving.cli.options import Fit, JsonOption
 from serving.cli.terminal import print_json, printable, say
 
 if TYPE_CHECKING:
@@ -16,13 +15,6 @@ if TYPE_CHECKING:
     from data_pipeline.corpus.build import CorpusReport
 
 _FIRST = 5
-
-
-class Fit(str, Enum):
-    """How pictures of another shape become square."""
-
-    stretch = "stretch"
-    crop = "crop"
 
 
 def benchmark(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from serving.cli.corpus_sources import ExcludeOption, LicenseOption, RightsOption, SourcesArgument
-from serving.cli.options import JsonOption
+from serving.cli.options import CorpusArgument, JsonOption
 from serving.cli.terminal import clock, print_json, printable, say
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ class RunnerName(str, Enum):
     ray = "ray"
 
 
-CorpusArgument = Annotated[Path, typer.Argument(metavar="CORPUS", help="The corpus's folder.", readable=False)]
 OutOption = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The corpus; one that is there goes on.")]
 ConfigOption = Annotated[
     Path | None,

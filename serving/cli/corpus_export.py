@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
-from serving.cli.options import JsonOption
+from serving.cli.options import CorpusArgument, Fit, JsonOption
 from serving.cli.terminal import print_json, printable, say
 
 _FIRST = 5
-CorpusArgument = Annotated[Path, typer.Argument(metavar="CORPUS", help="The corpus's folder.", readable=False)]
 
 
 class Form(str, Enum):
@@ -22,13 +21,6 @@ class Form(str, Enum):
     cnvid = "cnvid"
     webdataset = "webdataset"
     parquet = "parquet"
-
-
-class Fit(str, Enum):
-    """How pictures of another shape become square."""
-
-    stretch = "stretch"
-    crop = "crop"
 
 
 class Placing(str, Enum):

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from serving.cli.corpus_export import CorpusArgument
-from serving.cli.options import JsonOption
+from serving.cli.options import CorpusArgument, JsonOption
 from serving.cli.terminal import print_json, printable, say
 
 

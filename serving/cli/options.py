@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -24,3 +25,11 @@ LibraryOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on standard output.")
 ]
+CorpusArgument = Annotated[Path, typer.Argument(metavar="CORPUS", help="The corpus's folder.", readable=False)]
+
+
+class Fit(str, Enum):
+    """How pictures of another shape become square."""
+
+    stretch = "stretch"
+    crop = "crop"
