@@ -11,7 +11,7 @@ from typing import Literal
 
 from data_pipeline.corpus.about import read_about
 from data_pipeline.corpus.errors import CorpusError
-from data_pipeline.corpus.files import only_writer, whole_file, write_json
+from data_pipeline.corpus.files import LOCK, disk_errors, only_writer, whole_file, write_json
 from data_pipeline.corpus.line_log import append_line, read_lines
 from data_pipeline.corpus.shard_list import RowFailure
 from data_pipeline.corpus.shard_removal import remove_videos
@@ -78,6 +78,7 @@ def export_corpus(
         return _exported(directory, held, failures=shards.failures)
     unfinished = unfinished_directory(directory)
     with only_writer(unfinished):
+        _empty(unfinished)      # an ended run may have left what these filters do not let through
         _describe(unfinished, held, settings, corpus=corpus, name=directory.name)
         _write(chosen, unfinished, settings)
         replace_directory(unfinished, directory)
@@ -105,13 +106,20 @@ def _would_hold(corpus: Path, settings: ExportSettings) -> list[Held]:
         return []
 
 
+def reach_export(directory: Path) -> bool:
+    """Clear away what an ended run left beside an export, and tell whether there is one. Raises CorpusError (write)."""
+    with disk_errors(directory):
+        settle_directory(directory)
+        if (unfinished := unfinished_directory(directory)).exists():
+            shutil.rmtree(unfinished)
+        return directory.is_dir() and any(directory.iterdir())
+
+
 def remove_from_export(directory: Path, video_ids: Collection[str], *, corpus: Path) -> bool:
     """Take videos out of an export and write its card again; whether it held any.
 
     The corpus itself is without them already. Raises CorpusError: busy, write, unreadable.
     """
-    settle_directory(directory)
-    shutil.rmtree(unfinished_directory(directory), ignore_errors=True)
     settings, held = read_settings(directory), read_held(directory)
     left = [one for one in held if one.video_id not in video_ids]
     if settings.form == "webdataset":
@@ -155,6 +163,15 @@ def _check_place(directory: Path, settings: ExportSettings) -> None:
             raise InputError(f"{directory} holds an export as {form}: choose another directory for one as {settings.form}.")
     elif directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InputError(f"{directory} is there already and is no export: choose another directory.")
+
+
+def _empty(directory: Path) -> None:
+    with disk_errors(directory):
+        for path in directory.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
 
 
 def _write(chosen: Chosen, directory: Path, settings: ExportSettings) -> None:

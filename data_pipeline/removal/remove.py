@@ -15,7 +15,7 @@ from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import disk_errors, only_writer
 from data_pipeline.corpus.measured import DecisionRow, MeasuredVideo, SourceRow
 from data_pipeline.corpus.tables import VIDEOS, read_table, write_table
-from data_pipeline.export.exporting import exports_of, remove_from_export
+from data_pipeline.export.exporting import exports_of, reach_export, remove_from_export
 from data_pipeline.export.parquet import forget_rows
 from data_pipeline.removal.targets import add_to_list, resolve
 from data_pipeline.selection.removed import Removed
@@ -56,7 +56,7 @@ def remove(
         _clear_tables(corpus, removed)
         exports, unreached = [], []
         for export in exports_of(corpus):
-            if not export.is_dir():
+            if not reach_export(export):
                 unreached.append(export)
                 continue
             if remove_from_export(export, removed.videos, corpus=corpus):

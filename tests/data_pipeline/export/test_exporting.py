@@ -190,6 +190,14 @@ def test_an_export_is_known_by_whatever_name_it_has(corpus, tmp_path):
     assert exports_of(corpus) == [odd]
 
 
+def test_what_an_ended_export_left_gets_into_no_other(corpus, tmp_path):
+    left = tmp_path / ".out.part" / "videos"
+    left.mkdir(parents=True)
+    (left / "of_another_licence.mp4").touch()
+    export_corpus(corpus, tmp_path / "out", settings("cnvid", license_filter="commercial-ok", placing="link"))
+    assert len(list((tmp_path / "out/videos").iterdir())) == 2
+
+
 def test_the_command_writes_and_tells(corpus, tmp_path):
     run = lambda *arguments: CliRunner().invoke(app, ["corpus", *map(str, arguments)], catch_exceptions=False)  # noqa: E731
     shown = run("export", corpus, "-f", "jsonl", "-o", tmp_path / "out", "--license", "commercial-ok")

@@ -127,6 +127,19 @@ def test_an_export_that_has_moved_is_named_and_reached_once_it_is_back(corpus, t
     assert title_of(2).encode() not in everything_left(corpus)
 
 
+def test_an_export_that_was_begun_and_ended_stops_no_removal_and_keeps_nothing(corpus, tmp_path, paths, monkeypatch):
+    def killed(*arguments, **more):
+        raise KeyboardInterrupt
+
+    (tmp_path / "begun").mkdir()
+    monkeypatch.setattr("data_pipeline.export.exporting.replace_directory", killed)
+    with pytest.raises(KeyboardInterrupt):
+        export_corpus(corpus, tmp_path / "begun", ExportSettings(form="jsonl"))
+    assert (tmp_path / ".begun.part").exists()
+    assert remove(corpus, paths=[paths[1]]).unreached == (tmp_path / "begun",)
+    assert not (tmp_path / ".begun.part").exists()
+
+
 def test_copies_of_a_removed_content_go_with_it(tmp_path, paths):
     copy = tmp_path / "别的名字.mp4"
     shutil.copy(paths[0], copy)
