@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_pipeline.building.commits import (
-    MEASURED,
-    Commit,
     append_commit,
     failure_counts,
     manifest_sha256,
@@ -18,7 +16,7 @@ from data_pipeline.building.commits import (
 )
 from data_pipeline.building.copies import settle_copies
 from data_pipeline.building.local import Runner, ShardJob, Work
-from data_pipeline.building.measured_tables import table_path
+from data_pipeline.building.measured_tables import read_shard
 from data_pipeline.building.plan import Added, add_sources, shard_names, shard_sources
 from data_pipeline.building.process_shard import VideoDone
 from data_pipeline.building.settings import save_settings
@@ -26,7 +24,7 @@ from data_pipeline.corpus.about import CORPUS
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import LOCK, only_writer
 from data_pipeline.corpus.measured import MeasuredVideo, SourceRow
-from data_pipeline.corpus.tables import read_table, require_pyarrow
+from data_pipeline.corpus.tables import require_pyarrow
 from data_pipeline.sources.uploaders import corpus_salt
 from retrieval.errors import InputError
 
@@ -122,14 +120,10 @@ def _processed(jobs: Sequence[ShardJob], work: Work, runner: Runner, done: Video
 
 def _retried(directory: Path, kinds: Collection[str]) -> Iterator[ShardJob]:
     for shard, commit in read_commits(directory).items():
-        ids = frozenset(row.source_id for row in _failed(directory, commit) if _is_wanted(row, kinds))
+        rows = read_shard(directory, commit, MeasuredVideo)
+        ids = frozenset(row.source_id for row in rows if row.status == "failed" and _is_wanted(row, kinds))
         if ids:
             yield ShardJob(shard=shard, previous=commit, retry=ids)
-
-
-def _failed(directory: Path, commit: Commit) -> Iterator[MeasuredVideo]:
-    table = table_path(directory / MEASURED / commit.directory, MeasuredVideo)
-    return (row for row in read_table(table, MeasuredVideo) if row.status == "failed")
 
 
 def _is_wanted(row: MeasuredVideo, kinds: Collection[str]) -> bool:

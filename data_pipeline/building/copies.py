@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from data_pipeline.building.commits import MEASURED, append_commit, read_commits
-from data_pipeline.building.measured_tables import table_path
+from data_pipeline.building.commits import append_commit, read_commits
+from data_pipeline.building.measured_tables import read_shard
 from data_pipeline.building.plan import shard_sources
 from data_pipeline.building.process_shard import commit_version, read_videos, without_copies
 from data_pipeline.corpus.measured import MeasuredVideo
-from data_pipeline.corpus.tables import read_table
 
 
 def settle_copies(directory: Path) -> int:
@@ -20,8 +19,8 @@ def settle_copies(directory: Path) -> int:
     first: dict[str, str] = {}
     settled = 0
     for shard, commit in read_commits(directory).items():
-        table = table_path(directory / MEASURED / commit.directory, MeasuredVideo)
-        contents = {row.video_id: row.path for row in read_table(table, MeasuredVideo) if row.status == "measured"}
+        rows = read_shard(directory, commit, MeasuredVideo)
+        contents = {row.video_id: row.path for row in rows if row.status == "measured"}
         if not contents.keys().isdisjoint(first):
             videos = without_copies(read_videos(directory, commit), dict(first))
             append_commit(directory, commit_version(

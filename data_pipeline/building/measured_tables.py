@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from data_pipeline.building.commits import MEASURED, read_commits
+from data_pipeline.building.commits import MEASURED, Commit, read_commits
 from data_pipeline.corpus.measured import (
     AudioSpanRow,
     CandidateRow,
@@ -42,8 +42,13 @@ def read_measured(directory: Path, row_type: type[Row]) -> Iterator[Row]:
 
     Raises CorpusError (unreadable), InputError without pyarrow.
     """
-    for shard in committed(directory):
-        yield from read_table(table_path(shard, row_type), row_type)
+    for commit in read_commits(directory).values():
+        yield from read_shard(directory, commit, row_type)
+
+
+def read_shard(directory: Path, commit: Commit, row_type: type[Row]) -> Iterator[Row]:
+    """The rows of one kind of a committed shard, in order. Raises as `read_measured`."""
+    return read_table(table_path(directory / MEASURED / commit.directory, row_type), row_type)
 
 
 def table_path(shard: Path, row_type: type[Any]) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_pipeline.building.commits import Commit, append_commit, read_commits, remove_uncommitted
+from data_pipeline.building.measured_tables import read_shard
 from data_pipeline.building.plan import SOURCES, all_sources, shard_names, shard_sources, write_shard_sources
 from data_pipeline.building.process_shard import commit_version, read_videos
 from data_pipeline.building.stage_cache import StageCache, cache_path
@@ -20,6 +21,7 @@ from data_pipeline.export.parquet import forget_rows
 from data_pipeline.removal.targets import add_to_list, resolve
 from data_pipeline.selection.removed import Removed
 from data_pipeline.selection.select import ACCOUNTS, DECISIONS
+from data_pipeline.sources.files import plain_path
 
 _ID_START = 16
 # Made from the tables and told apart by nobody: they are made again when they are wanted.
@@ -50,7 +52,8 @@ def remove(
         raise CorpusError("unreadable", f"There is no corpus in {corpus}: check the name.")
     with only_writer(corpus):
         removed = add_to_list(corpus, resolve(corpus, videos=videos, uploaders=uploaders, paths=paths))
-        shards = [shard for shard in shard_names(corpus) if _cleared(corpus, shard, removed)]
+        commits = read_commits(corpus)
+        shards = [shard for shard in shard_names(corpus) if _cleared(corpus, shard, commits.get(shard), removed)]
         write_table(corpus / SOURCES, all_sources(corpus), SourceRow)
         remove_uncommitted(corpus)
         _clear_tables(corpus, removed)
@@ -68,26 +71,26 @@ def remove(
         )
 
 
-def _cleared(corpus: Path, shard: str, removed: Removed) -> bool:
+def _cleared(corpus: Path, shard: str, commit: Commit | None, removed: Removed) -> bool:
     """Take everything that is said and measured of the removed out of a shard; whether there was anything.
 
     The list of sources comes last: while a source stands there, another call knows its path.
     """
     sources = shard_sources(corpus, shard)
-    commit = read_commits(corpus).get(shard)
-    rows = [] if commit is None else read_videos(corpus, commit)
+    rows = () if commit is None else read_shard(corpus, commit, MeasuredVideo)
     gone = {source.source_id for source in sources if source.source_id in removed.sources}
-    gone |= {row.video.source_id for row in rows if _is_removed(row.video, removed)}
+    gone |= {row.source_id for row in rows if _is_removed(row, removed)}
     paths = [source.uri for source in sources if source.source_id in gone and source.uri]
     if not paths:
         return False
     _clear_cache(cache_path(corpus, shard), removed, paths)
     blank = [_blank(source) if source.source_id in gone else source for source in sources]
     if commit is not None:
-        _commit_without(corpus, shard, commit, rows, gone, blank)
+        _commit_without(corpus, shard, commit, gone, blank)
     for path in map(Path, paths):
-        if path.is_relative_to(corpus.absolute()):      # taken out of a tar shard
-            path.unlink(missing_ok=True)
+        if path.is_relative_to(plain_path(corpus)):     # taken out of a tar shard
+            with disk_errors(path):
+                path.unlink(missing_ok=True)
     write_shard_sources(corpus, shard, blank)
     return True
 
@@ -101,11 +104,12 @@ def _blank(source: SourceRow) -> SourceRow:
 
 
 def _commit_without(
-    corpus: Path, shard: str, commit: Commit, rows: list[VideoRows], gone: set[str], sources: list[SourceRow]
+    corpus: Path, shard: str, commit: Commit, gone: set[str], sources: list[SourceRow]
 ) -> None:
     def without(video: MeasuredVideo) -> VideoRows:
         return VideoRows(video=removed_video(video.source_id, shard=video.shard, attempts=video.attempts))
 
+    rows = read_videos(corpus, commit)
     left = [without(row.video) if row.video.source_id in gone else row for row in rows]
     append_commit(
         corpus, commit_version(corpus, shard, left, sources, previous=commit, stages_key=commit.stages_key)

@@ -169,6 +169,6 @@ def test_a_video_that_the_corpus_itself_took_out_of_a_tar_is_deleted_and_no_othe
     own.parent.mkdir(parents=True)
     shutil.copy(paths[0], own)
     corpus = write_measured(tmp_path / "corpus", paths=[own, paths[1]])
-    remove(corpus, paths=[own, paths[1]])
+    remove(corpus / ".." / "corpus", paths=[own, paths[1]])
     assert not own.exists()
     assert paths[1].exists()
