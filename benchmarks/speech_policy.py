@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.sounds import KINDS, Sound
+from data_pipeline.audit.precision import wilson
 from data_pipeline.corpus.measured import SpeechRow
 from data_pipeline.sound.listen import listen
 from data_pipeline.sound.policy import flags_of, judged
@@ -73,14 +74,6 @@ def caught(texts: Iterable[str], *, voice: float | None) -> list[bool]:
     return [bool(flags_of(_row(text, voice=voice))) for text in texts]
 
 
-def wilson(hits: int, trials: int) -> tuple[float, float]:
-    """95 % interval of a share, in percent. Source: Wilson 1927."""
-    z, share = 1.96, hits / trials
-    middle, spread = share + z * z / (2 * trials), z * (share * (1 - share) / trials + z * z / (4 * trials**2)) ** 0.5
-    below = 1 + z * z / trials
-    return 100 * max(0.0, (middle - spread) / below), 100 * min(1.0, (middle + spread) / below)
-
-
 def write_wave(path: Path, samples: Sound) -> Path:
     """16 kHz, mono, 16 bits."""
     with wave.open(str(path), "wb") as file:
@@ -127,8 +120,9 @@ def _row(text: str, *, voice: float | None) -> SpeechRow:
 
 
 def _share(name: str, flagged: Sequence[bool]) -> None:
-    low, high = wilson(sum(flagged), len(flagged))
-    print(f"{name}: {sum(flagged)} of {len(flagged)} ({100 * sum(flagged) / len(flagged):.2f} %, {low:.2f} to {high:.2f})")
+    share = sum(flagged) / len(flagged)
+    low, high = wilson(share, len(flagged))
+    print(f"{name}: {sum(flagged)} of {len(flagged)} ({100 * share:.2f} %, {100 * low:.2f} to {100 * high:.2f})")
 
 
 if __name__ == "__main__":
