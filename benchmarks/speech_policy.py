@@ -11,6 +11,7 @@ from __future__ import annotations
 import tempfile
 import wave
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -54,9 +55,10 @@ def main() -> None:
         _share("inventions caught although a voice is heard all the time", caught(map(write, inventions), voice=1.0))
         _share("real lines lost, voice over 90 % of the line", caught(map(write, real), voice=0.9))
         _share("real lines lost where nobody listened for a voice", caught(map(write, real), voice=None))
+    voice = SileroVoice()
     print("\n## sounds without speech, lines kept")
     for kind, make in KINDS.items():
-        kept = [_kept(make(_SECONDS, seed), real + inventions) for seed in _SEEDS]
+        kept = [_kept(make(_SECONDS, seed), real + inventions, voice) for seed in _SEEDS]
         print(
             f"{kind}: {len(kept)} sounds of {_SECONDS:.0f} s; voice found in {sum(found for found, _, _ in kept)}; "
             f"kept {sum(a for _, a, _ in kept)} lines as it runs, {sum(b for _, _, b in kept)} of those said over the whole sound"
@@ -84,7 +86,8 @@ def write_wave(path: Path, samples: Sound) -> Path:
     return path
 
 
-def _traditional() -> Callable[[str], str]:
+@cache
+def _to_traditional() -> Callable[[str], str]:
     from opencc import OpenCC
 
     return OpenCC("s2t").convert
@@ -92,14 +95,13 @@ def _traditional() -> Callable[[str], str]:
 
 WRITINGS: dict[str, Callable[[str], str]] = {
     "as written": lambda text: text,
-    "traditional": _traditional(),
+    "traditional": lambda text: _to_traditional()(text),
     "without punctuation": lambda text: "".join(c for c in text if c.isalnum() or c in " :：・[](（)【】♪*.。"),
 }
 
 
-def _kept(samples: Sound, lines: Sequence[str]) -> tuple[bool, int, int]:
+def _kept(samples: Sound, lines: Sequence[str], voice: SileroVoice) -> tuple[bool, int, int]:
     """Whether a voice was found; lines kept as it runs; lines kept of an engine that is given the whole sound."""
-    voice = SileroVoice()
     with tempfile.TemporaryDirectory() as folder:
         path = write_wave(Path(folder, "sound.wav"), samples)
         runs = listen(path, "v", engine=Inventor(lines), tagger=None, voice=voice)
