@@ -1,11 +1,12 @@
 """How few looks at the pictures find the subtitles of a video, and how fast, against ways that read plainly.
 
-    python -m benchmarks.on_screen_text [--clips 60] [--lines 5] [--every-ms 15000] [--directory DIR]
+    python -m benchmarks.on_screen_text [--clips 60] [--lines 5] [--every-ms 15000] [--directory DIR] [--missed]
+        [--only standing|all]
 
-Clips of the miniature world with a camera that never rests and things that
-move, and subtitles drawn into them whose words and times are
-known: `lines` in each, a new one every `every-ms` milliseconds on average, each shown for 1.2 to 4 s, some of them one
-right after the other, some with a logo in a corner. Told, for the looks of `StandingText` and for those of `OnScreenText`:
+Clips of the miniature world with a camera that never rests and things that move, and subtitles drawn into them whose
+words and times are known: `lines` in each, a new one every `every-ms` milliseconds on average, each shown for 1.2 to 4 s,
+some of them one right after the other, some with a logo in a corner.
+Told, for the looks of `StandingText` and for those of `OnScreenText`:
 (a) calls of the engine, against a call for each second of video (target: 90 % fewer, for `StandingText` at a line in 15 s);
 (b) recall of subtitle lines: found with at most a quarter of their characters wrong, in a span that overlaps (target:
     98 %), and the share found without an error;

@@ -11,11 +11,13 @@ from __future__ import annotations
 import tempfile
 import wave
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.sounds import KINDS, Sound
+from data_pipeline.audit.precision import wilson
 from data_pipeline.corpus.measured import SpeechRow
 from data_pipeline.sound.listen import listen
 from data_pipeline.sound.policy import flags_of, judged
@@ -53,9 +55,10 @@ def main() -> None:
         _share("inventions caught although a voice is heard all the time", caught(map(write, inventions), voice=1.0))
         _share("real lines lost, voice over 90 % of the line", caught(map(write, real), voice=0.9))
         _share("real lines lost where nobody listened for a voice", caught(map(write, real), voice=None))
+    voice = SileroVoice()
     print("\n## sounds without speech, lines kept")
     for kind, make in KINDS.items():
-        kept = [_kept(make(_SECONDS, seed), real + inventions) for seed in _SEEDS]
+        kept = [_kept(make(_SECONDS, seed), real + inventions, voice) for seed in _SEEDS]
         print(
             f"{kind}: {len(kept)} sounds of {_SECONDS:.0f} s; voice found in {sum(found for found, _, _ in kept)}; "
             f"kept {sum(a for _, a, _ in kept)} lines as it runs, {sum(b for _, _, b in kept)} of those said over the whole sound"
@@ -73,14 +76,6 @@ def caught(texts: Iterable[str], *, voice: float | None) -> list[bool]:
     return [bool(flags_of(_row(text, voice=voice))) for text in texts]
 
 
-def wilson(hits: int, trials: int) -> tuple[float, float]:
-    """95 % interval of a share, in percent. Source: Wilson 1927."""
-    z, share = 1.96, hits / trials
-    middle, spread = share + z * z / (2 * trials), z * (share * (1 - share) / trials + z * z / (4 * trials**2)) ** 0.5
-    below = 1 + z * z / trials
-    return 100 * max(0.0, (middle - spread) / below), 100 * min(1.0, (middle + spread) / below)
-
-
 def write_wave(path: Path, samples: Sound) -> Path:
     """16 kHz, mono, 16 bits."""
     with wave.open(str(path), "wb") as file:
@@ -91,7 +86,8 @@ def write_wave(path: Path, samples: Sound) -> Path:
     return path
 
 
-def _traditional() -> Callable[[str], str]:
+@cache
+def _to_traditional() -> Callable[[str], str]:
     from opencc import OpenCC
 
     return OpenCC("s2t").convert
@@ -99,14 +95,13 @@ def _traditional() -> Callable[[str], str]:
 
 WRITINGS: dict[str, Callable[[str], str]] = {
     "as written": lambda text: text,
-    "traditional": _traditional(),
+    "traditional": lambda text: _to_traditional()(text),
     "without punctuation": lambda text: "".join(c for c in text if c.isalnum() or c in " :：・[](（)【】♪*.。"),
 }
 
 
-def _kept(samples: Sound, lines: Sequence[str]) -> tuple[bool, int, int]:
+def _kept(samples: Sound, lines: Sequence[str], voice: SileroVoice) -> tuple[bool, int, int]:
     """Whether a voice was found; lines kept as it runs; lines kept of an engine that is given the whole sound."""
-    voice = SileroVoice()
     with tempfile.TemporaryDirectory() as folder:
         path = write_wave(Path(folder, "sound.wav"), samples)
         runs = listen(path, "v", engine=Inventor(lines), tagger=None, voice=voice)
@@ -127,8 +122,9 @@ def _row(text: str, *, voice: float | None) -> SpeechRow:
 
 
 def _share(name: str, flagged: Sequence[bool]) -> None:
-    low, high = wilson(sum(flagged), len(flagged))
-    print(f"{name}: {sum(flagged)} of {len(flagged)} ({100 * sum(flagged) / len(flagged):.2f} %, {low:.2f} to {high:.2f})")
+    share = sum(flagged) / len(flagged)
+    low, high = wilson(share, len(flagged))
+    print(f"{name}: {sum(flagged)} of {len(flagged)} ({100 * share:.2f} %, {100 * low:.2f} to {100 * high:.2f})")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from retrieval.errors import ModelError
@@ -17,6 +18,11 @@ _Encoder = TypeVar("_Encoder")
 NO_MODEL = "none"
 MODEL_SETTING = "model"  # where the library's model was loaded from: a folder or a hub name
 SENTENCES_SETTING = "sentences"  # the same of its sentence model
+
+
+def lasting_name(name: str) -> str:
+    """The name of a model as it can be remembered: a folder's is found again from any other, a hub's is left as it is."""
+    return str(Path(name).absolute()) if Path(name).is_dir() else name
 
 
 def visual_channel_off(error: ModelError) -> str:

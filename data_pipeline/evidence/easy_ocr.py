@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_pipeline.evidence.ocr import OcrLine, check_picture, files_digest, installed_version
+from data_pipeline.evidence.ocr import OcrLine, check_picture, installed_version
 from data_pipeline.evidence.text_gate import grey
+from retrieval.encoders.fingerprint import files_revision
 from retrieval.errors import ModelError
 
 MODEL_FILES = ("craft_mlt_25k.pth", "zh_sim_g2.pth")        # the detector, the reader
@@ -37,7 +38,7 @@ class EasyOcr:
 
     @cached_property
     def digest(self) -> str:
-        return files_digest([self._directory / name for name in MODEL_FILES])
+        return files_revision(self._directory / name for name in MODEL_FILES)
 
     def read(self, picture: NDArray[np.uint8]) -> list[OcrLine]:
         """Read every line, in no particular order. Raises ValueError as `check_picture`, ModelError when it fails."""

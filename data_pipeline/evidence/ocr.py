@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError
@@ -15,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.encoders.fingerprint import files_revision
 from retrieval.errors import ModelError
 
 # The detector looks at a picture of this longest side: a fifth of the default's work, no worse on caption-sized text.
@@ -75,7 +74,7 @@ class RapidOcr:
     def digest(self) -> str:
         import rapidocr
 
-        return files_digest(sorted(Path(rapidocr.__file__).parent.glob("models/*.onnx")))
+        return files_revision(Path(rapidocr.__file__).parent.glob("models/*.onnx"))
 
     def read(self, picture: NDArray[np.uint8]) -> list[OcrLine]:
         """Read every line, best guess first in no particular order; an empty list when there is no text.
@@ -146,14 +145,6 @@ def check_picture(picture: NDArray[np.uint8]) -> None:
     """Raises ValueError for anything but uint8 [H, W, 3]."""
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
         raise ValueError(f"picture must be uint8 [H, W, 3], not {picture.dtype} {list(picture.shape)}")
-
-
-def files_digest(files: Sequence[Path]) -> str:
-    """16 hex digits over the contents of files, in their order."""
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()[:16]
 
 
 def installed_version(package: str) -> str:

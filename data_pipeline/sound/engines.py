@@ -7,7 +7,7 @@ from collections.abc import Callable
 from data_pipeline.sound.speech import AudioSpan, Segment, SpeechEngine, Transcript
 from retrieval.errors import InputError
 
-__all__ = ["ANY_LANGUAGE", "ENGINES", "AudioSpan", "Segment", "SpeechEngine", "Transcript", "speech_engine"]
+__all__ = ["ANY_LANGUAGE", "ENGINES", "AudioSpan", "Segment", "SpeechEngine", "Transcript", "check_engine", "speech_engine"]
 
 ANY_LANGUAGE = "auto"       # the engine finds out, for every span anew
 
@@ -19,11 +19,16 @@ def speech_engine(name: str, *, model: str | None = None, threads: int = 1, lang
     sherpa-onnx does not have. language: an ISO 639-1 code, or `ANY_LANGUAGE`. Raises InputError for an unknown name,
     ModelError when the package or the model is missing.
     """
-    if name not in ENGINES:
-        raise InputError(f"There is no speech engine {name!r}: choose one of {', '.join(ENGINES)}.")
+    check_engine(name)
     if threads < 1:
         raise ValueError(f"threads must be at least 1, not {threads}")
     return ENGINES[name](model, threads, None if language == ANY_LANGUAGE else language)
+
+
+def check_engine(name: str) -> None:
+    """Raises InputError for a name that is none of `ENGINES`."""
+    if name not in ENGINES:
+        raise InputError(f"There is no speech engine {name!r}: choose one of {', '.join(ENGINES)}.")
 
 
 def _openai_whisper(model: str | None, threads: int, language: str | None) -> SpeechEngine:

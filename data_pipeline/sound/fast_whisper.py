@@ -7,8 +7,8 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
-from data_pipeline.sound.speech import AudioSpan, Transcript, pieces
-from data_pipeline.sound.whisper_segments import joined, raw_segments
+from data_pipeline.sound.speech import AudioSpan, Transcript, heard_in_pieces
+from data_pipeline.sound.whisper_segments import raw_segments
 from retrieval.encoders.fingerprint import files_revision
 from retrieval.encoders.hub import find_model_files
 from retrieval.errors import ModelError
@@ -51,7 +51,7 @@ class FastWhisper:
         self._language = language
 
     def transcribe(self, batch: Sequence[AudioSpan]) -> list[Transcript]:
-        return [joined([self._heard(piece) for piece in pieces(span)]) for span in batch]
+        return heard_in_pieces(batch, lambda pieces: [self._heard(piece) for piece in pieces])
 
     def _heard(self, piece: AudioSpan) -> Transcript:
         try:

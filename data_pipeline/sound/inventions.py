@@ -22,10 +22,11 @@ _TELLTALE = (
     r"australianbroadcastingcorporation", r"mbc뉴스", r"ご视聴ありがとうござ", r"チャンネル登录", r"시청해주셔서감사",
     r"구독과좋아요", r"자막(?:제공|by)",
 )
+_HANDS = r"(?:听译|翻译|校对|时间轴|后期|压制|监制|译者|译制)+"
 # A line that consists of nothing else.
 _CREDIT = (
     r"(?:中文|英文|双语|繁体|简体)?字幕(?:组|制作|翻译|校对|提供|后期|时间轴|听译|压制|by|来源)?(?:by)?[^\W\d_]{0,12}",
-    r"(?:(?:听译|翻译|校对|时间轴|后期|压制|监制|译者|译制)+(?:by)?){1,4}[^\W\d_]{0,4}",
+    rf"{_HANDS}(?:by{_HANDS}){{0,3}}(?:by)?[^\W\d_]{{0,4}}",
     r"(?:subtitles?|subs|captions?|captioned|translated|translation|transcribed|subtitled)by.*",
     r"(?:词曲|作词|作曲|编曲|词|曲)?李宗盛", r"(?:作词|作曲|编曲|词曲|演唱|混音|母带|制作人)+(?:李宗盛)?",
     r"(?:本)?(?:视频|节目|影片)?未经(?:作者)?(?:授权|许可|允许)(?:请勿|禁止|不得)(?:转载|使用|翻印)?",
@@ -41,22 +42,23 @@ _FAREWELL = (
     r"再见", r"拜拜", r"掰掰",
     r"(?:请|欢迎|记得|别忘了|希望大家|喜欢的话|喜欢的朋友|大家|帮我|一定要)*"
     r"(?:点赞|按赞|点个赞|点一?个?关注|关注|订阅|转发|分享|收藏|投币|评论|留言|一键三连|三连|打开小铃铛|开启小铃铛|小铃铛|按下"
-    r"|和|与|及|并|我|我们|我的|本|频道|哦|吧|一下|加|以及)+",
+    r"|和|与|及|并|我|我们|我的|本|频道|哦|吧|一下|加|以及)",
     r"(?:本期|本集|今天的|这期|这集)?(?:视频|节目|影片)?(?:就)?(?:到|先到)(?:这里|这|此)(?:结束|为止)?(?:了|吧)?",
     r"未完待续", r"敬请期待(?:下集)?", r"(?:下集|精彩)预告",
     r"(?:the)?(?:thankyou|thanks)(?:so|very)?(?:much)?(?:all|everyone|guys)?"
     r"(?:for(?:watching|listening|viewing|yourattention|yoursupport))?(?:this|the|my)?(?:video)?",
     r"(?:and)?(?:please)?(?:dontforgetto|rememberto)?"
-    r"(?:like|share|subscribe|comment|hitthebell|and|tomychannel|tothechannel|for(?:more|morevideos))+",
+    r"(?:like|share|subscribe|comment|hitthebell|and|tomychannel|tothechannel|for(?:more|morevideos))",
     r"(?:ill|illbe|iwill|we)?(?:see|seeing)?(?:you)?(?:guys)?(?:all)?(?:in)?(?:the)?(?:nextvideo|nexttime|nextone|later|soon|again)",
-    r"(?:bye)+", r"goodbye", r"you", r"oh", r"so", r"okay", r"hmm+",
+    r"bye", r"goodbye", r"you", r"oh", r"so", r"okay", r"hmm+",
     r"音乐", r"掌声", r"笑声", r"music", r"applause", r"laughter",
 )
 _ANYWHERE = re.compile("|".join(_TELLTALE))
 _WHOLE = re.compile("|".join(_CREDIT))
-_LEAVE_TAKING = re.compile(rf"(?:{'|'.join(_FAREWELL)})+")
+_LEAVE_TAKING = re.compile("|".join(_FAREWELL))
 # On the text as it is written: a sound described in brackets, or notes.
-_DESCRIBED = re.compile(r"\s*(?:[\[(（【〔*♪♫♬]\s*[^\])）】〕*]{0,16}\s*[\])）】〕*♪♫♬]?\s*)+[.。…]?\s*")
+_DESCRIBED = re.compile(r"[\[(（【〔*♪♫♬] ?[^\])）】〕*]{0,16} ?[\])）】〕*♪♫♬]? ?")
+_LONGEST = 64           # characters of one piece of a farewell or a description
 
 
 def spoken_form(text: str) -> str:
@@ -68,11 +70,27 @@ def is_invention(text: str) -> bool:
     """Whether a line is one that nobody says: a subtitle's credit, a channel's appeal, a prompt, a sound described."""
     spoken = spoken_form(text)
     return bool(
-        _ANYWHERE.search(spoken) or _WHOLE.fullmatch(spoken) or _DESCRIBED.fullmatch(text) or (text.strip() and not spoken)
+        _ANYWHERE.search(spoken) or _WHOLE.fullmatch(spoken) or _is_described(text) or (text.strip() and not spoken)
     )
 
 
 def is_farewell(text: str) -> bool:
     """Whether a line is nothing but thanks, goodbyes and calls to subscribe, which are said and invented alike."""
     spoken = spoken_form(text)
-    return bool(spoken) and _LEAVE_TAKING.fullmatch(spoken) is not None
+    return _consists_of(_LEAVE_TAKING, spoken)
+
+
+def _is_described(text: str) -> bool:
+    line = " ".join(text.split())
+    return _consists_of(_DESCRIBED, line[:-1].rstrip() if line.endswith((".", "。", "…")) else line)
+
+
+def _consists_of(piece: re.Pattern[str], text: str) -> bool:
+    """Whether a text is one piece after the other. `(piece)+` would take time without end over a recogniser's loops, which
+    can be cut into pieces in very many ways."""
+    reached = {0}       # places where a piece may begin
+    for begin in range(len(text)):
+        if begin in reached:
+            ends = range(begin + 1, min(begin + _LONGEST, len(text)) + 1)
+            reached.update(end for end in ends if piece.fullmatch(text, begin, end))
+    return bool(text) and len(text) in reached

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data_pipeline.sound.sherpa_files import import_sherpa, of_kind, one_file
-from data_pipeline.sound.speech import SAMPLE_RATE, AudioSpan, Segment, Transcript, pieces
-from data_pipeline.sound.whisper_segments import joined
+from data_pipeline.sound.speech import SAMPLE_RATE, AudioSpan, Segment, Transcript, heard_in_pieces
 from retrieval.encoders.fingerprint import files_revision
 from retrieval.errors import ModelError
 
@@ -42,13 +41,7 @@ class SherpaSpeech:
         self._language = language
 
     def transcribe(self, batch: Sequence[AudioSpan]) -> list[Transcript]:
-        cut = [pieces(span) for span in batch]
-        flat = [piece for span in cut for piece in span]
-        heard: list[Transcript] = []
-        for at in range(0, len(flat), _PIECES_AT_ONCE):
-            heard += self._heard(flat[at : at + _PIECES_AT_ONCE])
-        answers = iter(heard)
-        return [joined([next(answers) for _ in span]) for span in cut]
+        return heard_in_pieces(batch, self._heard, at_once=_PIECES_AT_ONCE)
 
     def _heard(self, batch: Sequence[AudioSpan]) -> list[Transcript]:
         try:

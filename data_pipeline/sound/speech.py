@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -90,7 +90,24 @@ def pieces(span: AudioSpan, *, longest_ms: int = LONGEST_MS) -> list[AudioSpan]:
     return [piece for piece in cut if piece.end_ms - piece.start_ms >= SHORTEST_MS]
 
 
+def heard_in_pieces(
+    spans: Sequence[AudioSpan], hear: Callable[[Sequence[AudioSpan]], list[Transcript]], *, at_once: int = 1
+) -> list[Transcript]:
+    """One transcript a span, in their order. `hear` is given at most `at_once` pieces, and answers with one for each."""
+    cut = [pieces(span) for span in spans]
+    flat = [piece for of_span in cut for piece in of_span]
+    heard = iter([answer for at in range(0, len(flat), at_once) for answer in hear(flat[at : at + at_once])])
+    return [_joined([next(heard) for _ in of_span]) for of_span in cut]
+
+
 def compression_ratio(text: str) -> float:
     """Bytes of the text over bytes of it compressed, as Whisper measures loops (Radford et al. 2022, section 4.5)."""
     written = text.encode("utf-8")
     return len(written) / len(zlib.compress(written))
+
+
+def _joined(transcripts: Sequence[Transcript]) -> Transcript:
+    """The transcripts of a span's pieces as the span's one; the language is that of the first piece."""
+    segments = tuple(segment for transcript in transcripts for segment in transcript.segments)
+    first = transcripts[0] if transcripts else Transcript()
+    return Transcript(segments=segments, language=first.language, event=first.event)

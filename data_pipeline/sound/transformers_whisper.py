@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from importlib.metadata import version as package_version
 from typing import Any
 
-from data_pipeline.sound.speech import SAMPLE_RATE, AudioSpan, Transcript, compression_ratio, pieces
-from data_pipeline.sound.whisper_segments import Part, joined, raw_segments
+from data_pipeline.sound.speech import SAMPLE_RATE, AudioSpan, Transcript, compression_ratio, heard_in_pieces
+from data_pipeline.sound.whisper_segments import Part, raw_segments
 from retrieval.encoders.fingerprint import files_revision
 from retrieval.encoders.hub import find_model_files
 from retrieval.encoders.quiet import quiet_transformers
@@ -49,13 +49,7 @@ class TransformersWhisper:
         self._language = language
 
     def transcribe(self, batch: Sequence[AudioSpan]) -> list[Transcript]:
-        cut = [pieces(span) for span in batch]
-        flat = [piece for span in cut for piece in span]
-        heard: list[Transcript] = []
-        for at in range(0, len(flat), _PIECES_AT_ONCE):
-            heard += self._heard(flat[at : at + _PIECES_AT_ONCE])
-        answers = iter(heard)
-        return [joined([next(answers) for _ in span]) for span in cut]
+        return heard_in_pieces(batch, self._heard, at_once=_PIECES_AT_ONCE)
 
     def _heard(self, batch: Sequence[AudioSpan]) -> list[Transcript]:
         import torch

@@ -88,7 +88,8 @@ def voice_spans(probabilities: NDArray[np.float32], *, length_ms: int) -> list[S
         if begun is None and probability >= _BEGINS:
             begun = window
         elif begun is not None and probability < _ENDS:
-            runs, begun = [*runs, (begun, window)], None
+            runs.append((begun, window))
+            begun = None
     if begun is not None:
         runs.append((begun, len(probabilities)))
     joined: list[tuple[int, int]] = []

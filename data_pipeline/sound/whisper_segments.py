@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from data_pipeline.sound.speech import AudioSpan, Segment, Transcript
+from data_pipeline.sound.speech import AudioSpan, Segment
 
 # (start and end in seconds from the piece's first sample, text, average_logprob, no_speech, compression)
 Part = tuple[float, float, str, float | None, float | None, float | None]
@@ -20,13 +20,6 @@ def raw_segments(piece: AudioSpan, parts: Iterable[Part]) -> tuple[Segment, ...]
         for start, end, text, average_logprob, no_speech, compression in parts
     )
     return tuple(segment for segment in segments if segment.text and segment.start_ms < segment.end_ms)
-
-
-def joined(transcripts: Sequence[Transcript]) -> Transcript:
-    """The transcripts of a span's pieces as the span's one; the language is that of the first piece."""
-    segments = tuple(segment for transcript in transcripts for segment in transcript.segments)
-    first = transcripts[0] if transcripts else Transcript()
-    return Transcript(segments=segments, language=first.language, event=first.event)
 
 
 def _inside(piece: AudioSpan, seconds: float) -> int:

@@ -13,7 +13,7 @@ from retrieval.errors import InputError, LibraryError, ModelError
 from retrieval.library import Library
 from retrieval.records import MEANINGFUL_KINDS, Evidence, Generation, Meanings
 from retrieval.text import normalise
-from serving.models import NO_MODEL, SENTENCES_SETTING, load_sentences
+from serving.models import NO_MODEL, SENTENCES_SETTING, lasting_name, load_sentences
 
 _BATCH = 256    # texts a transaction
 
@@ -69,7 +69,7 @@ def settle_sentences(library_path: Path, asked: str | None, notice: Callable[[st
     name = asked or remembered
     if name is None:
         return None
-    name = _absolute(name)
+    name = lasting_name(name)
     try:
         model = load_sentences(name, active)
     except ModelError as error:
@@ -107,7 +107,7 @@ def embed_in(
     name = asked or library.setting(SENTENCES_SETTING)
     if name is None:
         raise InputError("This library has no sentence model yet: name one with --sentences.")
-    name = _absolute(name)
+    name = lasting_name(name)
     model = load_sentences(name, None)
     known = {status.generation: status.texts for status in library.status().text_generations}
     generation = next((g for g in known if g.same_vectors(model.generation)), model.generation)
@@ -136,8 +136,3 @@ def _embed(
         done, last = done + len(rows), rows[-1][0]
         progress(done, total)
     return done, True
-
-
-def _absolute(name: str) -> str:
-    """A folder is found again from any other."""
-    return str(Path(name).absolute()) if Path(name).is_dir() else name

@@ -22,7 +22,7 @@ from serving.ingest.meanings import EvidenceReader, Sentences, settle_sentences
 from serving.ingest.pool import PoolSettings, ReaderPool
 from serving.ingest.report import AddReport, FileOutcome
 from serving.ingest.speech import SpeechSettings
-from serving.models import MODEL_SETTING, NO_MODEL, SENTENCES_SETTING, visual_channel_off
+from serving.models import MODEL_SETTING, NO_MODEL, SENTENCES_SETTING, lasting_name, visual_channel_off
 
 _MOST_ROWS_NAMED = 20  # of a manifest's rows that match no file
 
@@ -149,9 +149,7 @@ def _settle_model(library_path: Path, asked: str | None, notice: Callable[[str],
     if asked == NO_MODEL:
         return None
     active, remembered = _vectors_of(library_path)
-    name = asked or remembered or os.environ.get("WENSHI_MODEL") or DEFAULT_MODEL
-    if Path(name).is_dir():
-        name = str(Path(name).absolute())  # found again from any folder
+    name = lasting_name(asked or remembered or os.environ.get("WENSHI_MODEL") or DEFAULT_MODEL)
     try:
         generation = read_generation(name)
         if active is not None and not active.same_vectors(generation):

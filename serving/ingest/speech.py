@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_pipeline.sound.engines import ENGINES, speech_engine
+from data_pipeline.sound.engines import check_engine, speech_engine
 from data_pipeline.sound.listen import listen
 from data_pipeline.sound.voice import SileroVoice
-from retrieval.errors import InputError, VideoError, WenshiError
+from retrieval.errors import VideoError, WenshiError
 from retrieval.records import Evidence
 
 
@@ -23,8 +23,7 @@ class SpeechSettings:
     language: str = "zh"
 
     def __post_init__(self) -> None:
-        if self.engine not in ENGINES:
-            raise InputError(f"There is no speech engine {self.engine!r}: choose one of {', '.join(ENGINES)}.")
+        check_engine(self.engine)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,8 +59,8 @@ def _is_edited(row: StoredLocation) -> bool:
 def _missing(known: Sequence[StoredLocation]) -> tuple[list[str], list[str]]:
     """Paths whose file is gone: those certainly deleted or moved, and those whose whole folder may be out of reach."""
     missing = [row.path for row in known if not os.path.lexists(row.path)]
-    gone = [path for path in missing if _holds_something(Path(path).parent)]
-    return gone, [path for path in missing if path not in set(gone)]
+    gone = {path for path in missing if _holds_something(Path(path).parent)}
+    return [path for path in missing if path in gone], [path for path in missing if path not in gone]
 
 
 def _holds_something(folder: Path) -> bool:

@@ -13,6 +13,7 @@ from benchmarks.speech_policy import WRITINGS, caught, read_lines
 from data_pipeline.corpus.measured import SpeechRow
 from data_pipeline.miniature.language import chatter
 from data_pipeline.sound.hearing import SoundSpan
+from data_pipeline.sound.inventions import is_farewell, is_invention
 from data_pipeline.sound.policy import is_loop, judged, looped_lines, repeated_across, share_of
 
 
@@ -58,6 +59,17 @@ def test_a_farewell_is_believed_where_a_voice_is_heard_and_a_credit_never() -> N
     assert flags(row("谢谢观看", no_speech=0.7)) == ("invention",)
     assert flags(row("请不吝点赞 订阅 转发")) == ("invention",)
     assert flags(row("Thanks for watching!"), voice=[]) == ("no_voice", "invention")
+
+
+@pytest.mark.parametrize("loop", ["谢谢大家关注", "我们下期见", "and like", "bye "])
+def test_a_loop_of_farewells_is_judged_without_trying_every_way_to_cut_it(loop: str) -> None:
+    assert is_farewell(60 * loop)
+    assert not is_farewell(60 * loop + "他")
+
+
+def test_a_row_of_notes_before_words_is_judged_without_trying_every_way_to_cut_it() -> None:
+    assert is_invention(60 * "♪")
+    assert not is_invention(60 * "♪" + "今天我们来看一看这道红烧肉应该怎么做才好吃呢")
 
 
 def test_a_segment_needs_voice_under_a_quarter_of_it() -> None:
