@@ -56,9 +56,6 @@ class Share:
     high: float
     of: int
 
-    def __str__(self) -> str:
-        return f"{self.percent:.1f} ({self.low:.1f} to {self.high:.1f})"
-
 
 def share_of(hits: int, trials: int) -> Share:
     """Wilson's interval; with no trial at all, 0 to 100."""
@@ -115,10 +112,10 @@ def filter_figures(corpus: Labelled) -> Iterator[Mapping[str, object]]:
 def leak_figures(corpus: Labelled, *, score: ScoreName = "masked_top3") -> Iterator[Mapping[str, object]]:
     """How much of what is kept are lyrics: by no net, by the rules on sound and text, by relevance, and by both."""
     lyrics, true = corpus.truth == LYRICS, corpus.truth == TRUE
-    flags = ("no_voice", "lyrics", "repeated_elsewhere")
     nets: list[tuple[str, float, SelectionSettings]] = [("none", 1.0, RAW)]
     nets += [
-        (f"rule {flag}", 1.0, RAW.model_copy(update={"rejected_flags": (*RAW.rejected_flags, flag)})) for flag in flags[:2]
+        (f"rule {flag}", 1.0, RAW.model_copy(update={"rejected_flags": (*RAW.rejected_flags, flag)}))
+        for flag in ("no_voice", "lyrics")
     ]
     nets += [("rule repeated_elsewhere", 1.0, RAW.model_copy(update={"repeated_videos": RULES.repeated_videos}))]
     nets += [("rules", 1.0, RULES)]
