@@ -16,12 +16,9 @@ from data_pipeline.selection.clusters import Clusters, clusters_of
 from data_pipeline.selection.columns import Measured, read_columns_of_shards
 from data_pipeline.selection.deciding import select
 from data_pipeline.selection.removed import read_removed
-from data_pipeline.selection.settings import ScoreName, SelectionSettings
+from data_pipeline.selection.settings import SCORES, ScoreName, SelectionSettings
 from data_pipeline.selection.thresholds import LADDER
 
-SCORES: tuple[ScoreName, ...] = (
-    "relevance_mean", "relevance_max", "relevance_top3", "masked_mean", "masked_max", "masked_top3",
-)  # fmt: skip
 TRUE, LYRICS = "true", "lyrics"
 _WRONG = ("weak", "mismatched", LYRICS, "invention")
 # Neither duplicates nor rules: what a score alone does. All that remains are candidates with something to judge.
