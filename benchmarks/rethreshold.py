@@ -24,6 +24,7 @@ from data_pipeline.building.commits import MEASURED, Commit, append_commit
 from data_pipeline.building.measured_tables import table_path
 from data_pipeline.corpus.measured import CandidateRow, MeasuredVideo, SpeechRow
 from data_pipeline.corpus.tables import require_pyarrow, write_columns, write_table
+from data_pipeline.selection.settings import SCORES, SelectionSettings
 
 PER_VIDEO, PER_SHARD = 4, 1000      # candidates of a video, videos of a shard
 SHARES = (0.78, 0.67, 0.56)
@@ -94,7 +95,7 @@ def _write_shard(path: Path, shard: str, names: list[str], texts: list[str], cha
     count = len(texts)
     owners = [name for name in names for _ in range(PER_VIDEO)]
     starts = np.tile(np.arange(PER_VIDEO) * 9000, len(names))
-    scores = {name: chance.normal(0.25, 0.05, count).astype(np.float32) for name in _score_names()}
+    scores = {name: chance.normal(0.25, 0.05, count).astype(np.float32) for name in SCORES}
     columns: dict[str, Any] = {
         "pair_id": [f"{owner[:16]}_{owner[:8]}_{place % PER_VIDEO:04d}" for place, owner in enumerate(owners)],
         "video_id": owners, "source_id": [owner[32:] for owner in owners], "shard": [shard] * count, "kind": ["asr"] * count,
@@ -114,13 +115,8 @@ def _write_shard(path: Path, shard: str, names: list[str], texts: list[str], cha
     write_columns(table_path(path, SpeechRow), pa.table(speech), SpeechRow)
 
 
-def _score_names() -> list[str]:
-    return [f"{kind}_{how}" for kind in ("relevance", "masked") for how in ("mean", "max", "top3")]
-
-
 def measure(directory: Path, what: str, share: float) -> None:
     from data_pipeline.selection.select import write_selection
-    from data_pipeline.selection.settings import SelectionSettings
 
     wall, cpu = time.perf_counter(), time.process_time()
     account = write_selection(directory, SelectionSettings(keep_share=share))

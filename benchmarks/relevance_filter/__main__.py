@@ -22,6 +22,7 @@ from pathlib import Path
 from benchmarks.relevance_filter.building import build_corpus
 from benchmarks.relevance_filter.measuring import filter_figures, leak_figures, read_labelled
 from benchmarks.relevance_filter.tables import tables_of
+from data_pipeline.corpus.files import whole_file
 
 _HERE = Path(__file__).parent
 _MODEL = Path("data_pipeline/miniature/model")
@@ -67,7 +68,9 @@ def _train(corpus: Path, options: argparse.Namespace, runs: Path, filters: Path)
     if "self" in options.parts:
         again = corpus.with_name(f"{corpus.name}-self")
         if not again.exists():
-            shutil.copytree(corpus, again)
+            unfinished = again.with_name(f"{again.name}.part")
+            shutil.copytree(corpus, unfinished, dirs_exist_ok=True)
+            unfinished.replace(again)
         model = str(self_filter(work))
         build_corpus(
             options.collection, again, model=model, workers=options.workers, say=_say, ocr=not options.no_ocr
@@ -86,7 +89,8 @@ def _measure(collection: Path, corpus: Path, model: str, path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     kept = [line for line in lines if json.loads(line)["model"] != model]
     kept += [json.dumps({"model": model, "videos": videos, **row}, ensure_ascii=False) for row in rows]
-    path.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    with whole_file(path) as file:
+        file.write(("\n".join(kept) + "\n").encode())
 
 
 def _ending(no_ocr: bool) -> str:

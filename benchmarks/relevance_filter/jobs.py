@@ -60,8 +60,10 @@ def run_missing(*, work: Path, results: Path, digest: str, seeds: int) -> Iterat
 def self_filter(work: Path) -> Path:
     """A model that knows nothing but the raw corpus itself: the folder, trained unless it is there."""
     folder = work / SELF
-    if not (folder / "config.json").exists():
-        one_run(ARMS[1], seed=SELF_SEED, work=work, keep=folder)
+    if not folder.exists():
+        unfinished = folder.with_name(f"{SELF}.part")
+        one_run(ARMS[1], seed=SELF_SEED, work=work, keep=unfinished)
+        unfinished.replace(folder)
     return folder
 
 

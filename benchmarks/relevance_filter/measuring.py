@@ -16,12 +16,9 @@ from data_pipeline.selection.clusters import Clusters, clusters_of
 from data_pipeline.selection.columns import Measured, read_columns_of_shards
 from data_pipeline.selection.deciding import select
 from data_pipeline.selection.removed import read_removed
-from data_pipeline.selection.settings import ScoreName, SelectionSettings
+from data_pipeline.selection.settings import SCORES, ScoreName, SelectionSettings
 from data_pipeline.selection.thresholds import LADDER
 
-SCORES: tuple[ScoreName, ...] = (
-    "relevance_mean", "relevance_max", "relevance_top3", "masked_mean", "masked_max", "masked_top3",
-)  # fmt: skip
 TRUE, LYRICS = "true", "lyrics"
 _WRONG = ("weak", "mismatched", LYRICS, "invention")
 # Neither duplicates nor rules: what a score alone does. All that remains are candidates with something to judge.
@@ -55,9 +52,6 @@ class Share:
     low: float
     high: float
     of: int
-
-    def __str__(self) -> str:
-        return f"{self.percent:.1f} ({self.low:.1f} to {self.high:.1f})"
 
 
 def share_of(hits: int, trials: int) -> Share:
@@ -115,10 +109,10 @@ def filter_figures(corpus: Labelled) -> Iterator[Mapping[str, object]]:
 def leak_figures(corpus: Labelled, *, score: ScoreName = "masked_top3") -> Iterator[Mapping[str, object]]:
     """How much of what is kept are lyrics: by no net, by the rules on sound and text, by relevance, and by both."""
     lyrics, true = corpus.truth == LYRICS, corpus.truth == TRUE
-    flags = ("no_voice", "lyrics", "repeated_elsewhere")
     nets: list[tuple[str, float, SelectionSettings]] = [("none", 1.0, RAW)]
     nets += [
-        (f"rule {flag}", 1.0, RAW.model_copy(update={"rejected_flags": (*RAW.rejected_flags, flag)})) for flag in flags[:2]
+        (f"rule {flag}", 1.0, RAW.model_copy(update={"rejected_flags": (*RAW.rejected_flags, flag)}))
+        for flag in ("no_voice", "lyrics")
     ]
     nets += [("rule repeated_elsewhere", 1.0, RAW.model_copy(update={"repeated_videos": RULES.repeated_videos}))]
     nets += [("rules", 1.0, RULES)]

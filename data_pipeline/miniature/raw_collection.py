@@ -27,14 +27,13 @@ from data_pipeline.fonts import find_cjk_font
 from data_pipeline.miniature.burnt_in import burn_in
 from data_pipeline.miniature.encode import write_clip
 from data_pipeline.miniature.raw_plan import RawVideo, raw_video
-from data_pipeline.miniature.render import content_hash, draw_frame
+from data_pipeline.miniature.render import _is_rendered, content_hash, draw_frame
 from data_pipeline.miniature.sounds import RATE, sound
 from data_pipeline.miniature.soundtrack import with_sound
 from data_pipeline.miniature.subtitles import srt
 from data_pipeline.miniature.world import generate
 from data_pipeline.miniature.world.held_out import Split
-from retrieval.errors import InputError, VideoError
-from retrieval.video.container import open_media
+from retrieval.errors import InputError
 
 MANIFEST, LABELS, VIDEOS = "manifest.jsonl", "labels.jsonl", "videos"
 _SOURCES = ("burnt_in.py", "raw_collection.py", "raw_plan.py", "sounds.py", "soundtrack.py")
@@ -106,7 +105,7 @@ def _draw(job: _Drawing) -> bool:
     """Draw a file and its transcript unless they are there; says whether it had to be drawn."""
     _write_transcript(job)
     digest = _digest(job)
-    if _holds(job.path, digest):
+    if _is_rendered(job.path, digest):
         return False
     silent = job.path.with_name(f".{job.path.name}.{os.getpid()}.silent")
     unfinished = job.path.with_name(f".{job.path.name}.{os.getpid()}.part")
@@ -166,16 +165,6 @@ def _digest(job: _Drawing) -> str:
 @lru_cache(maxsize=1)
 def _own_code() -> str:
     return hashlib.sha256(b"".join((Path(__file__).parent / name).read_bytes() for name in _SOURCES)).hexdigest()
-
-
-def _holds(path: Path, digest: str) -> bool:
-    if not path.is_file():
-        return False
-    try:
-        with open_media(path) as clip:
-            return digest in clip.metadata.values()
-    except VideoError:
-        return False
 
 
 def _crashed(job: _Drawing) -> bool:

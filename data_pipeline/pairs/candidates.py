@@ -157,8 +157,7 @@ def _side_by_side(left: str, right: str) -> str:
     return f"{left} {right}" if left[-1:].isascii() and right[:1].isascii() else left + right
 
 
-def _found_by_cleaning(text: str, parts: Iterable[CleanText], settings: PairSettings) -> Iterator[str]:
-    parts = list(parts)
+def _found_by_cleaning(text: str, parts: Sequence[CleanText], settings: PairSettings) -> Iterator[str]:
     if any("bait" in part.removed for part in parts):
         yield "bait"
     if any(part.holds_personal_data for part in parts):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from retrieval.settings import Section
 
 
-class PairSettings(BaseModel):
+class PairSettings(Section):
     """min_characters, min_ms: what a span of speech or subtitles is grown to.
 
     screen_roles: which on-screen text is joined to the text of its span, at most `screen_characters` of it, and for which
     kinds of candidates (`screen_kinds`). short: a text with fewer letters and digits is flagged so.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_characters: int = Field(default=5, ge=0)
     min_ms: int = Field(default=5000, ge=0)

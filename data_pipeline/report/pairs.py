@@ -12,7 +12,8 @@ import numpy as np
 from data_pipeline.corpus.rows import Score
 from data_pipeline.report.outcomes import Outcome, Outcomes
 from data_pipeline.report.sampling import Sample
-from data_pipeline.report.scores import SCORES, histogram
+from data_pipeline.report.scores import histogram
+from data_pipeline.selection.settings import SCORES
 
 KEPT = "kept"
 _LOW_SCORE = "relevance"            # the reason that a threshold gives

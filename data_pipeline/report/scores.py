@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SCORES = ("relevance_mean", "relevance_max", "relevance_top3", "masked_mean", "masked_max", "masked_top3")
 _BINS = 48
 
 

@@ -7,17 +7,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+from data_pipeline.building.settings import CORPUS
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.tables import CLIPS, PAIRS, VIDEOS
+from data_pipeline.selection.select import ACCOUNTS, DECISIONS
 
-SETTINGS, ACCOUNTS, DECISIONS = "corpus.json", "accounts.json", "decisions.parquet"
 _FILES = (DECISIONS, VIDEOS, CLIPS, PAIRS)
 _SECRET = "salt"            # part of the name of what would tell who uploaders are
 
 
 def settings_of(directory: Path) -> dict[str, Any]:
     """The settings of a corpus without what must stay secret; empty where there are none. Raises CorpusError (unreadable)."""
-    return _public(_read(directory / SETTINGS) or {})
+    return _public(_read(directory / CORPUS) or {})
 
 
 def selection_of(directory: Path) -> dict[str, Any] | None:

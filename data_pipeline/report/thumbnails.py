@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from retrieval.errors import VideoError
-from retrieval.video import VideoReader, at_times, keyframes
+from retrieval.video import DecodedFrame, VideoReader, at_times, keyframes
 
 _SIDE = 240             # pixels of the longer side
 _QUALITY = 62
@@ -27,7 +27,7 @@ def thumbnail(path: Path, time_ms: int) -> bytes | None:
     return buffer.getvalue()
 
 
-def _frame(reader: VideoReader, time_ms: int):  # type: ignore[no-untyped-def]
+def _frame(reader: VideoReader, time_ms: int) -> DecodedFrame:
     if time_ms <= _DECODED_MS:
         return at_times(reader, [time_ms])[0]
     last = None

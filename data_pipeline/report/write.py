@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data_pipeline.building.measured_tables import committed
+from data_pipeline.building.plan import SOURCES
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import whole_file, write_json
 from data_pipeline.corpus.measured import CandidateRow, DecisionRow, MeasuredVideo
@@ -18,13 +19,13 @@ from data_pipeline.report.outcomes import Outcomes
 from data_pipeline.report.page.page import page
 from data_pipeline.report.page.samples import ShownGroup, ShownPair
 from data_pipeline.report.pairs import KEPT, CandidateFacts, PairTally
-from data_pipeline.report.settings import DECISIONS, digests_of, selection_of, settings_of
+from data_pipeline.report.settings import digests_of, selection_of, settings_of
 from data_pipeline.report.thumbnails import thumbnail
 from data_pipeline.report.videos import VideoFacts, VideoTally
 from data_pipeline.report.words import word_summary
+from data_pipeline.selection.select import DECISIONS
 
 PAGE, STATISTICS = "report.html", "statistics.json"
-_SOURCES = "sources.parquet"
 _ROWS_AT_ONCE = 8192
 _MOST_PICTURE_BYTES = 3_000_000     # a third more as text in the page
 _KEPT_SAMPLES, _REJECTED_SAMPLES, _MOST_GROUPS = 24, 8, 12
@@ -91,7 +92,7 @@ def _count_pairs(directory: Path, pairs: PairTally) -> None:
 
 
 def _count_sources(directory: Path) -> int | None:
-    path = directory / _SOURCES
+    path = directory / SOURCES
     return sum(1 for _ in read_table(path, _Source)) if path.is_file() else None
 
 

@@ -77,8 +77,10 @@ class Measured:
 
     def keyframe_hashes(self) -> KeyframeHashes:
         """Of every video."""
+        import pyarrow.compute as pc
+
         lists = self.videos["keyframe_hashes"].combine_chunks()
-        lengths = np.array([len(one) for one in lists.to_pylist()], np.int64)
+        lengths = pc.list_value_length(lists).to_numpy().astype(np.int64)
         hashes = lists.flatten().to_numpy(zero_copy_only=False).astype(np.int64).view(np.uint64)
         durations = self.videos["duration_ms"].fill_null(0).to_numpy()
         return KeyframeHashes(hashes, np.cumsum(lengths) - lengths, lengths, durations)

@@ -101,7 +101,6 @@ def _scores(verdicts: Verdicts, measured: Measured, settings: SelectionSettings)
         verdicts.reject(np.isnan(scores), "no_relevance")
     if settings.level == "video":
         having = np.flatnonzero(verdicts.open & ~np.isnan(scores))
-        scores = scores.copy()
         scores[having] = video_means(scores[having], measured.video_of_candidate[having])
     return scores
 

@@ -13,15 +13,13 @@ from data_pipeline.corpus.tables import CLIPS, PAIRS, VIDEOS, write_columns
 from data_pipeline.selection.account import Account, account_of
 from data_pipeline.selection.clusters import kept_clusters
 from data_pipeline.selection.columns import read_columns_of_shards
-from data_pipeline.selection.deciding import Selection, select
+from data_pipeline.selection.deciding import select
 from data_pipeline.selection.final_tables import final_tables
 from data_pipeline.selection.removed import read_removed
 from data_pipeline.selection.settings import SelectionSettings
 
 DECISIONS, ACCOUNTS = "decisions.parquet", "accounts.json"
 _TABLES = {VIDEOS: VideoRow, CLIPS: ClipRow, PAIRS: PairRow}
-
-__all__ = ["ACCOUNTS", "DECISIONS", "Selection", "select", "write_selection"]
 
 
 def write_selection(directory: str | Path, settings: SelectionSettings | None = None) -> Account:

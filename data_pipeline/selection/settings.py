@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from retrieval.settings import Section
 
 ScoreName = Literal["relevance_mean", "relevance_max", "relevance_top3", "masked_mean", "masked_max", "masked_top3"]
+SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
 SPEECH_FLAGS = ("no_voice", "no_speech", "compression", "repeated", "invention", "repeated_elsewhere", "lyrics", "music")
 
 
-class SelectionSettings(BaseModel):
+class SelectionSettings(Section):
     """What is rejected, in the order of `reasons.REASONS`; a share or a number that is None rejects nothing.
 
     score: the column that is held against `threshold`, or against the threshold that keeps `keep_share` of what nothing else
@@ -23,8 +26,6 @@ class SelectionSettings(BaseModel):
     category_cap, topic_cap: the most videos with the same one.
     validation_share, test_share: of the groups of videos whose owner has not decided. A group: the same video, or uploader.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     score: ScoreName = "masked_top3"
     threshold: float | None = None

@@ -6,8 +6,6 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 
-import numpy as np
-
 from data_pipeline.selection.components import Indices
 from data_pipeline.selection.settings import SelectionSettings
 
@@ -49,8 +47,3 @@ def _by_chance(name: str, settings: SelectionSettings) -> str:
 
 def _rank(split: str) -> tuple[int, str]:
     return (SPLITS.index(split) if split in SPLITS else len(SPLITS)), split
-
-
-def largest_group(groups: Indices) -> int:
-    """The number of videos in the largest group."""
-    return int(np.bincount(groups).max()) if len(groups) else 0

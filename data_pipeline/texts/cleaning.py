@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from data_pipeline.texts.bait import BAIT_ACTS, BAIT_CLAUSES, BAIT_ENDINGS, BAIT_OPENINGS, BAIT_TOPICS, EMOJI_NAMES
-from data_pipeline.texts.personal_data import masked
+from data_pipeline.texts.language import KANA
+from data_pipeline.texts.personal_data import PERSONAL_DATA, masked
 from retrieval.text import fold, normalise, simplify
-
-PERSONAL_DATA = frozenset(("mail", "identity", "card", "account", "phone", "plate"))
 
 _ADDRESS_END = r"[\w\-./?%&=+#~:;,]*"
 _LINK = re.compile(
@@ -27,7 +26,6 @@ _EMOJI = re.compile(
 )
 _EMOJI_NAME = re.compile(rf"\[(?:{'|'.join(EMOJI_NAMES)})\]")
 _CLAUSE = re.compile(r"[^\s,.!?;:~|，。！？；：、～…]+")
-_KANA = re.compile("[\u3040-\u30ff]")
 _SPACES = re.compile(r"\s+")
 _LEFT_OVER = re.compile(
     r"^#+(?=[^\W\d])|(?:(?<=\s)|^)[#@|/\\~,，、。;；:：!！?？.…·-]+(?=\s|$)"
@@ -116,4 +114,4 @@ def _clause(match: re.Match[str], removed: Counter[str]) -> str:
 def _in_one_script(text: str) -> str:
     """NFKC and simplified; Japanese keeps its characters, some of which look like traditional ones."""
     text = normalise(text)
-    return text if _KANA.search(text) else simplify(text)
+    return text if KANA.search(text) else simplify(text)

@@ -91,3 +91,5 @@ _RULES: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("phone", _PHONE, _always),
     ("plate", _PLATE, _always),
 )
+PERSONAL_DATA = frozenset(kind for kind, _, _ in _RULES)
+"""The kinds that there are."""

@@ -21,7 +21,8 @@ def words(numbers: Numbers) -> Markup:
         for part, count in found["parts"].items()
     ]
     clouds = [titled(label(part), cloud(found["top"][part], label=part)) for part in found["top"]]
-    clouds.append(titled(both("话题", "Topics"), cloud(topics, label="topics")))
+    if topics:
+        clouds.append(titled(both("话题", "Topics"), cloud(topics, label="topics")))
     listed = tag("div", *(_list(part, counts) for part, counts in found["top"].items()), class_="three")
     return section(
         "words", both("用词", "Words"), bars(parts), beside(*clouds),

@@ -24,7 +24,7 @@ def scores(numbers: Numbers) -> Markup:
     more = (tag("details", others, beside(*charts[2:])),) if charts[2:] else ()
     legend = tag("p", *(tag("span", tag("i", class_=f"key {kind}"), name) for kind, name in _CLASSES), class_="legend")
     return section(
-        "scores", title, legend, beside(*charts[:2]), *more, _ladder(selection),
+        "scores", title, legend, beside(*charts[:2]), *more, _ladder(numbers),
         lead=both(
             "文本与片段关键帧的余弦相似度。“遮字后”是盖住画面文字、文本里也不计画面文字的得分：会念字的模型不能因此得分。",
             "Cosine of a text with the keyframes of its span. Masked: with on-screen text covered in the pictures and left "
@@ -53,16 +53,18 @@ def _chart(name: str, found: Numbers, threshold: float | None) -> Markup:
     return titled(label(name), columns(bins, ticks=ticks, mark=mark, label=name))
 
 
-def _ladder(selection: Numbers | None) -> Markup:
+def _ladder(numbers: Numbers) -> Markup:
+    selection = numbers["selection"]
     if selection is None or not selection["ladder"]:
         return Markup("")
-    kinds = sorted({kind for rung in selection["ladder"] for kind in rung["kinds"]})
+    rungs = sorted([*selection["ladder"], *_own_rung(numbers["pairs"], selection)], key=lambda rung: rung["threshold"])
+    kinds = sorted({kind for rung in rungs for kind in rung["kinds"]})
     rows = [
         (
             f"{100 * rung['share']:.0f} %", f"{rung['threshold']:.4f}", number(rung["pairs"]), number(rung["videos"]),
             *(number(rung["kinds"].get(kind, 0)) for kind in kinds),
         )
-        for rung in selection["ladder"]
+        for rung in rungs
     ]  # fmt: skip
     heads = (
         both("保留比例", "share kept"), both("阈值", "threshold"), both("图文对", "pairs"), both("视频", "videos"),
@@ -71,3 +73,14 @@ def _ladder(selection: Numbers | None) -> Markup:
     by = label(selection["settings"]["score"])
     mean = both("（按视频平均）", " (mean of a video)") if selection["settings"]["level"] == "video" else Markup("")
     return titled(join((both("保留阶梯：", "Keep ladder by "), by, mean)), table(heads, rows))
+
+
+def _own_rung(pairs: Numbers, selection: Numbers) -> list[Numbers]:
+    """What is kept now, where the threshold is not that of one of the usual shares; caps on what is too frequent count, too."""
+    ladder, threshold = selection["ladder"], selection["threshold"]
+    if threshold is None or any(rung["threshold"] == threshold for rung in ladder):
+        return []
+    kept = {"pairs": pairs["kept"], "videos": pairs["videos_kept"]}
+    what = "videos" if selection["settings"]["level"] == "video" else "pairs"
+    kinds = {kind: entry["kept"] for kind, entry in pairs["kinds"].items() if entry["kept"]}
+    return [{"share": kept[what] / ladder[0][what], "threshold": threshold, **kept, "kinds": kinds}]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from data_pipeline.report.page.elements import Markup, both, join, tag
 from data_pipeline.report.page.labels import label
+from data_pipeline.report.page.parts import section
 
 _LONGEST_TEXT = 160
 _OPEN = 3
@@ -43,7 +44,7 @@ def samples(groups: Sequence[ShownGroup]) -> Markup:
         "随机抽取，重新生成时不变；每组按得分从高到低。",
         "Drawn at random, and the same ones again next time; each group from the highest score down.",
     )
-    return tag("section", tag("h2", both("样本", "Samples")), tag("p", lead, class_="lead"), *folded, id="samples")
+    return section("samples", both("样本", "Samples"), *folded, lead=lead)
 
 
 def _group(group: ShownGroup, *, is_open: bool) -> Markup:

@@ -15,8 +15,16 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from data_pipeline.corpus.errors import CorpusError
-from data_pipeline.corpus.measured import AudioSpanRow, CandidateRow, KeyframeRow, SourceRow, SpeechRow, StageRow
-from data_pipeline.corpus.tables import write_table
+from data_pipeline.corpus.measured import (
+    AudioSpanRow,
+    CandidateRow,
+    DecisionRow,
+    KeyframeRow,
+    SourceRow,
+    SpeechRow,
+    StageRow,
+)
+from data_pipeline.corpus.tables import read_table, write_table
 from data_pipeline.report.thumbnails import thumbnail
 from data_pipeline.report.write import Report, write_report
 from retrieval.video import VideoReader, at_times
@@ -141,6 +149,29 @@ def test_the_threshold_is_drawn_on_the_score_that_it_is_of_and_the_ladder_told(r
     assert page.count("≥ 0.300") == 1
     assert page.index("≥ 0.300") > page.index("遮字后 · 前三平均")
     assert "0.3125" in Elements(page).text
+
+
+def test_a_share_that_is_none_of_the_usual_ones_has_its_line_in_the_ladder(corpus: Path) -> None:
+    rungs = [
+        {"share": share, "threshold": threshold, "pairs": pairs, "videos": 3, "kinds": {"title": pairs}}
+        for share, threshold, pairs in ((1.0, 0.1, 10), (0.56, 0.5, 3))
+    ]
+    decided = list(read_table(corpus / "decisions.parquet", DecisionRow))
+
+    def lines(threshold: float) -> list[tuple[str, ...]]:
+        write_decisions(corpus, decided, threshold=threshold, ladder=rungs)
+        page = write_report(corpus, picture=lambda path, time_ms: None).page.read_text(encoding="utf-8")
+        return re.findall(r"<tr><td>(\d+ %)</td><td>([\d.]+)</td><td>(\d+)</td>", page)
+
+    assert lines(0.3) == [("100 %", "0.1000", "10"), ("40 %", "0.3000", "4"), ("56 %", "0.5000", "3")]
+    assert lines(0.5) == [("100 %", "0.1000", "10"), ("56 %", "0.5000", "3")]
+
+
+def test_topics_have_a_card_only_where_there_are_topics(report: Report, tmp_path: Path) -> None:
+    assert 'aria-label="topics"' in report.page.read_text(encoding="utf-8")
+    write_shard(tmp_path / "plain", "00000", {"videos": [video(0)], "candidates": [candidate(0, "一匹马")]})
+    page = write_report(tmp_path / "plain", picture=lambda path, time_ms: None).page.read_text(encoding="utf-8")
+    assert "Topics" not in page
 
 
 def test_a_threshold_on_the_mean_of_a_video_is_drawn_on_no_score_of_pairs(corpus: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_pipeline.texts.cleaning import PERSONAL_DATA, clean_text
-from data_pipeline.texts.personal_data import MASK, is_card_number, is_identity_number
+from data_pipeline.texts.cleaning import clean_text
+from data_pipeline.texts.personal_data import MASK, PERSONAL_DATA, is_card_number, is_identity_number
 from retrieval.text import normalise
 
 ORDINARY = [
