@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 
 from retrieval.text import fold, is_unspaced
 
@@ -28,9 +29,14 @@ def marks(text: str, held: Collection[str]) -> list[list[int]]:
 
 def _folded_by_character(text: str) -> tuple[str, list[int]]:
     """The folded text, and for each of its characters which of the text's it comes from. Spaces stay."""
-    parts = [" " if character.isspace() else fold(character) for character in text]
+    parts = list(map(_folded, text))
     origin = [place for place, part in enumerate(parts) for _ in part]
     return "".join(parts), origin
+
+
+@lru_cache(maxsize=1 << 15)     # an answer holds thousands of characters, and most of them again and again
+def _folded(character: str) -> str:
+    return " " if character.isspace() else fold(character)
 
 
 def _spans(folded: str, token: str) -> list[tuple[int, int]]:
