@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from retrieval.disk import sync_file, sync_folder
 from retrieval.errors import InputError, VideoError
 from retrieval.library import Library
 from serving.api.errors import ApiError
@@ -32,7 +33,7 @@ class Uploads:
         self._sandbox = sandbox
 
     def keep(self, name: str, content: BinaryIO, size: int) -> Path:
-        """Write an upload to the disk and look at it in the sandbox.
+        """Write an upload to the disk, where a power cut leaves it, and look at it in the sandbox.
 
         ApiError 507 without space; InputError or VideoError for what is no video or too large, and then nothing is kept.
         """
@@ -42,6 +43,9 @@ class Uploads:
         try:
             with path.open("xb") as file:
                 shutil.copyfileobj(content, file, 1 << 20)
+                sync_file(file)
+            for folder in (path.parent, self._folder, self._folder.parent):
+                sync_folder(folder)
             self._examine(path)
         except BaseException:
             self.drop(path)
