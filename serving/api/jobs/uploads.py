@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from retrieval.disk import sync_file, sync_folder
-from retrieval.errors import InputError, VideoError
+from retrieval.errors import InputError
 from retrieval.library import Library
 from serving.api.errors import ApiError
 from serving.api.settings import ServeSettings
 from serving.media import pictures
+from serving.media.files import named
 from serving.media.sandbox import Sandbox
 
 FOLDER = "uploads"
@@ -64,10 +65,8 @@ class Uploads:
                 self.drop(Path(path))
 
     def _examine(self, path: Path) -> None:
-        try:
+        with named(path, path.name):
             probed = self._sandbox.run(pictures.examine, str(path))
-        except VideoError as error:
-            raise VideoError(error.kind, str(error).replace(str(path), path.name)) from error
         if probed.is_picture:
             raise InputError(f"{path.name} is a still picture: only videos can be added.")
         if probed.duration_ms > 1000 * self._settings.upload_seconds:
