@@ -2,7 +2,7 @@
 
     python -m benchmarks.mixed_load [--minutes 30] [--calm 10] [--kill-every 60]
 
-Over HTTP, at once: searches by words and pictures, videos fetched whole and in part, videos added and removed, files edited
+Over HTTP, at once: searches, videos fetched whole and in part, videos added and removed, files edited
 under the service, swaps between two generations of vectors, figures. The process gets SIGKILL every minute and is started
 again; in the last `--calm` minutes it lives on and its memory is watched. Wrong are: a job that was accepted and is not
 known, a video whose job is done and that is not there, one that was removed and is; bytes of another content than was asked

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 import urllib.error
@@ -180,7 +181,7 @@ class Client:
             if error.code == 429:
                 raise _Busy(refusal, float(error.headers.get("Retry-After", 1))) from None
             raise refusal from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise ServiceError(0, "unreachable", f"The service at {self._address} does not answer: {error}.") from None
 
 

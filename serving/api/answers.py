@@ -24,17 +24,17 @@ def search_answer(result: SearchResult, *, notices: Sequence[str], request_id: s
 
 
 def hit_json(hit: Hit) -> dict[str, Any]:
-    answer = hit.to_json()
+    answer = _marked(hit.to_json(), hit.channels)
     del answer["path"]
     best_ms = hit.moments[0].best_ms if hit.moments else 0
     answer |= {"name": Path(hit.path).name, **media_of(hit.video_id, best_ms)}
-    answer["moments"] = [moment_json(moment) for moment in hit.moments]
-    answer["channels"] = [_match_json(match) for match in hit.channels]
+    for row, moment in zip(answer["moments"], hit.moments, strict=True):
+        _marked(row, moment.matches)
     return answer
 
 
 def moment_json(moment: Moment) -> dict[str, Any]:
-    return {**moment.to_json(), "channels": [_match_json(match) for match in moment.matches]}
+    return _marked(moment.to_json(), moment.matches)
 
 
 def media_of(video_id: str, time_ms: int) -> dict[str, str]:
@@ -70,7 +70,8 @@ def video_json(
     }
 
 
-def _match_json(match: Match) -> dict[str, Any]:
-    answer = match.to_json()
-    answer["marks"] = marks(match.text, match.held) if match.text is not None else []
+def _marked(answer: dict[str, Any], matches: Sequence[Match]) -> dict[str, Any]:
+    """The JSON of what matches speak for, each with where its text holds words of the query."""
+    for row, match in zip(answer["channels"], matches, strict=True):
+        row["marks"] = marks(match.text, match.held) if match.text is not None else []
     return answer

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 from retrieval.text import fold, is_unspaced
 
@@ -26,11 +27,18 @@ def marks(text: str, held: Collection[str]) -> list[list[int]]:
     return merged
 
 
-def _folded_by_character(text: str) -> tuple[str, list[int]]:
+def _folded_by_character(text: str) -> tuple[str, Sequence[int]]:
     """The folded text, and for each of its characters which of the text's it comes from. Spaces stay."""
-    parts = [" " if character.isspace() else fold(character) for character in text]
-    origin = [place for place, part in enumerate(parts) for _ in part]
-    return "".join(parts), origin
+    parts = list(map(_folded, text))
+    folded = "".join(parts)
+    if len(folded) == len(text) and "" not in parts:        # as nearly always: each is one character
+        return folded, range(len(text))
+    return folded, [place for place, part in enumerate(parts) for _ in part]
+
+
+@lru_cache(maxsize=1 << 15)     # an answer holds thousands of characters, and most of them again and again
+def _folded(character: str) -> str:
+    return " " if character.isspace() else fold(character)
 
 
 def _spans(folded: str, token: str) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ class Service:
 
     def __init__(self, settings: ServeSettings) -> None:
         self.settings = settings
-        self.directory = Path(settings.library).expanduser().absolute()
+        # Without `..`, as paths are written down in the library: an upload is known by its path.
+        self.directory = Path(os.path.abspath(settings.library.expanduser()))  # noqa: PTH100
         self.library = Library.open(self.directory)
         self.counts = Counts(self.library)
         self.engines = Engines(

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from retrieval.errors import InputError
+
 _STRIPES = 64
 
 
 class DiskCache:
-    """Files by name under a folder of this user's own. Thread-safe; several processes may share the folder."""
+    """Files by name under a folder of this user's own. Thread-safe; several processes may share the folder.
+
+    InputError for a folder that somebody else could have put there: what lies in it would be served, or deleted.
+    """
 
     def __init__(self, folder: Path, *, most_bytes: int) -> None:
         self._folder = folder
@@ -22,6 +28,9 @@ class DiskCache:
         self._making = [threading.Lock() for _ in range(_STRIPES)]
         self._counting = threading.Lock()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state = folder.lstat()
+        if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid():
+            raise InputError(f"The folder {folder} for pictures is not this user's own: delete it or set XDG_CACHE_HOME.")
         self._held = sum(size for _, size, _ in self._files())
 
     def get(self, name: str, make: Callable[[Path], None]) -> BinaryIO:

@@ -39,6 +39,15 @@ def opened(video: StoredVideo) -> Iterator[MediaFile]:
         yield media
 
 
+@contextmanager
+def named(path: Path, name: str) -> Iterator[None]:
+    """Each VideoError of the block says `name` in place of the path: where a file lies is nobody's business."""
+    try:
+        yield
+    except VideoError as error:
+        raise VideoError(error.kind, str(error).replace(str(path), name)) from error
+
+
 def open_media_file(video: StoredVideo) -> MediaFile:
     """The first path of a video whose size and time of change are those of when it was added.
 

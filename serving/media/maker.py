@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from retrieval.errors import VideoError
 from retrieval.library import StoredVideo
 from serving.media import cutting, pictures
 from serving.media.cache import DiskCache
-from serving.media.files import opened
+from serving.media.files import named, opened
 from serving.media.sandbox import Sandbox
 
 POSTER_WIDTHS = (160, 320, 640, 1280)
@@ -52,12 +51,9 @@ class MediaMaker:
 
     def _get(self, video: StoredVideo, what: str, suffix: str, make: Callable[[str, Path], None]) -> BinaryIO:
         """A video whose file is gone or changed has no pictures either, also where some are still in the cache."""
-        with opened(video) as media:
+        with opened(video) as media, named(media.path, media.path.name):
             name = hashlib.sha256(f"{video.video.id} {what}".encode()).hexdigest() + suffix
-            try:
-                return self._cache.get(name, lambda target: make(str(media.path), target))
-            except VideoError as error:
-                raise VideoError(error.kind, str(error).replace(str(media.path), media.path.name)) from error
+            return self._cache.get(name, lambda target: make(str(media.path), target))
 
 
 def _written(function: Callable[..., bytes]) -> Callable[..., None]:

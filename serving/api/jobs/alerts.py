@@ -69,7 +69,7 @@ class Alerts:
             address, event = call
             try:
                 post(address, event, networks=self._networks)
-            except (WenshiError, OSError) as error:
+            except Exception as error:      # whatever one address does: the others are still called
                 log.warning("a webhook could not be called: %s", error)
 
 

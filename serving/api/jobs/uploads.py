@@ -10,11 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from retrieval.errors import InputError, VideoError
+from retrieval.disk import sync_file, sync_folder
+from retrieval.errors import InputError
 from retrieval.library import Library
 from serving.api.errors import ApiError
 from serving.api.settings import ServeSettings
 from serving.media import pictures
+from serving.media.files import named
 from serving.media.sandbox import Sandbox
 
 FOLDER = "uploads"
@@ -32,7 +34,7 @@ class Uploads:
         self._sandbox = sandbox
 
     def keep(self, name: str, content: BinaryIO, size: int) -> Path:
-        """Write an upload to the disk and look at it in the sandbox.
+        """Write an upload to the disk, where a power cut leaves it, and look at it in the sandbox.
 
         ApiError 507 without space; InputError or VideoError for what is no video or too large, and then nothing is kept.
         """
@@ -42,6 +44,9 @@ class Uploads:
         try:
             with path.open("xb") as file:
                 shutil.copyfileobj(content, file, 1 << 20)
+                sync_file(file)
+            for folder in (path.parent, self._folder, self._folder.parent):
+                sync_folder(folder)
             self._examine(path)
         except BaseException:
             self.drop(path)
@@ -60,10 +65,8 @@ class Uploads:
                 self.drop(Path(path))
 
     def _examine(self, path: Path) -> None:
-        try:
+        with named(path, path.name):
             probed = self._sandbox.run(pictures.examine, str(path))
-        except VideoError as error:
-            raise VideoError(error.kind, str(error).replace(str(path), path.name)) from error
         if probed.is_picture:
             raise InputError(f"{path.name} is a still picture: only videos can be added.")
         if probed.duration_ms > 1000 * self._settings.upload_seconds:

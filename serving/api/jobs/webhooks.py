@@ -7,14 +7,16 @@ import ipaddress
 import json
 import socket
 import ssl
+import string
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from retrieval.errors import InputError
 
 _SECONDS = 10.0
 _ATTEMPTS = 3
+_AS_IT_IS = string.punctuation      # of an address; all else but letters and digits of ASCII is sent as %XX
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -75,7 +77,7 @@ def _send(parts: SplitResult, body: bytes, networks: Sequence[str]) -> int:
             connected = ssl.create_default_context().wrap_socket(connected, server_hostname=host)
         connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
         connection.sock = connected
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_AS_IT_IS)
         connection.request("POST", target, body, {"Content-Type": "application/json", "User-Agent": "wenshi"})
         return connection.getresponse().status
     finally:

@@ -17,13 +17,14 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from retrieval.encoders import FrameGeometry
-from retrieval.errors import InputError, VideoError
+from retrieval.errors import InputError
 from serving.api.errors import ApiError
 from serving.api.routes.search import answered
 from serving.api.routes.videos import similar_to
 from serving.api.schemas import MOST_HITS, ExampleRequest, SearchAnswer
 from serving.api.service import Service
 from serving.media import pictures
+from serving.media.files import named
 
 _FRAMES = 8                 # of a clip that is sent
 _CLIP_MS = 30_000           # of it that is looked at
@@ -103,11 +104,9 @@ def _by_file(service: Service, file: UploadFile, count: int, request_id: str) ->
 
 def _read(service: Service, path: Path, geometry: FrameGeometry) -> NDArray[np.uint8]:
     """The pictures of an upload as the model wants them, decoded in the sandbox."""
-    try:
+    with named(path, "The file"):
         frames: NDArray[np.uint8] = service.sandbox.run(
             pictures.example_pictures, str(path), count=_FRAMES, height=geometry.height, width=geometry.width,
             fit=geometry.fit, most_ms=_CLIP_MS,
         )
-    except VideoError as error:
-        raise VideoError(error.kind, str(error).replace(str(path), "The file")) from error
     return frames

@@ -18,6 +18,7 @@ import pytest
 from retrieval.library import Library
 from serving.api.jobs.store import JobStore
 from serving.api.jobs.watching import Watcher
+from serving.api.jobs.webhooks import post
 from serving.ingest.run import AddOptions, NoDisplay
 from serving.ingest.sync import sync_library
 from tests.videos import write_video
@@ -99,6 +100,25 @@ def test_an_upload_becomes_a_video_under_its_name_and_goes_with_it(empty, serve,
     video_id = client.get("/api/v1/videos").json()["videos"][0]["video"]
     client.delete(f"/api/v1/videos/{video_id}")
     assert not kept.exists()
+
+
+def test_an_upload_stays_also_where_the_library_is_named_with_two_dots(empty, serve, tmp_path):
+    (tmp_path / "beside").mkdir()
+    client = serve(tmp_path / "beside" / ".." / "library", model="none")
+    content = write_video(tmp_path / "x.mp4", seed=3).read_bytes()
+    job = client.post("/api/v1/videos", files={"file": ("x.mp4", content, "video/mp4")}).json()["job"]
+    assert (ended(client, job)["state"], names(client)) == ("done", {"x.mp4"})
+    video_id = client.get("/api/v1/videos").json()["videos"][0]["video"]
+    assert client.get(f"/media/{video_id}/file").content == content
+    client.delete(f"/api/v1/videos/{video_id}")
+    assert list((empty / "uploads").iterdir()) == []
+
+
+def test_a_webhook_may_have_chinese_in_its_address():
+    told: list[dict] = []
+    with listening(told) as port:
+        assert post(f"http://127.0.0.1:{port}/钩子?名=风筝&a=%20", {"q": "风筝"}, networks=["127.0.0.0/8"]) == 204
+    assert told == [{"q": "风筝"}]
 
 
 def test_while_another_process_writes_jobs_wait_and_a_removal_says_who_writes(copied, serve, ids, tmp_path):

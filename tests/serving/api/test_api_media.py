@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from retrieval.errors import InputError
 from retrieval.video import VideoReader, at_times
 from serving.api.ranges import Unsatisfiable, parse_range
+from serving.media.cache import DiskCache
 from tests.videos import write_video
 
 
@@ -134,3 +136,10 @@ def test_nothing_else_is_ever_served(client, address):
     answer = client.get(address)
     assert answer.status_code in (404, 422)
     assert "root:" not in answer.text
+
+
+def test_pictures_are_not_kept_in_a_folder_that_somebody_else_could_have_put_there(tmp_path):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "cache").symlink_to(tmp_path / "theirs")
+    with pytest.raises(InputError, match="not this user's own"):
+        DiskCache(tmp_path / "cache", most_bytes=1)
