@@ -41,9 +41,10 @@ class Tokens:
 
 
 class FramedTokens:
-    """What tokenizers have in common that are not read by transformers; see `text_reading.TextTokenizer`.
+    """What every tokenizer has in common: a text is read whole, and framed by the model's special tokens.
 
-    lower_case: the model was trained on lower-cased text only.
+    prefix, suffix: the special tokens before and behind a text. lower_case: the model was trained on lower-cased text
+    only. See `text_reading.TextTokenizer`.
     """
 
     def __init__(
@@ -51,25 +52,28 @@ class FramedTokens:
         lower_case: bool = False,
     ) -> None:  # fmt: skip
         self.context_length = context_length
+        self.prefix, self.suffix = prefix, suffix
         self.pad_id = pad_id
         self.pads_left = pads_left
-        self._prefix, self._suffix = prefix, suffix
         self._lower_case = lower_case
 
     @property
     def capacity(self) -> int:
-        return self.context_length - len(self._prefix) - len(self._suffix)
+        """Tokens of a text that fit the context beside the special ones."""
+        return self.context_length - len(self.prefix) - len(self.suffix)
 
     @property
     def first(self) -> int:
-        return len(self._prefix)
+        """Where the first token of the text stands in what `framed` gives."""
+        return len(self.prefix)
 
     def read(self, texts: Sequence[str]) -> list[Tokens]:
         """The tokens of each text. Raises InputError when one is no string, is empty or holds nothing readable."""
         read = []
         for number, text in enumerate(texts, 1):
             clean = clean_text(text, number=number, count=len(texts))
-            tokens = self._tokens(clean.lower() if self._lower_case else clean)
+            clean = clean.lower() if self._lower_case else clean
+            tokens = self._tokens(clean)
             if not tokens.ids:
                 raise InputError(f"{numbered(number, len(texts))} has nothing that the model can read: {clean!r}.")
             read.append(tokens)
@@ -77,47 +81,28 @@ class FramedTokens:
 
     def framed(self, ids: list[int]) -> list[int]:
         """`ids` between the model's special tokens."""
-        return [*self._prefix, *ids, *self._suffix]
+        return [*self.prefix, *ids, *self.suffix]
 
     def _tokens(self, text: str) -> Tokens:
         raise NotImplementedError
 
 
-class Tokenizer:
+class Tokenizer(FramedTokens):
     """Reads texts the way a checkpoint's own tokenizer does, but never cuts one."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._tokenizer = _load(checkpoint)
         self._directory = checkpoint.directory
-        self.lower_case = checkpoint.family.lower_case
         self._known = checkpoint.config.get("text_config", {}).get("vocab_size")
-        self.context_length = _context_length(checkpoint, tokenizer=self._tokenizer)
-        self._prefix, self._suffix = special_tokens(self._tokenizer, directory=checkpoint.directory)
-        self.pads_left = checkpoint.family.pads_to_context and self._tokenizer.padding_side == "left"
-        pad = self._tokenizer.pad_token_id
-        self.pad_id = int(pad) if pad is not None else 0
-        if checkpoint.family.knows_chinese:
+        prefix, suffix = special_tokens(self._tokenizer, directory=checkpoint.directory)
+        family, pad = checkpoint.family, self._tokenizer.pad_token_id
+        super().__init__(
+            context_length=_context_length(checkpoint, tokenizer=self._tokenizer), prefix=prefix, suffix=suffix,
+            pad_id=int(pad) if pad is not None else 0, lower_case=family.lower_case,
+            pads_left=family.pads_to_context and self._tokenizer.padding_side == "left",
+        )  # fmt: skip
+        if family.knows_chinese:
             self._check_chinese(checkpoint)
-
-    @property
-    def capacity(self) -> int:
-        """Tokens of a text that fit the context beside the special ones."""
-        return self.context_length - len(self._prefix) - len(self._suffix)
-
-    @property
-    def first(self) -> int:
-        """Where the first token of the text stands in what `framed` gives."""
-        return len(self._prefix)
-
-    @property
-    def suffix(self) -> list[int]:
-        """The special tokens behind a text."""
-        return list(self._suffix)
-
-    @property
-    def prefix(self) -> list[int]:
-        """The special tokens before a text."""
-        return list(self._prefix)
 
     @property
     def mask_id(self) -> int | None:
@@ -137,23 +122,14 @@ class Tokenizer:
         Raises InputError when one is no string, is empty or holds nothing readable, and ModelError when the tokenizer
         gives a token that the model does not have: on a GPU that would end the whole process.
         """
-        clean = [clean_text(text, number=i, count=len(texts)) for i, text in enumerate(texts, 1)]
-        clean = [text.lower() for text in clean] if self.lower_case else clean
-        tokens = [self._tokens(text) for text in clean]
-        for number, found in enumerate(tokens, 1):
-            if not found.ids:
-                which = numbered(number, len(texts))
-                raise InputError(f"{which} has nothing that the model can read: {clean[number - 1]!r}.")
+        tokens = super().read(texts)
+        for found in tokens:
             if self._known is not None and max(found.ids) >= self._known:
                 raise ModelError(
                     f"The tokenizer in {self._directory} gives token {max(found.ids)} but the model has only "
                     f"{self._known}: its files are of another model."
                 )
         return tokens
-
-    def framed(self, ids: list[int]) -> list[int]:
-        """`ids` between the model's special tokens."""
-        return [*self._prefix, *ids, *self._suffix]
 
     def save_fast(self, path: Path) -> None:
         """Write the tokenizer as one file that the `tokenizers` package reads. Raises ModelError where it cannot."""

@@ -11,6 +11,7 @@ from retrieval.library import Library
 from retrieval.search.channels import MEANING, VISUAL
 from retrieval.search.confidence import Calibration, mark_of
 from retrieval.search.engine import SearchEngine, SearchSettings
+from retrieval.text import normalise
 
 MOST_QUERIES = 200
 _FEWEST = 20
@@ -46,7 +47,7 @@ def _titles(library: Library, seed: int) -> Iterator[tuple[str, str]]:
     ids = library.video_ids()
     drawn = Random(seed).sample(ids, min(MOST_QUERIES, len(ids)))
     for video_id, titles in library.titles(drawn).items():
-        text = next((text for _, text in titles if text.strip()), None)
+        text = next((text for _, text in titles if normalise(text)), None)
         if text is not None:
             yield video_id, text
 

@@ -7,8 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
 
-from pypinyin.pinyin_dict import pinyin_dict
-
 from retrieval.search.background import common_characters
 from retrieval.text import simplify
 
@@ -44,6 +42,9 @@ _VOWELS = set("aeiouv")      # without one stand interjections alone: hm, n, ng
 @lru_cache(maxsize=1)
 def _characters() -> dict[str, str]:
     """Simplified characters by syllable, common ones first; the readings are those of the package pypinyin."""
+    # It brings its phrases along, 57 MB of memory: only for a query that needs a reading.
+    from pypinyin.pinyin_dict import pinyin_dict
+
     read_so: dict[str, list[str]] = defaultdict(list)
     for character in common_characters():
         if simplify(character) == character:

@@ -6,11 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-STAGES = ("encode", "lexical", "recall", "rank", "fuse", "diversify", "moments")
-
 
 class Stopwatch:
-    """Adds up the seconds spent in each stage, one of `STAGES`; made for one search, in one thread."""
+    """Adds up the seconds spent in each stage; made for one search, in one thread.
+
+    The stages, of which a search need not have all: lexical, spelling, encode, recall, rank, exclude, fuse, diversify,
+    moments.
+    """
 
     def __init__(self) -> None:
         self._began = time.perf_counter()

@@ -22,10 +22,10 @@ from retrieval.encoders.hub import find_checkpoint
 from retrieval.encoders.loading import load_encoder, read_generation
 from retrieval.encoders.onnx.agreement import Agreement, compare
 from retrieval.encoders.onnx.encoder import OnnxTextEncoder
-from retrieval.encoders.onnx.folder import GRAPH_NAME, TOKENIZER_NAME, Manifest
+from retrieval.encoders.onnx.folder import GRAPH_NAME, TOKENIZER_NAME, Manifest, is_text_encoder
 from retrieval.encoders.tokenizing import Tokenizer
 from retrieval.encoders.towers import load_towers, text_features
-from retrieval.errors import ModelError
+from retrieval.errors import InputError, ModelError
 from retrieval.library import Library
 from retrieval.model.aggregation import unit
 from retrieval.model.settings import InteractionSettings
@@ -44,10 +44,11 @@ def export_text_encoder(
     """Write the text side of a model for `OnnxTextEncoder`, and compare its answers with the model's over `queries`.
 
     int8: weights in eight bits, a scale a channel; activations are scaled as they come. library: whose clips are asked
-    for, None = the queries are asked for among themselves. The folder appears complete or not at all; one that is there
-    is replaced. Raises ModelError when the model cannot be loaded or exported, or its answers are not kept: then
-    nothing is written.
+    for, None = the queries are asked for among themselves. The folder appears complete or not at all; a text
+    encoder that is there is replaced. Raises InputError when anything else is there, and ModelError when the model
+    cannot be loaded or exported, or its answers are not kept: then nothing is written.
     """
+    _require_room(directory)
     checkpoint = find_checkpoint(name)
     _require_exportable(checkpoint)
     partial = directory.with_name(f".{directory.name}.{os.getpid()}.part")
@@ -139,6 +140,13 @@ def _write(checkpoint: Checkpoint, directory: Path, *, generation_of: str, int8:
         shutil.copyfile(checkpoint.directory / WORDS_NAME, directory / WORDS_NAME)
     manifest.write(directory)
     return manifest
+
+
+def _require_room(directory: Path) -> None:
+    if is_text_encoder(directory) or not directory.exists():
+        return
+    if not directory.is_dir() or any(directory.iterdir()):
+        raise InputError(f"{directory} is there already and holds no text encoder: choose another folder.")
 
 
 def _require_exportable(checkpoint: Checkpoint) -> None:

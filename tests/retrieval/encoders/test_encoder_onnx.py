@@ -87,6 +87,17 @@ def test_a_broken_export_is_refused_and_leaves_nothing(tmp_path: Path, monkeypat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "other"]
 
 
+def test_an_export_takes_the_place_of_another_one_and_of_nothing_else(tmp_path: Path) -> None:
+    model = build_chinese_clip(tmp_path / "model")
+    before = {path.name: path.read_bytes() for path in model.iterdir()}
+    with pytest.raises(InputError, match="holds no text encoder"):
+        export(model, model)
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == before
+    light = export(model, tmp_path / "light")
+    export(model, light)
+    assert (light / MANIFEST_NAME).is_file()
+
+
 @pytest.mark.parametrize("name", [GRAPH_NAME, TOKENIZER_NAME, MANIFEST_NAME])
 def test_a_damaged_file_is_named(name: str, demo: Path, tmp_path: Path) -> None:
     for path in demo.iterdir():

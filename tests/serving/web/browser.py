@@ -151,7 +151,10 @@ class Page:
         self.wait(f"document.querySelector({json.dumps(selector)})?.checkVisibility()")
 
     def text(self, selector: str) -> str:
-        return str(self.run(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''"))
+        """What is seen of an element on the screen; a card that has just come has no text until it is drawn."""
+        one = f"document.querySelector({json.dumps(selector)})"
+        self.wait(f"{one}?.checkVisibility({{ contentVisibilityAuto: true }})")
+        return str(self.run(f"{one}.innerText"))
 
     def count(self, selector: str) -> int:
         return int(self.run(f"document.querySelectorAll({json.dumps(selector)}).length"))
