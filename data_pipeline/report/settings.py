@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from data_pipeline.building.settings import CORPUS
+from data_pipeline.corpus.about import read_about
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.tables import CLIPS, PAIRS, VIDEOS
 from data_pipeline.selection.select import ACCOUNTS, DECISIONS
@@ -18,7 +18,7 @@ _SECRET = "salt"            # part of the name of what would tell who uploaders 
 
 def settings_of(directory: Path) -> dict[str, Any]:
     """The settings of a corpus without what must stay secret; empty where there are none. Raises CorpusError (unreadable)."""
-    return _public(_read(directory / CORPUS) or {})
+    return _public(read_about(directory))
 
 
 def selection_of(directory: Path) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ import json
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Literal
 
 from retrieval.encoders import TextVectors
@@ -61,10 +62,16 @@ def stored_calibration(library: Library) -> Calibration | None:
     stored = library.setting(SETTING)
     if stored is None:
         return None
+    found = _parsed(stored)
+    return found if found.made_with == mark_of(library) else None
+
+
+@lru_cache(maxsize=4)
+def _parsed(stored: str) -> Calibration:
+    """Read once and not at every search: hundreds of scores a channel."""
     content = json.loads(stored)
     best = {channel: tuple(scores) for channel, scores in content["best"].items()}
-    found = Calibration(made_with=content["made_with"], clips=content["clips"], best=best)
-    return found if found.made_with == mark_of(library) else None
+    return Calibration(made_with=content["made_with"], clips=content["clips"], best=best)
 
 
 def unreadable_words(read: TextVectors) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from retrieval.encoders import SentenceModel, TextEncoder, TextVectors
 from retrieval.errors import InputError
 from retrieval.library import Library, StoredVideo, VideoFilter
+from retrieval.records import EVIDENCE_KINDS
 from retrieval.search.channels import MEANING, VISUAL, Recall, clip_recall, meaning_recall, ranked, text_recall
 from retrieval.search.confidence import answered, band_of, stored_calibration, unreadable_words
 from retrieval.search.diversity import maximal_marginal_relevance
@@ -92,11 +93,12 @@ class SearchEngine:
         seen = frozenset().union(*(recall.seen for recall in channels.values()))
         found = {video.video_id for video in fused}
         hidden = len(seen - found)
+        is_answered = answered(hits)        # by what stands above the threshold
         if self._settings.show_hidden:
             hits += self._hidden_hits(channels, found, most=count - len(hits))
         return SearchResult(
             query=normalise(text), hits=tuple(hits), hidden=hidden, notices=notices, took_ms=watch.took_ms(),
-            answered=answered(hits),
+            answered=is_answered,
         )
 
     def search_alike(
@@ -160,7 +162,7 @@ class SearchEngine:
         with watch.stage("lexical"):
             channels = self._words(query, videos, where)
         shown_for: tuple[str, ...] = ()
-        if finds_little(channels):
+        if self._asks_words and finds_little(channels):
             with watch.stage("spelling"):
                 other = corrected(self._library, query)
             if other is not None:
@@ -184,7 +186,13 @@ class SearchEngine:
             channels[VISUAL] = self._reranked(recall, read, frames)
         return channels, read, notices
 
+    @property
+    def _asks_words(self) -> bool:
+        return any(map(self._asks, EVIDENCE_KINDS))
+
     def _words(self, query: Query, videos: int, where: VideoFilter | None) -> dict[str, Recall]:
+        if not self._asks_words:
+            return {}
         settings = self._settings
         found = text_recall(
             self._library, query, rows=settings.recall, videos=videos, where=where, keep_below=settings.show_hidden
