@@ -1,6 +1,7 @@
 """Which tower tells motions apart: single frames, late and early fusion, three dimensions, slow and fast, on one budget.
 
     python -m benchmarks.tower_comparison --directory DIR [--rows NAME ...] [--seeds 3] [--steps 350] ... [--table]
+        [--processes 1] [--device cpu]
 
 Draws clips of the small world of `benchmarks.methods`, without dirt, into DIR, trains every row with every seed on them with
 the same steps, clips and sizes, and asks two things of clips that no training saw. Motion: groups of clips that are alike in
@@ -8,7 +9,7 @@ all but what the thing does, and captions that differ in the verb alone, ranked 
 descriptions against all clips of the test split. Both as the pooled R@sum, mean of both directions, at most 300:
 a random order within groups gives 163. DIR/runs.jsonl has a line a finished run, keyed by row, seed and all settings: a later
 call does what is missing, also after a kill in the middle of a run. The table gives the mean over seeds and its 95 % interval
-(Student's t). --table only prints it.
+(Student's t). --table only prints it. --processes: runs at once, each on one core, or all on one GPU.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
@@ -27,7 +29,7 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.methods.job import Finished, append_finished, digest_of, read_finished
+from benchmarks.methods.job import Finished, append_finished, digest_of, read_finished, worker_pool
 from benchmarks.methods.statistics import mean_of
 from benchmarks.methods.world import PALETTE
 from data_pipeline.corpus.shard_reader import ShardDataset, decode
@@ -226,9 +228,9 @@ def draw_world(directory: Path, settings: Settings) -> World:
     return World(shards=shards, motion=motion, motion_shards=motion_shards, overall=overall)
 
 
-def scores(model: Path, asked: Asked, *, shards: Path, one_frame: bool) -> Scores:
+def scores(model: Path, asked: Asked, *, shards: Path, one_frame: bool, device: str = "cpu") -> Scores:
     """A stored model's scores of all texts with all scenes, from their frames in the shards."""
-    encoder = load_encoder(str(model), device="cpu")
+    encoder = load_encoder(str(model), device=device)
     samples = ShardDataset(shards, split="test")
     place = {samples.key(number): number for number in range(len(samples))}
     pooled, frames = [], []
@@ -246,14 +248,17 @@ def scores(model: Path, asked: Asked, *, shards: Path, one_frame: bool) -> Score
     return score_texts(asked.texts, encoder, vectors)
 
 
-def run(name: str, *, seed: int, settings: Settings, world: World, output: Path) -> dict[str, float]:
+def run(
+    name: str, *, seed: int, settings: Settings, world: World, output: Path, device: str = "cpu"
+) -> dict[str, float]:
     """Train a row with a seed, going on from what an earlier call left, and ask it: the figures."""
     row, began = ROWS[name], time.process_time()
-    train(recipe_for(row, seed=seed, settings=settings, shards=world.shards), output, device="cpu")
+    train(recipe_for(row, seed=seed, settings=settings, shards=world.shards), output, device=device)
     trained = time.process_time()
     losses = [line["loss"] for line in read_log(output) if "loss" in line]
-    motion = scores(output / "model", world.motion, shards=world.motion_shards, one_frame=row.one_frame)
-    overall = scores(output / "model", world.overall, shards=world.shards, one_frame=row.one_frame)
+    asked = {"one_frame": row.one_frame, "device": device}
+    motion = scores(output / "model", world.motion, shards=world.motion_shards, **asked)
+    overall = scores(output / "model", world.overall, shards=world.shards, **asked)
     share = max(len(losses) // 20, 1)
     return {
         "motion": r_sum_within_groups(motion.pooled, world.motion),
@@ -297,6 +302,8 @@ def main() -> int:
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--rows", nargs="+", choices=tuple(ROWS), default=tuple(ROWS))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--table", action="store_true", help="train nothing")
     for name, default in asdict(Settings()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
@@ -309,12 +316,20 @@ def main() -> int:
     missing = [] if options.table else [one for one in wanted if one not in done]
     if missing:
         world = draw_world(options.directory, settings)
-        for name, seed in missing:
-            output = options.directory / f"{name}-{seed}-{digest(name, settings)}"
-            figures = run(name, seed=seed, settings=settings, world=world, output=output)
-            append_finished(jobs, Finished(row=name, seed=seed, settings=digest(name, settings), figures=figures))
-            shutil.rmtree(output)
-            print(f"{name}, seed {seed}: {json.dumps(figures)}", flush=True)
+        with worker_pool(options.processes) as pool:
+            running = {}
+            for name, seed in missing:
+                output = options.directory / f"{name}-{seed}-{digest(name, settings)}"
+                future = pool.submit(
+                    run, name, seed=seed, settings=settings, world=world, output=output, device=options.device
+                )
+                running[future] = (name, seed, output)
+            for future in as_completed(running):
+                name, seed, output = running[future]
+                figures = future.result()
+                append_finished(jobs, Finished(row=name, seed=seed, settings=digest(name, settings), figures=figures))
+                shutil.rmtree(output)
+                print(f"{name}, seed {seed}: {json.dumps(figures)}", flush=True)
     print(table(finished(jobs, settings)))
     return 0
 

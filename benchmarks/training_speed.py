@@ -1,6 +1,6 @@
 """How fast the trainer trains: whole steps from shards against a bare loop on the same model and the same batch.
 
-    python -m benchmarks.training_speed [--rounds 3] [--steps 12] [--batch N] [--workers 2] [--precision bf16|fp32]
+    python -m benchmarks.training_speed [--rounds 3] [--steps 12] [--batch N] [--workers 2] [--precision bf16|fp32] [--clips N]
 
 A whole step reads and decodes its clips, computes loss and gradients, clips them, updates weights and their average, and
 logs. The bare loop does forward, cross entropy, backward and AdamW on one batch that is in memory. Both run in
@@ -81,7 +81,7 @@ def recipe_for(shards: Path, args: argparse.Namespace, *, cuda: bool) -> Recipe:
             "train": {"shards": str(shards), "split": "train"},
             "validation": {"shards": str(shards), "split": "validation"}, "frames": frames, "workers": args.workers,
         },
-        "schedule": {"steps": args.steps}, "batch": {"size": args.batch or (128 if cuda else 64)},
+        "schedule": {"steps": args.steps}, "batch": {"size": args.batch or (32 if cuda else 64)},
         "evaluation": {"every": 10**9}, "checkpoint": {"every": 10**9}, "precision": args.precision,
     })  # fmt: skip
 
@@ -139,18 +139,27 @@ def in_turns(
 
 
 def largest_batch(setup: Setup, batch: Batch, *, bf16: bool, micro_batch: int | None, limit: int) -> int:
-    """The most clips of which a step fits into the GPU's memory, doubled from 64 up to a limit."""
-    found, size = 0, 64
-    while size <= limit:
-        try:
-            step_of(setup, repeated(batch, size), bf16=bf16, micro_batch=micro_batch)
-        except torch.cuda.OutOfMemoryError:
-            break
-        finally:
-            setup.model.zero_grad(set_to_none=True)
-            torch.cuda.empty_cache()
+    """The most clips of which a step fits into the GPU's memory: doubled from 32 up to a limit, then in eighths of that."""
+    found, size = 0, 32
+    while size <= limit and _fits(setup, batch, size, bf16=bf16, micro_batch=micro_batch):
         found, size = size, size * 2
+    step = found // 8
+    while step and found + step < min(size, limit + 1):
+        if not _fits(setup, batch, found + step, bf16=bf16, micro_batch=micro_batch):
+            break
+        found += step
     return found
+
+
+def _fits(setup: Setup, batch: Batch, size: int, *, bf16: bool, micro_batch: int | None) -> bool:
+    try:
+        step_of(setup, repeated(batch, size), bf16=bf16, micro_batch=micro_batch)
+    except torch.cuda.OutOfMemoryError:
+        return False
+    finally:
+        setup.model.zero_grad(set_to_none=True)
+        torch.cuda.empty_cache()
+    return True
 
 
 def step_of(setup: Setup, batch: Batch, *, bf16: bool, micro_batch: int | None) -> None:
@@ -197,7 +206,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--batch", type=int, help="clips a step; 128 on a GPU, 64 on a CPU")
+    parser.add_argument("--batch", type=int, help="clips a step; 32 on a GPU, 64 on a CPU")
+    parser.add_argument("--clips", type=int, help="that are drawn and read; 4 batches by default")
+    parser.add_argument("--largest", type=int, default=1024, help="batch that is tried on a GPU")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--precision", choices=["bf16", "fp32"], default="bf16")
     return parser.parse_args()
@@ -212,7 +223,7 @@ def main() -> int:
         recipe = recipe_for(folder / "shards", args, cuda=cuda)
         size = recipe.batch.size.at(0)
         side = VIT_B_16["side"] if cuda else 96
-        write_clips(folder / "shards", clips=4 * size, validation=8, frames=12 if cuda else 8, side=side)
+        write_clips(folder / "shards", clips=args.clips or 4 * size, validation=8, frames=12 if cuda else 8, side=side)
         setup = prepare(recipe, folder / "start", Processes(device=device))
         batch = one_batch(setup, recipe)
         bare = BareLoop(setup.model, batch.to(device), bf16=bf16)
@@ -229,7 +240,8 @@ def main() -> int:
         print(f"  waiting for data {100 * wait:.1f} % of a step (target < {100 * MOST_WAIT:.0f} %)")
         print(f"  {flops / size / 1e9:.1f} GFLOP a clip: {100 * used:.0f} % of a matrix product's {peak / 1e12:.2f} TFLOP/s")
         for micro in (None, 32) if cuda else ():
-            most = largest_batch(setup, batch, bf16=bf16, micro_batch=micro, limit=4096)
+            limit = args.largest if micro else min(args.largest, 256)
+            most = largest_batch(setup, batch, bf16=bf16, micro_batch=micro, limit=limit)
             print(f"  largest batch {'without' if micro is None else f'with micro-batches of {micro} in'} the cache: {most}")
     return 0 if ratio >= LEAST_RATIO and wait < MOST_WAIT else 1
 

@@ -189,7 +189,9 @@ class Data(Section):
     frame_order: "shuffled" shows them in a random order, in training and in validation: what a model without
     any idea of motion would reach.
     max_tokens: of a text with its special tokens, None = the model's context. crop: a clip is cut to a random part, up to
-    this share smaller on each side, and scaled back. max_bad_share: more bad samples than that end the run.
+    this share smaller on each side, and scaled back. keep_mb: so much of decoded pictures stays in each process's memory:
+    enough for all of them (samples x stored frames x height x width x 3 bytes) has each decoded once. max_bad_share: more
+    bad samples than that end the run.
     """
 
     train: Split
@@ -201,6 +203,7 @@ class Data(Section):
     max_tokens: int | None = Field(default=None, ge=3)
     crop: float = Field(default=0.0, ge=0, le=0.5)
     workers: int = Field(default=2, ge=1)
+    keep_mb: int = Field(default=0, ge=0)
     max_bad_share: float = Field(default=0.05, ge=0, le=1)
 
     @field_validator("frames")

@@ -13,7 +13,7 @@ from retrieval.settings import read_yaml, settings_of
 from training.recipe import Recipe
 
 # What changes no number of a run may be changed between a stop and a resume.
-_FREE = ("data.workers", "checkpoint.every", "checkpoint.keep", "log.every")
+_FREE = ("data.workers", "data.keep_mb", "checkpoint.every", "checkpoint.keep", "log.every")
 
 
 def packaged_recipe(name: str) -> Path:

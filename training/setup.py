@@ -145,6 +145,7 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
             maker=BatchMaker(
                 samples, videos, reader=reader, preprocessing=model.preprocessing,
                 words=WordList(samples, recipe.objective.words) if recipe.objective.words.used else None,
+                keep_bytes=recipe.data.keep_mb * 10**6,
             ),
         ),
         start_revision=checkpoint.commit or content_revision(checkpoint.directory),

@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
-from threading import Lock
+
+import torch
 
 from benchmarks.methods import world as world_module
-from benchmarks.methods.rows import Row, base_recipe
+from benchmarks.methods.one_run import run
+from benchmarks.methods.rows import SMALL, Row, Scale, base_recipe
+from data_pipeline.corpus.shard_reader import ShardDataset
+from retrieval.model.significance import content_words
+from training.batches.samples import training_texts
 
 _FREE = Path("world")       # where the shards lie says nothing about a run
 
@@ -29,13 +34,13 @@ class Finished:
     figures: dict[str, float]
 
 
-def settings_of(row: Row) -> str:
+def settings_of(row: Row, scale: Scale = SMALL) -> str:
     """12 hex digits over all that the row's runs are asked for but the seed: its recipe, the world, how it is evaluated.
 
     A setting that recipes get later makes no difference.
     """
     facts = [
-        base_recipe(_FREE), row.changes, row.frames, row.shuffled, asdict(world_module.PALETTE), world_module.CLIPS,
+        base_recipe(_FREE, scale), row.changes, row.frames(scale), row.shuffled, asdict(world_module.PALETTE), world_module.CLIPS,
         world_module.DIRT, world_module.SEED, world_module.SIDE, world_module.FRAMES,
     ]  # fmt: skip
     return digest_of(facts)
@@ -59,9 +64,11 @@ def read_finished(path: Path) -> list[Finished]:
     return found
 
 
-def of_rows(found: Iterable[Finished], rows: Sequence[Row]) -> dict[str, dict[int, dict[str, float]]]:
+def of_rows(
+    found: Iterable[Finished], rows: Sequence[Row], scale: Scale = SMALL
+) -> dict[str, dict[int, dict[str, float]]]:
     """Row -> seed -> figures, of runs whose settings are those that the row has now."""
-    settings = {row.name: settings_of(row) for row in rows}
+    settings = {row.name: settings_of(row, scale) for row in rows}
     table: dict[str, dict[int, dict[str, float]]] = {row.name: {} for row in rows}
     for one in found:
         if settings.get(one.row) == one.settings:
@@ -69,36 +76,47 @@ def of_rows(found: Iterable[Finished], rows: Sequence[Row]) -> dict[str, dict[in
     return table
 
 
-def run_all(rows: Sequence[Row], *, seeds: int, world: Path, path: Path, processes: int) -> Iterator[Finished]:
-    """Do what is missing, a process a run, each seed of all rows before the next seed; yield runs as they are done."""
-    done = of_rows(read_finished(path), rows)
+def run_all(
+    rows: Sequence[Row], *, seeds: int, world: Path, path: Path, processes: int, scale: Scale = SMALL, device: str = "cpu"
+) -> Iterator[Finished]:
+    """Do what is missing, so many runs at once, each seed of all rows before the next seed; yield runs as they are done.
+
+    The words of the world's texts are tagged once, before its processes begin, where these can inherit them.
+    """
+    done = of_rows(read_finished(path), rows, scale)
     missing = [(row, seed) for seed in range(seeds) for row in rows if seed not in done[row.name]]
-    lock = Lock()
-
-    def do(row: Row, seed: int) -> Finished:
-        finished = _one(row, seed, world)
-        with lock:
-            append_finished(path, finished)
-        return finished
-
-    with ThreadPoolExecutor(processes) as pool:
-        running = [pool.submit(do, row, seed) for row, seed in missing]
+    if not missing:
+        return
+    tag_words(world)
+    with worker_pool(processes) as pool:
+        running = [pool.submit(_one, row, seed, world, scale, device) for row, seed in missing]
         try:
             for future in as_completed(running):
-                yield future.result()
+                finished = future.result()
+                append_finished(path, finished)
+                yield finished
         except BaseException:
             for future in running:
                 future.cancel()
             raise
 
 
-def _one(row: Row, seed: int, world: Path) -> Finished:
-    command = [sys.executable, "-m", "benchmarks.methods.one_run", "--row", row.name, "--seed", str(seed), "--world", str(world)]
-    threads = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-    result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **threads})
-    if result.returncode:
-        raise RuntimeError(f"The run of {row.name!r} with seed {seed} failed: {result.stderr.strip()[-600:]}")
-    return Finished(row=row.name, seed=seed, settings=settings_of(row), figures=json.loads(result.stdout.splitlines()[-1]))
+def worker_pool(processes: int) -> Executor:
+    """Processes for runs, a core each; on Linux they inherit what this one has imported and remembers."""
+    context = get_context("fork" if sys.platform == "linux" else "spawn")
+    return ProcessPoolExecutor(processes, mp_context=context, initializer=torch.set_num_threads, initargs=(1,))
+
+
+def tag_words(world: Path) -> None:
+    """Tag all texts that are trained on: what the tagger remembers serves the rows that look for significant words."""
+    for text in training_texts(ShardDataset(world, split="train")):
+        content_words(text)
+
+
+def _one(row: Row, seed: int, world: Path, scale: Scale, device: str) -> Finished:
+    figures = run(row, seed=seed, world=world, scale=scale, device=device)
+    rounded = {name: round(value, 4) for name, value in figures.items()}
+    return Finished(row=row.name, seed=seed, settings=settings_of(row, scale), figures=rounded)
 
 
 def append_finished(path: Path, finished: Finished) -> None:

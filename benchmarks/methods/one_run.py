@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 import tempfile
 import time
 from pathlib import Path
 from random import Random
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
-from benchmarks.methods.rows import Row, recipe, row
+from benchmarks.methods.rows import SMALL, Row, Scale, recipe
 from benchmarks.methods.world import specs_of
-from data_pipeline.corpus.shard_reader import ShardDataset, decode
+from data_pipeline.corpus.shard_reader import ShardDataset, ShardSample, decode
 from data_pipeline.miniature.world import queries, swaps
 from data_pipeline.miniature.world.held_out import Split
 from retrieval.encoders import load_encoder
@@ -27,19 +24,21 @@ from training.recipe import Recipe
 from training.trainer import train
 
 _SPLITS: tuple[Split, ...] = ("test", "composition")
+_CLIPS_AT_ONCE = 64
 
 
-def run(asked: Row, *, seed: int, world: Path) -> dict[str, float]:
+def run(asked: Row, *, seed: int, world: Path, scale: Scale = SMALL, device: str = "cpu") -> dict[str, float]:
     """Train the row from this seed and give its figures by name, with the seconds that training took."""
-    settings = recipe(asked, seed=seed, world=world)
+    settings = recipe(asked, seed=seed, world=world, scale=scale)
     with tempfile.TemporaryDirectory() as folder:
         began = time.process_time()
-        if not train(settings, Path(folder), device="cpu").finished:
+        if not train(settings, Path(folder), device=device).finished:
             raise KeyboardInterrupt
         figures = {"cpu_seconds": time.process_time() - began}
-        encoder = load_encoder(str(Path(folder) / "model"), device="cpu")
+        encoder = load_encoder(str(Path(folder) / "model"), device=device)
         for split in _SPLITS:
-            found = _figures(encoder, asked, split, world, fine=_compares_words(settings), seed=seed)
+            videos = _videos(encoder, asked, ShardDataset(world, split=split), frames=asked.frames(scale), seed=seed)
+            found = _figures(encoder, videos, split, fine=_compares_words(settings))
             figures |= {f"{split}.{name}": value for name, value in found.items()}
         return figures
 
@@ -49,10 +48,8 @@ def _compares_words(settings: Recipe) -> bool:
     return any(weight > 0 for _, weight in settings.objective.token_wise)
 
 
-def _figures(
-    encoder: VideoTextEncoder, asked: Row, split: Split, world: Path, *, fine: bool, seed: int
-) -> dict[str, float]:
-    specs, videos = specs_of(split), _videos(encoder, asked, split, world, seed=seed)
+def _figures(encoder: VideoTextEncoder, videos: VideoVectors, split: Split, *, fine: bool) -> dict[str, float]:
+    specs = specs_of(split)
     full = queries(specs, seed=0, detail="full")
     scores = score_texts([query.text for query in full], encoder, videos)
     found = two_way_metrics(scores.reranked if fine else scores.pooled, [set(query.relevant) for query in full])
@@ -71,33 +68,20 @@ def _figures(
     return figures
 
 
-def _videos(encoder: VideoTextEncoder, asked: Row, split: Split, world: Path, *, seed: int) -> VideoVectors:
+def _videos(encoder: VideoTextEncoder, asked: Row, clips: ShardDataset, *, frames: int, seed: int) -> VideoVectors:
     """The clips of a split as the row sees them."""
-    pooled, frames = [], []
-    mask = np.ones((1, asked.frames), np.bool_)
-    for sample in ShardDataset(world, split=split):
-        numbers = choose_frames(len(sample.jpegs), asked.frames, None)
-        if asked.shuffled:
-            Random(f"{seed} {sample.key}").shuffle(numbers)
-        clip = encoder.encode_clips(decode(sample, numbers)[None], frame_mask=mask)
-        pooled.append(clip.pooled[0])
-        frames.append(clip.frames[0])
-    return VideoVectors(
-        pooled=np.stack(pooled), frames=np.stack(frames), mask=np.repeat(mask, len(pooled), axis=0), thumbnails=()
-    )
+    encoded = []
+    for start in range(0, len(clips), _CLIPS_AT_ONCE):
+        numbers = range(start, min(start + _CLIPS_AT_ONCE, len(clips)))
+        pictures = np.stack([_shown(clips[number], asked, frames=frames, seed=seed) for number in numbers])
+        encoded.append(encoder.encode_clips(pictures, frame_mask=np.ones(pictures.shape[:2], np.bool_)))
+    tokens = np.concatenate([part.frames for part in encoded])
+    pooled, mask = np.concatenate([part.pooled for part in encoded]), np.ones(tokens.shape[:2], np.bool_)
+    return VideoVectors(pooled=pooled, frames=tokens, mask=mask, thumbnails=())
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--row", required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--world", type=Path, required=True)
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    figures = run(row(options.row), seed=options.seed, world=options.world)
-    print(json.dumps({name: round(value, 4) for name, value in figures.items()}))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _shown(sample: ShardSample, asked: Row, *, frames: int, seed: int) -> NDArray[np.uint8]:
+    numbers = choose_frames(len(sample.jpegs), frames, None)
+    if asked.shuffled:
+        Random(f"{seed} {sample.key}").shuffle(numbers)
+    return decode(sample, numbers)

@@ -10,8 +10,40 @@ from typing import Any
 from training.recipe import Recipe
 from training.recipe_file import recipe_of
 
-STEPS, BATCH, FRAMES = 850, 64, 4
-_FROM_FRAMES = 500      # single frames before, which teach what things look like at a third of the cost
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """How big the models and how long the runs of a table are.
+
+    from_frames: the step from which on clips have several frames; single ones before teach what things look like at a
+    third of the cost. towers: of the model, beside what all scales share.
+    """
+
+    name: str
+    steps: int
+    from_frames: int
+    batch: int
+    frames: int
+    learning_rate: float
+    towers: Mapping[str, int]
+    attention: str = "eager"
+    keep_mb: int | None = None
+
+
+SMALL = Scale(
+    name="small", steps=850, from_frames=500, batch=64, frames=4, learning_rate=2e-3,
+    towers={
+        "width": 96, "layers": 3, "heads": 3, "text_width": 96, "text_layers": 2, "text_heads": 3, "dimension": 96,
+    },
+)  # fmt: skip
+# For a GPU: 12 times the weights, twice the frames and clips a step. Its rate is by trials on the validation split.
+LARGE = Scale(
+    name="large", steps=1400, from_frames=700, batch=128, frames=8, learning_rate=1e-3, attention="sdpa", keep_mb=700,
+    towers={
+        "width": 256, "layers": 5, "heads": 4, "text_width": 256, "text_layers": 3, "text_heads": 4, "dimension": 256,
+    },
+)  # fmt: skip
+SCALES = {scale.name: scale for scale in (SMALL, LARGE)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +56,17 @@ class Gain:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A recipe as changes to the plain one. frames, shuffled: how it is evaluated."""
+    """A recipe as changes to the plain one. one_frame, shuffled: how it is evaluated."""
 
     name: str
     changes: tuple[str, ...] = ()
     gains: tuple[Gain, ...] = ()
-    frames: int = FRAMES
+    one_frame: bool = False
     shuffled: bool = False
+
+    def frames(self, scale: Scale) -> int:
+        """How many of a clip it is asked with."""
+        return 1 if self.one_frame else scale.frames
 
 
 _MLM = ("objective.masked_language.weight=1",)
@@ -74,7 +110,7 @@ ROWS: tuple[Row, ...] = (
         name="all", changes=(*_MSSM, *_HSCL, *_LVWM, *_DMAE_NEG_NCE, *_TPM),
         gains=(Gain(over="InfoNCE"), Gain(over="DMAE + NegNCE")),
     ),
-    Row(name="one frame", changes=("data.frames=1",), gains=(Gain(over="InfoNCE"),), frames=1),
+    Row(name="one frame", changes=("data.frames=1",), gains=(Gain(over="InfoNCE"),), one_frame=True),
     Row(name="shuffled frames", changes=("data.frame_order=shuffled",), gains=(Gain(over="InfoNCE"),), shuffled=True),
 )  # fmt: skip
 
@@ -84,35 +120,33 @@ def row(name: str) -> Row:
     return {one.name: one for one in ROWS}[name]
 
 
-def recipe(row: Row, *, seed: int, world: Path) -> Recipe:
+def recipe(row: Row, *, seed: int, world: Path, scale: Scale = SMALL) -> Recipe:
     """What a run of the row trains by. Raises InputError."""
-    return recipe_of(base_recipe(world), overrides=(*row.changes, f"seed={seed}"), source=row.name)
+    return recipe_of(base_recipe(world, scale), overrides=(*row.changes, f"seed={seed}"), source=row.name)
 
 
-def base_recipe(world: Path) -> Mapping[str, Any]:
+def base_recipe(world: Path, scale: Scale = SMALL) -> Mapping[str, Any]:
     """What all rows have in common, before their changes."""
+    kept = {} if scale.keep_mb is None else {"keep_mb": scale.keep_mb}
     texts = {"language": {"zh": 1}, "detail": {"full": 0.6, "medium": 0.2, "short": 0.2}}
     return {
         "name": "methods",
         "model": {
-            "new": {
-                "side": 64, "patch": 16, "width": 96, "layers": 3, "heads": 3, "text_width": 96, "text_layers": 2,
-                "text_heads": 3, "dimension": 96, "dropout": 0.0,
-            },
-            "temporal": {"aggregation": "transformer", "layers": 1, "heads": 3},
-            "attention": "eager",
+            "new": {"side": 64, "patch": 16, **scale.towers, "dropout": 0.0},
+            "temporal": {"aggregation": "transformer", "layers": 1, "heads": scale.towers["heads"]},
+            "attention": scale.attention,
         },
         "data": {
             "train": {"shards": str(world), "split": "train"},
             "validation": {"shards": str(world), "split": "validation"},
-            "frames": [[0, 1], [_FROM_FRAMES, FRAMES]], "texts": texts, "workers": 1,
+            "frames": [[0, 1], [scale.from_frames, scale.frames]], "texts": texts, "workers": 1, **kept,
         },
         "objective": {"pooled": {"info_nce": 1.0}},
-        "schedule": {"steps": STEPS, "warm_up": 0.05},
-        "optimiser": {"learning_rate": 2e-3, "weight_decay": 0.05, "betas": [0.9, 0.99]},
-        "batch": {"size": BATCH},
-        "evaluation": {"every": STEPS, "clips": None, "texts": {"language": {"zh": 1}, "detail": {"full": 1}}},
-        "checkpoint": {"every": STEPS, "keep": 1},
+        "schedule": {"steps": scale.steps, "warm_up": 0.05},
+        "optimiser": {"learning_rate": scale.learning_rate, "weight_decay": 0.05, "betas": [0.9, 0.99]},
+        "batch": {"size": scale.batch},
+        "evaluation": {"every": scale.steps, "clips": None, "texts": {"language": {"zh": 1}, "detail": {"full": 1}}},
+        "checkpoint": {"every": scale.steps, "keep": 1},
         "log": {"every": 20},
         "precision": "bf16",
         "ema_decay": 0.99,

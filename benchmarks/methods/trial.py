@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.methods.rows import recipe, row
+from benchmarks.methods.rows import SCALES, SMALL, recipe, row
 from training.trainer import train
 
 _RESULTS = Path(__file__).parent / "trials.jsonl"
@@ -27,17 +27,20 @@ def main() -> int:
     parser.add_argument("--row", required=True)
     parser.add_argument("--set", action="append", default=[], dest="changes", metavar="A.B=VALUE")
     parser.add_argument("--world", type=Path, required=True)
+    parser.add_argument("--scale", choices=tuple(SCALES), default=SMALL.name)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--results", type=Path, default=_RESULTS)
     options = parser.parse_args()
     torch.set_num_threads(1)
     asked = row(options.row)
-    settings = recipe(replace(asked, changes=(*asked.changes, *options.changes)), seed=0, world=options.world)
+    changed = replace(asked, changes=(*asked.changes, *options.changes))
+    settings = recipe(changed, seed=0, world=options.world, scale=SCALES[options.scale])
     with tempfile.TemporaryDirectory() as folder:
-        report = train(settings, Path(folder), device="cpu")
+        report = train(settings, Path(folder), device=options.device)
     if not report.finished:
         return 130
     figures = {name: round(value, 3) for name, value in report.progress.validation.items()}
-    line = {"row": asked.name, "changes": options.changes, "validation": figures}
+    line = {"row": asked.name, "scale": options.scale, "changes": options.changes, "validation": figures}
     with options.results.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
     print(json.dumps(line, ensure_ascii=False))

@@ -31,6 +31,6 @@ def specs_of(split: Split) -> list[SceneSpec]:
     return [clip.spec for clip in clips_of(split)]
 
 
-def write_world(directory: Path) -> None:
+def write_world(directory: Path, *, workers: int = 2) -> None:
     """Draw all splits into shards; what is there is kept."""
-    write_clips(directory, (clip for split in CLIPS for clip in clips_of(split)), side=SIDE, frames=FRAMES)
+    write_clips(directory, (clip for split in CLIPS for clip in clips_of(split)), side=SIDE, frames=FRAMES, workers=workers)

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from retrieval.evaluation.parts_of_speech import PARTS, Part, words_of
 from retrieval.text import holds_chinese
@@ -35,10 +36,14 @@ class WordStatistics:
     parts: Mapping[Part, float]
 
 
-def content_words(text: str) -> list[tuple[str, Part | None]]:
-    """`words_of` with numerals among the words that are no content words: the default tagger."""
+@lru_cache(maxsize=200_000)
+def content_words(text: str) -> tuple[tuple[str, Part | None], ...]:
+    """`words_of` with numerals among the words that are no content words: the default tagger.
+
+    Tagging takes a millisecond, and training reads a text when its words are mined and again in each epoch.
+    """
     found = words_of(text)
-    return [(word, None if part == "attribute" and _is_numeral(word) else part) for word, part in found]
+    return tuple(_tagged(word, None if part == "attribute" and _is_numeral(word) else part) for word, part in found)
 
 
 def significant_words(
@@ -85,6 +90,12 @@ def word_at(span: Span, places: Sequence[Span]) -> int:
     """The number of the first of these places that a token reaches into, -1 = none, as for an empty span."""
     start, stop = span
     return next((n for n, (first, last) in enumerate(places) if max(start, first) < min(stop, last)), -1)
+
+
+@lru_cache(maxsize=100_000)
+def _tagged(word: str, part: Part | None) -> tuple[str, Part | None]:
+    """One object for all the texts that hold the word."""
+    return word, part
 
 
 def _counted(texts: Iterable[str], tagger: Tagger, stop_words: frozenset[str]) -> tuple[dict[str, Counter[Part]], Counter[str]]:

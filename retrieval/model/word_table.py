@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from retrieval.errors import ModelError
@@ -50,7 +49,9 @@ class WordTable:
         A token of a noun, verb or attribute weighs double, as long as the corpus does not hold that word in most of its
         texts. tagger: None = `content_words`. Source: text attention of DMAE (ACM MM 2023), with words found by their place.
         """
-        words, places = _content_words(text) if tagger is None else _content(text, tagger)
+        placed = place_words(text, tagger or content_words)
+        words = [word for word, part, _ in placed if part is not None]
+        places = [span for _, part, span in placed if part is not None]
         numbers = [word_at(span, places) for span in spans]
         heavy = [not self._is_common(word) for word in words]
         known = [word in self.words for word in words]
@@ -94,14 +95,3 @@ def load_words(path: Path) -> WordTable:
         raise ModelError(
             f"The table of significant words {path} is missing or damaged ({type(error).__name__}): fetch the model again."
         ) from error
-
-
-@lru_cache(maxsize=200_000)
-def _content_words(text: str) -> tuple[tuple[str, ...], tuple[Span, ...]]:
-    """Tagging takes a millisecond, and texts come again in each epoch."""
-    return _content(text, content_words)
-
-
-def _content(text: str, tagger: Tagger) -> tuple[tuple[str, ...], tuple[Span, ...]]:
-    found = [(word, span) for word, part, span in place_words(text, tagger) if part is not None]
-    return tuple(word for word, _ in found), tuple(span for _, span in found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -25,7 +26,7 @@ def runs(monkeypatch):
     """The runs that were asked for, each done at once."""
     asked = []
 
-    def one(row, seed, world):
+    def one(row, seed, world, scale, device):
         asked.append((row.name, seed))
         if len(asked) == 3:
             raise RuntimeError("ended")
@@ -35,6 +36,8 @@ def runs(monkeypatch):
         )
 
     monkeypatch.setattr(job, "_one", one)
+    monkeypatch.setattr(job, "worker_pool", ThreadPoolExecutor)
+    monkeypatch.setattr(job, "tag_words", lambda world: None)
     return asked
 
 

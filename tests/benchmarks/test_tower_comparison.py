@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -60,6 +61,7 @@ def test_a_later_call_does_only_what_is_missing(tmp_path, monkeypatch, capsys):
         return FIGURES
 
     monkeypatch.setattr(comparison, "run", run)
+    monkeypatch.setattr(comparison, "worker_pool", ThreadPoolExecutor)
     monkeypatch.setattr(comparison, "draw_world", lambda directory, settings: None)
     jobs = tmp_path / "runs.jsonl"
     for seed, settings in ((0, Settings()), (1, Settings(steps=7))):    # the second is of other settings

@@ -12,11 +12,12 @@ import torch
 
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.samples import SampleText
-from data_pipeline.corpus.shard_reader import ShardDataset, ShardSample
+from data_pipeline.corpus.shard_reader import ShardDataset, ShardSample, decode
 from retrieval.encoders.checkpoint import open_checkpoint
 from retrieval.encoders.preprocessing import read_preprocessing
 from retrieval.errors import InputError
 from tests.training.training_world import clip, small_recipe, write_world
+from training.batches import kept
 from training.batches.batch import BatchMaker, Visit
 from training.batches.choosing import choose_frames, draw_crop, draw_text, heaviest_text
 from training.batches.loading import load_ahead
@@ -292,3 +293,14 @@ def test_a_position_after_a_batch_is_the_next_step():
         Position(step=1, epoch=0, epoch_step=0), Position(step=2, epoch=0, epoch_step=0),
         Position(step=3, epoch=1, epoch_step=2),
     ]  # fmt: skip
+
+def test_pictures_that_are_kept_are_those_of_the_shards_and_are_decoded_once(world, monkeypatch):
+    samples = ShardDataset(world, split="train")
+    decoded = []
+    monkeypatch.setattr(kept, "decode", lambda sample, *frames: decoded.append(sample.key) or decode(sample, *frames))
+    size = decode(samples[0]).nbytes
+    keeping = kept.KeptPictures(2 * size)
+    for number in (0, 1, 2, 0, 1, 2):
+        sample = samples[number]
+        assert (keeping.pictures(number, sample, [1, 0]) == decode(sample, [1, 0])).all()
+    assert [decoded.count(samples.key(number)) for number in range(3)] == [1, 1, 2]

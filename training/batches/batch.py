@@ -15,10 +15,11 @@ from PIL import Image
 from torch import Tensor
 
 from data_pipeline.corpus.errors import CorpusError
-from data_pipeline.corpus.shard_reader import ShardSample, decode
+from data_pipeline.corpus.shard_reader import ShardSample
 from retrieval.encoders.preprocessing import Preprocessing
 from retrieval.errors import InputError, WenshiError
 from training.batches.choosing import Box, choose_frames, draw_crop, draw_text, heaviest_text
+from training.batches.kept import KeptPictures
 from training.batches.samples import Samples
 from training.batches.tokens import ReadText, TextReader, TokenRows, moved
 from training.batches.words import WordList, WordRows
@@ -97,13 +98,17 @@ class _Prepared:
 
 
 class BatchMaker:
-    """Makes batches from numbers of samples. It may be asked by several threads at once."""
+    """Makes batches from numbers of samples. It may be asked by several threads at once.
+
+    keep_bytes: of decoded pictures that stay in memory.
+    """
 
     def __init__(
         self, samples: Samples, videos: NDArray[np.int64], *, reader: TextReader, preprocessing: Preprocessing,
-        words: WordList | None = None,
+        words: WordList | None = None, keep_bytes: int = 0,
     ) -> None:
         self._samples = samples
+        self._kept = KeptPictures(keep_bytes)
         self._videos = videos
         self._reader = reader
         self._words = words
@@ -154,14 +159,14 @@ class BatchMaker:
 
     def _try(self, number: int, visit: VisitOf) -> _Prepared | BadSample:
         try:
-            return self._prepared(self._samples[number], visit(number))
+            return self._prepared(number, self._samples[number], visit(number))
         except CorpusError as error:
             return BadSample(key=error.key or error.shard or f"sample {number}", kind=error.kind, message=str(error))
         except WenshiError as error:
             key = self._samples.key(number)
             return BadSample(key=key, kind="text", message=f"The sample {key}: {error}")
 
-    def _prepared(self, sample: ShardSample, visit: Visit) -> _Prepared:
+    def _prepared(self, number: int, sample: ShardSample, visit: Visit) -> _Prepared:
         if visit.random is None:
             text = heaviest_text(sample.texts, visit.texts)
         else:
@@ -169,12 +174,12 @@ class BatchMaker:
         if text is None:
             raise InputError("it has no text that the recipe gives a weight.")
         read = self._reader.read(sample.texts[text]["text"])
-        numbers = choose_frames(len(sample.jpegs), visit.frames, visit.random)
+        frames = choose_frames(len(sample.jpegs), visit.frames, visit.random)
         if visit.shuffled:
-            (visit.random or Random(sample.key)).shuffle(numbers)
+            (visit.random or Random(sample.key)).shuffle(frames)
         box = draw_crop(visit.crop, visit.random) if visit.random is not None else None
         return _Prepared(
-            key=sample.key, text=read, pictures=self._fitted(decode(sample, numbers), box),
+            key=sample.key, text=read, pictures=self._fitted(self._kept.pictures(number, sample, frames), box),
             words=self._words.held(sample.texts) if self._words is not None else frozenset(),
         )  # fmt: skip
 

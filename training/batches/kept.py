@@ -1,0 +1,38 @@
+"""Decoded pictures kept in memory: small frames are decoded once in a run, not at every visit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_pipeline.corpus.shard_reader import ShardSample, decode
+
+
+class KeptPictures:
+    """Pictures of samples by number. The first samples that fit into `limit` bytes stay; the others are decoded each time.
+
+    It may be asked by several threads at once.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._bytes = 0
+        self._kept: dict[int, NDArray[np.uint8]] = {}
+        self._lock = Lock()
+
+    def pictures(self, number: int, sample: ShardSample, frames: Sequence[int]) -> NDArray[np.uint8]:
+        """As `decode(sample, frames)`: uint8 [F, H, W, 3]. Raises as that."""
+        kept = self._kept.get(number)
+        if kept is not None:
+            return kept[list(frames)]
+        if self._bytes >= self._limit:
+            return decode(sample, frames)
+        whole = decode(sample)
+        with self._lock:
+            if number not in self._kept and self._bytes + whole.nbytes <= self._limit:
+                self._kept[number] = whole
+                self._bytes += whole.nbytes
+        return whole[list(frames)]
