@@ -169,7 +169,8 @@ class Trainer:
             steps=self._setup.steps,
         )  # fmt: skip
         return load_ahead(
-            plans, lambda plan: data.batch(plan, recipe, self._processes), workers=recipe.data.workers
+            plans, lambda plan: data.batch(plan, recipe, self._processes).pinned(self._processes.device),
+            workers=recipe.data.workers,
         )
 
     def _step(self, loaded: Planned) -> None:

@@ -38,7 +38,7 @@ SMALL = Scale(
 )  # fmt: skip
 # For a GPU: 12 times the weights, twice the frames and clips a step. Its rate is by trials on the validation split.
 LARGE = Scale(
-    name="large", steps=1400, from_frames=700, batch=128, frames=8, learning_rate=1e-3, attention="sdpa", keep_mb=700,
+    name="large", steps=400, from_frames=200, batch=128, frames=8, learning_rate=5e-4, attention="sdpa", keep_mb=700,
     towers={
         "width": 256, "layers": 5, "heads": 4, "text_width": 256, "text_layers": 3, "text_heads": 4, "dimension": 256,
     },

@@ -61,6 +61,13 @@ class Batch:
             pictures=moved(self.pictures, device), frame_mask=moved(self.frame_mask, device),
         )  # fmt: skip
 
+    def pinned(self, device: torch.device) -> Batch:
+        """For a GPU: the same with pictures in page-locked memory, from where they are copied without waiting."""
+        if device.type != "cuda":
+            return self
+        with torch.cuda.device(device):
+            return replace(self, pictures=self.pictures.pin_memory())
+
     def part(self, rows: slice) -> Batch:
         """Some of its rows, without words."""
         return Batch(
