@@ -27,18 +27,20 @@ class Scale:
     learning_rate: float
     towers: Mapping[str, int]
     attention: str = "eager"
-    keep_mb: int | None = None
+    keep_mb: int = 700
 
 
+# Rates are by trials on the validation split (trials.jsonl). At 2e-3 the small one lost 15 of 300 points, and two seeds lay
+# 34 of 600 apart.
 SMALL = Scale(
-    name="small", steps=850, from_frames=500, batch=64, frames=4, learning_rate=2e-3,
+    name="small", steps=850, from_frames=500, batch=64, frames=4, learning_rate=1e-3,
     towers={
         "width": 96, "layers": 3, "heads": 3, "text_width": 96, "text_layers": 2, "text_heads": 3, "dimension": 96,
     },
 )  # fmt: skip
-# For a GPU: 12 times the weights, twice the frames and clips a step. Its rate is by trials on the validation split.
+# For a GPU: 12 times the weights, twice the frames and clips a step.
 LARGE = Scale(
-    name="large", steps=400, from_frames=200, batch=128, frames=8, learning_rate=5e-4, attention="sdpa", keep_mb=700,
+    name="large", steps=400, from_frames=200, batch=128, frames=8, learning_rate=5e-4, attention="sdpa",
     towers={
         "width": 256, "layers": 5, "heads": 4, "text_width": 256, "text_layers": 3, "text_heads": 4, "dimension": 256,
     },
@@ -127,7 +129,6 @@ def recipe(row: Row, *, seed: int, world: Path, scale: Scale = SMALL) -> Recipe:
 
 def base_recipe(world: Path, scale: Scale = SMALL) -> Mapping[str, Any]:
     """What all rows have in common, before their changes."""
-    kept = {} if scale.keep_mb is None else {"keep_mb": scale.keep_mb}
     texts = {"language": {"zh": 1}, "detail": {"full": 0.6, "medium": 0.2, "short": 0.2}}
     return {
         "name": "methods",
@@ -139,7 +140,7 @@ def base_recipe(world: Path, scale: Scale = SMALL) -> Mapping[str, Any]:
         "data": {
             "train": {"shards": str(world), "split": "train"},
             "validation": {"shards": str(world), "split": "validation"},
-            "frames": [[0, 1], [scale.from_frames, scale.frames]], "texts": texts, "workers": 1, **kept,
+            "frames": [[0, 1], [scale.from_frames, scale.frames]], "texts": texts, "workers": 1, "keep_mb": scale.keep_mb,
         },
         "objective": {"pooled": {"info_nce": 1.0}},
         "schedule": {"steps": scale.steps, "warm_up": 0.05},
