@@ -503,8 +503,8 @@ class Schedule(Section):
 
 
 class BatchSize(Section):
-    """size: clips a step, over all processes. micro_batch: clips a process holds in the graph at a time (gradient cache),
-    None = all of its own.
+    """size: clips a step, over all processes. micro_batch: clips, and pairs that are read together, that a process holds in
+    the graph at a time (gradient cache), None = all of its own.
     """
 
     size: Staged[int] = Staged[int](((0, 128),))

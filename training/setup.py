@@ -273,6 +273,7 @@ def _cross_modal(
         return None
     return CrossModalObjective(
         recipe.objective, cast(CrossModal, heads[_CROSS_MODAL]), seed=recipe.seed, steps=steps,
+        pairs_at_once=recipe.batch.micro_batch,
         vocabulary=reader.vocabulary(significant=recipe.objective.masked_language.masking == "significant"),
     )  # fmt: skip
 

@@ -33,5 +33,7 @@ def network_for(model: DualEncoder) -> CrossModal:
     return CrossModal(shared_tower(model), dimension=model.dimension)
 
 
-def objective_for(network: CrossModal, settings: Objective, *, steps: int = 70) -> CrossModalObjective:
-    return CrossModalObjective(settings, network, vocabulary=VOCABULARY, seed=6, steps=steps)
+def objective_for(
+    network: CrossModal, settings: Objective, *, steps: int = 70, pairs_at_once: int | None = None
+) -> CrossModalObjective:
+    return CrossModalObjective(settings, network, vocabulary=VOCABULARY, seed=6, steps=steps, pairs_at_once=pairs_at_once)

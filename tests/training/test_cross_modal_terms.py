@@ -249,6 +249,27 @@ def test_terms_are_weighed_and_those_of_pairs_are_the_same_alone_and_together(mo
     torch.testing.assert_close(together["loss"], wanted)
 
 
+def test_a_few_pairs_at_a_time_give_the_gradients_of_all_at_once(model, network, batch, features, monkeypatch):
+    settings = Objective(
+        masked_language=MaskedLanguage(weight=1), matching=Matching(weight=1, negatives=3), text_video=TextVideo(weight=1)
+    )  # fmt: skip
+    read, sizes = network.read, []
+    monkeypatch.setattr(network, "read", lambda tower, ids, **rest: sizes.append(len(ids)) or read(tower, ids, **rest))
+    found = []
+    for pairs_at_once in (None, 4):
+        network.zero_grad()
+        frames = features[1].frames.clone().requires_grad_()
+        objective = objective_for(network, settings, pairs_at_once=pairs_at_once)
+        shown = (features[0], replace(features[1], frames=frames))
+        terms = objective(shared_tower(model), batch.texts, shown, step=0, text_ids=batch.text_ids)
+        terms["loss"].backward()
+        found.append((terms["loss"].detach(), frames.grad, network.pooler.weight.grad, network.frames.weight.grad))
+        assert max(sizes) == (COUNT + 3 * COUNT + COUNT if pairs_at_once is None else 4)
+        sizes.clear()
+    for whole, parts in zip(*found, strict=True):
+        torch.testing.assert_close(parts, whole, rtol=1e-5, atol=1e-6)
+
+
 def test_pairs_that_were_not_compared_are_infinitely_far():
     scores, columns = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), torch.tensor([[0, 2], [1, 0], [2, 1]])
     far = float("-inf")

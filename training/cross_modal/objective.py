@@ -6,11 +6,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from retrieval.model import TextFeatures, VideoFeatures
 from training.batches.tokens import TokenRows, Vocabulary
 from training.cross_modal.drawing import asks_hard_clips, compared_clips, masked_texts
-from training.cross_modal.network import CrossModal, CrossStates
+from training.cross_modal.network import CrossModal
 from training.cross_modal.rows import Gather, Rows, rows_of
 from training.objectives.drawing import generator_of
 from training.objectives.masked_language import UNLABELLED, masked_language_loss
@@ -25,17 +26,20 @@ _Pairs = tuple[Tensor, Tensor]      # places of texts and of clips, int64 [M] ea
 class CrossModalObjective:
     """Reads texts and clips of a batch together, row i of both belonging to each other: MLM or MSSM, VTM with HSCL, ITM.
 
-    It holds the network, whose weights are trained along with the model, and knows no process group.
+    It holds the network, whose weights are trained along with the model, and knows no process group. pairs_at_once: so many
+    go through the network with a graph, and once more in the backward pass, with the same dropout; None = all.
     """
 
     def __init__(
-        self, settings: Objective, network: CrossModal, *, vocabulary: Vocabulary, seed: int, steps: int
+        self, settings: Objective, network: CrossModal, *, vocabulary: Vocabulary, seed: int, steps: int,
+        pairs_at_once: int | None = None,
     ) -> None:
         self._settings = settings
         self._network = network
         self._vocabulary = vocabulary
         self._seed = seed
         self._steps = steps
+        self._pairs_at_once = pairs_at_once
 
     def __call__(
         self, tower: Any, texts: TokenRows, features: tuple[TextFeatures, VideoFeatures], *, step: int, text_ids: Tensor,
@@ -60,10 +64,10 @@ class CrossModalObjective:
         masked = masked_texts(
             rows, self._settings.masked_language, self._vocabulary, generator=self._generator("masked language", step)
         )
-        states = self._read(tower, rows, (rows.own, rows.own), ids=masked.ids)
         labels = masked.labels[rows.own]
         asked = labels != UNLABELLED
-        guesses = self._network.masked_language(states.tokens[asked], tower.embeddings.word_embeddings.weight)
+        states = self._read(tower, rows, (rows.own, rows.own), ids=masked.ids, tokens=asked)
+        guesses = self._network.masked_language(states, tower.embeddings.word_embeddings.weight)
         count = (masked.labels != UNLABELLED).sum().clamp(min=1) * rows.share
         return masked_language_loss(guesses[None], labels[asked][None], count=count)
 
@@ -79,7 +83,7 @@ class CrossModalObjective:
             return {}
         parts = [own, *asked.values()]
         pairs = torch.cat([texts for texts, _ in parts]), torch.cat([clips for _, clips in parts])
-        pooled = self._read(tower, rows, pairs, ids=rows.ids).pooled.split([len(texts) for texts, _ in parts])
+        pooled = self._read(tower, rows, pairs, ids=rows.ids).split([len(texts) for texts, _ in parts])
         right, wrong = pooled[0], dict(zip(asked, pooled[1:], strict=True))
         if "text_video" in wrong:
             terms["text_video"] = self._text_video(right, wrong["text_video"])
@@ -117,11 +121,26 @@ class CrossModalObjective:
         total = mil_nce_of_rows(compared[rows.own], compared.T[rows.own], positives=rows.own, pair_weights=weights)
         return total / len(rows.own)
 
-    def _read(self, tower: Any, rows: Rows, pairs: _Pairs, *, ids: Tensor) -> CrossStates:
-        texts, clips = pairs
-        return self._network.read(
-            tower, ids[texts], attended=rows.attended[texts], frames=rows.frames[clips], frame_mask=rows.frame_mask[clips]
-        )
+    def _read(self, tower: Any, rows: Rows, pairs: _Pairs, *, ids: Tensor, tokens: Tensor | None = None) -> Tensor:
+        """The pooled states of pairs [M, W], or those of some tokens: bool [M, L], True = asked for, [asked, W] in order."""
+
+        def read(texts: Tensor, clips: Tensor, asked: Tensor | None) -> Tensor:
+            states = self._network.read(
+                tower, ids[texts], attended=rows.attended[texts], frames=rows.frames[clips],
+                frame_mask=rows.frame_mask[clips],
+            )  # fmt: skip
+            return states.pooled if asked is None else states.tokens[asked]
+
+        size, count = self._pairs_at_once, len(pairs[0])
+        if size is None or size >= count:
+            return read(*pairs, tokens)
+        parts = [slice(start, start + size) for start in range(0, count, size)]
+        return torch.cat([
+            checkpoint(
+                read, pairs[0][part], pairs[1][part], None if tokens is None else tokens[part], use_reentrant=False
+            )
+            for part in parts
+        ])  # fmt: skip
 
     def _generator(self, name: str, step: int) -> torch.Generator:
         return generator_of(name, seed=self._seed, step=step)
