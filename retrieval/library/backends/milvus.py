@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,13 +15,13 @@ from numpy.typing import NDArray
 from retrieval.errors import BackendError
 from retrieval.library.backends.interface import Points
 from retrieval.library.backends.payloads import LISTS, NUMBERS, Condition
-from retrieval.library.backends.retrying import READ_PAUSES, WRITE_PAUSES, retried, sentence
+from retrieval.library.backends.retrying import READ_PAUSES, WRITE_PAUSES, retried
 from retrieval.library.segments import Hits
 
 Answer = TypeVar("Answer")
 _PAGE = 10_000                      # offset + limit of a query is at most 16,384
 _SECONDS = 30.0
-_CONNECT_SECONDS = 5.0
+_CONNECT_SECONDS = 3.0
 _LONGEST_LIST = 4096
 _UNREACHABLE = ("fail connecting", "unavailable", "deadline", "timeout", "connection", "rate limit")
 
@@ -40,22 +42,33 @@ class MilvusStore:
                 import milvus_lite  # noqa: F401
         except ImportError as error:
             raise BackendError("Milvus needs the extra `wenshi[milvus]`: pip install 'wenshi[milvus]'.") from error
-        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)        # it writes a traceback for each error it raises
+        for name in ("pymilvus", "milvus_lite"):        # they write a traceback for each error that they raise
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self.name = f"Milvus at {url or file}"
         self._types: Any = DataType
         self._is_file = file is not None
         self._loaded: set[str] = set()
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._client = MilvusClient(url or str(file), token=token or "", timeout=_CONNECT_SECONDS)
-        except Exception as error:
-            if self._is_file:
+        self._connect = partial(MilvusClient, url or str(file), token=token or "", timeout=_CONNECT_SECONDS)
+        self._connecting = threading.Lock()
+        self._connected: Any = None
+        if file is not None:
+            try:
+                self._connected = self._connect()
+            except Exception as error:
                 raise BackendError(
-                    f"{self.name} cannot be opened ({sentence('it', error, reachable=True)}): is another process using it? "
-                    "Only a server (milvus:http://...) takes several."
+                    f"{self.name} cannot be opened: another process may be using it, only a server (milvus:http://...) "
+                    "takes several."
                 ) from error
-            raise BackendError(sentence(self.name, error, reachable=False)) from error
+
+    @property
+    def _client(self) -> Any:
+        """The client, which reaches for a server when it is first asked: it may be down, and come back."""
+        with self._connecting:
+            if self._connected is None:
+                self._connected = self._connect()
+            return self._connected
 
     def spaces(self) -> list[str]:
         return list(self._ask(lambda: self._client.list_collections(timeout=_SECONDS)))
@@ -139,7 +152,8 @@ class MilvusStore:
         self._change(lambda: self._client.flush(space, timeout=10 * _SECONDS))
 
     def close(self) -> None:
-        self._client.close()
+        if self._connected is not None:
+            self._connected.close()
 
     def _has_above(self, space: str, number: int) -> bool:
         return bool(self._query(space, f"number > {number}", ["number"], limit=1))

@@ -20,7 +20,7 @@ from retrieval.library.segments import Hits
 
 Answer = TypeVar("Answer")
 _PAGE = 10_000
-_SECONDS = 30
+_SECONDS = 10
 _BUSY = (408, 429, 500, 502, 503, 504)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,6 +13,7 @@ from retrieval.errors import BackendError
 Answer = TypeVar("Answer")
 WRITE_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)        # seconds before each further try
 READ_PAUSES = (0.1,)                            # somebody waits, and words can answer
+_INNER = re.compile(r"message=(.*?)\)?>?$")     # what pymilvus wraps in its own name and code
 
 
 def retried(
@@ -36,7 +38,8 @@ def retried(
 def sentence(name: str, error: Exception, *, reachable: bool) -> str:
     """One sentence for what a client raised: the first line of it says enough."""
     reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-    reason = reason[:200].rstrip(".:")
+    inner = _INNER.search(reason)
+    reason = (inner[1] if inner else reason)[:200].rstrip(".:")
     if reachable:
         return f"{name} refused: {reason}."
     return f"{name} cannot be reached ({reason}): is it running, and is the address right?"

@@ -18,7 +18,7 @@ import pytest
 
 from retrieval.library import Library, VideoFilter
 from retrieval.library.backends import payloads, pushing
-from retrieval.records import Clip, Evidence, Location, Meanings
+from retrieval.records import Clip, Location, Meanings
 from tests.retrieval.library.library_samples import (
     DIMENSION,
     GENERATION,
@@ -179,30 +179,30 @@ def test_more_than_a_store_answers_at_once_is_asked_for_as_far_as_it_goes(full):
 
 
 FILTERS = {
-    "a folder": (dict(paths=("/v/甲",)), lambda made: made.number % 3 != 0),
-    "a folder with signs": (dict(paths=("/v/b'\"%_/",)), lambda made: made.number % 3 == 0),
+    "a folder": ({"paths": ("/v/甲",)}, lambda made: made.number % 3 != 0),
+    "a folder with signs": ({"paths": ("/v/b'\"%_/",)}, lambda made: made.number % 3 == 0),
     "a file or a folder": (
-        dict(paths=(row(5).path, "/v/甲/4")), lambda made: made.number == 5 or (made.number % 3 != 0 and made.number % 7 == 4),
+        {"paths": (row(5).path, "/v/甲/4")}, lambda made: made.number == 5 or (made.number % 3 != 0 and made.number % 7 == 4),
     ),
-    "a pattern": (dict(paths=("*/2/*",)), lambda made: made.number % 7 == 2),
-    "a tag": (dict(tags=("雙",)), lambda made: made.number % 2 == 0),
-    "two tags": (dict(tags=("双", "ten")), lambda made: made.number % 10 == 0),
-    "a rare tag": (dict(tags=("L'ÉTÉ \"x\"\\",)), lambda made: made.number % 75 == 0),
-    "a length": (dict(shortest_ms=10_000, longest_ms=40_000), lambda made: 10_000 <= made.duration_ms <= 40_000),
+    "a pattern": ({"paths": ("*/2/*",)}, lambda made: made.number % 7 == 2),
+    "a tag": ({"tags": ("雙",)}, lambda made: made.number % 2 == 0),
+    "two tags": ({"tags": ("双", "ten")}, lambda made: made.number % 10 == 0),
+    "a rare tag": ({"tags": ("L'ÉTÉ \"x\"\\",)}, lambda made: made.number % 75 == 0),
+    "a length": ({"shortest_ms": 10_000, "longest_ms": 40_000}, lambda made: 10_000 <= made.duration_ms <= 40_000),
     "days": (
-        dict(since=date(2024, 2, 1), until=date(2024, 2, 29)),
+        {"since": date(2024, 2, 1), "until": date(2024, 2, 29)},
         lambda made: date(2024, 2, 1) <= made.day <= date(2024, 2, 29),
     ),
-    "days until": (dict(until=date(2024, 1, 2)), lambda made: made.number < 2),
-    "ids": (dict(videos=frozenset(map(video_id, range(0, 60, 4)))), lambda made: made.number in range(0, 60, 4)),
-    "one id": (dict(videos=frozenset([video_id(9)])), lambda made: made.number == 9),
-    "no id": (dict(videos=frozenset()), lambda made: False),
+    "days until": ({"until": date(2024, 1, 2)}, lambda made: made.number < 2),
+    "ids": ({"videos": frozenset(map(video_id, range(0, 60, 4)))}, lambda made: made.number in range(0, 60, 4)),
+    "one id": ({"videos": frozenset([video_id(9)])}, lambda made: made.number == 9),
+    "no id": ({"videos": frozenset()}, lambda made: False),
     "a tag, a folder and a length": (
-        dict(tags=("双",), paths=("/v/甲",), longest_ms=100_000),
+        {"tags": ("双",), "paths": ("/v/甲",), "longest_ms": 100_000},
         lambda made: made.number % 2 == 0 and made.number % 3 != 0 and made.duration_ms <= 100_000,
     ),
     "ids and a tag": (
-        dict(videos=frozenset(map(video_id, range(30))), tags=("双",)), lambda made: made.number < 30 and made.number % 2 == 0,
+        {"videos": frozenset(map(video_id, range(30))), "tags": ("双",)}, lambda made: made.number < 30 and made.number % 2 == 0,
     ),
 }  # fmt: skip
 
