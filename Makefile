@@ -1,6 +1,6 @@
 # make demo: a small world of videos is rendered, added and searched.   make test: the tests.
-# make test-open-clip: the tests of open_clip, sentence-transformers, torchcodec, easyocr, openai-whisper, ray, Qdrant and Milvus, in an environment
-# of their own, where openai-whisper is without the triton that it asks for: only a GPU would use it.
+# make test-open-clip: the tests of open_clip, sentence-transformers, torchcodec, easyocr, openai-whisper, ray, Qdrant and Milvus,
+# in an environment of their own, where openai-whisper is without the triton that it asks for: only a GPU would use it.
 # make test-page: the tests of the search page by real clicks, in a headless Chromium that must be installed.
 # Each makes its own virtual environment first; nothing else is needed but Python 3.10 or newer.
 
