@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import re
-import time
 from collections.abc import Callable
+from time import sleep
 from typing import TypeVar
 
 from retrieval.errors import BackendError
@@ -31,7 +31,7 @@ def retried(
         except Exception as error:
             if pause is None or not transient(error):
                 raise BackendError(sentence(name, error, reachable=not transient(error))) from error
-            time.sleep(pause * random.uniform(0.75, 1.25))
+            sleep(pause * random.uniform(0.75, 1.25))
     raise AssertionError("the last try returns or raises")
 
 

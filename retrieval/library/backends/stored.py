@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from dataclasses import dataclass, replace
+from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +85,7 @@ class StoredVectors:
             )  # fmt: skip
             return self._answer(asked, rows_of, where, limit)
         except BackendError as error:
-            self._down = (time.monotonic() + _DOWN_SECONDS, str(error))
+            self._down = (monotonic() + _DOWN_SECONDS, str(error))
             raise
 
     def notice(self) -> str | None:
@@ -100,7 +100,7 @@ class StoredVectors:
         self._store.close()
 
     def _refuse_while_down(self) -> None:
-        if self._down is not None and time.monotonic() < self._down[0]:
+        if self._down is not None and monotonic() < self._down[0]:
             raise BackendError(self._down[1])
 
     def _answer(self, asked: _Asked, rows_of: RowsOf[Hit], where: VideoFilter | None, limit: int) -> list[Hit]:
@@ -131,7 +131,7 @@ class StoredVectors:
             copy = self._copies.get(kind.name)
             if copy is None or copy.space != space or self._is_old(copy, kind):
                 newest = self._store.newest(space) if space in self._store.spaces() else None
-                copy = _Copy(space=space, newest=newest, asked_at=time.monotonic())
+                copy = _Copy(space=space, newest=newest, asked_at=monotonic())
             with self._database.reading() as db:
                 copy = self._with_fresh(db, copy, kind, generation, dimension)
             self._copies[kind.name] = copy
@@ -139,7 +139,7 @@ class StoredVectors:
 
     def _is_old(self, copy: _Copy, kind: VectorKind) -> bool:
         is_behind = bool(copy.fresh and copy.fresh.pieces) or bool(self._lacking.get(kind.name))
-        return is_behind and time.monotonic() - copy.asked_at > _AGAIN_SECONDS
+        return is_behind and monotonic() - copy.asked_at > _AGAIN_SECONDS
 
     def _with_fresh(
         self, db: sqlite3.Connection, copy: _Copy, kind: VectorKind, generation: int, dimension: int

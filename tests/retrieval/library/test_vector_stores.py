@@ -41,7 +41,7 @@ def test_a_store_that_does_not_answer_is_an_error_that_names_it_and_is_left_alon
     with pytest.raises(BackendError, match="a plain store cannot be reached"):
         library.search_clips(unit(DIMENSION), limit=1)
     assert len(store.calls) == asked
-    monkeypatch.setattr(stored.time, "monotonic", lambda: 1e9)
+    monkeypatch.setattr(stored, "monotonic", lambda: 1e9)
     assert library.search_clips(unit(DIMENSION), limit=1)
 
 
@@ -60,7 +60,7 @@ def test_a_push_by_another_process_is_noticed_after_a_while(library, store, monk
     put(library, "a")
     assert names(library, unit(DIMENSION)) == set()
     library.push_vectors(store, name="films")
-    monkeypatch.setattr(stored.time, "monotonic", lambda: 1e9)
+    monkeypatch.setattr(stored, "monotonic", lambda: 1e9)
     assert names(library, unit(DIMENSION)) == {video_id("a")}
     assert library.vectors_notice() is None
 
@@ -95,6 +95,16 @@ def test_a_filter_is_about_what_the_library_holds_now(library, store):
     library.put_location(video_id("a"), location("/new/a.mp4"), location_evidence=[])
     library.remove("/old/a.mp4")
     assert names(library, unit(DIMENSION), paths=("/new",)) == {video_id("a")}
+    assert names(library, unit(DIMENSION), paths=("/old",)) == {video_id("b")}
+
+
+def test_a_video_that_moved_away_is_not_found_at_its_old_path_though_the_copy_says_so(library, store, monkeypatch):
+    monkeypatch.setattr(payloads, "FEW_VIDEOS", 0)
+    put(library, "a", "/old/a.mp4")
+    put(library, "b", "/old/b.mp4")
+    library.push_vectors(store, name="films")
+    library.put_location(video_id("a"), location("/new/a.mp4"), location_evidence=[])
+    library.remove("/old/a.mp4")
     assert names(library, unit(DIMENSION), paths=("/old",)) == {video_id("b")}
 
 
@@ -134,7 +144,7 @@ def test_a_copy_has_a_name_that_every_store_takes(library, name):
 
 
 def test_a_hiccup_is_tried_again_and_anything_else_is_not(monkeypatch):
-    monkeypatch.setattr(retrying.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(retrying, "sleep", lambda seconds: None)
     calls = []
 
     def failing(error: Exception, times: int):
