@@ -18,10 +18,12 @@ from pathlib import Path
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks.library_search import MadeEncoder, queries, write_library
+from benchmarks.library_search import CLIPS_OF_A_VIDEO, MadeEncoder, queries, topics, unit
 from retrieval.library import Library, VideoFilter
 from retrieval.library.backends import open_store
+from retrieval.records import Clip, Location, Video
 
 DEPTH = 100
 EMBEDDED = "embedded"
@@ -37,7 +39,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         directory = Path(name) / "library"
         with Library.open(directory, write=True, create=True) as library:
-            write_library(library, clips=arguments.clips, frames=1)
+            centres = topics()
+            for number in range(arguments.clips // CLIPS_OF_A_VIDEO):
+                put(library, number, centres)
             library.compact()
         stores = [f"qdrant:{name}/qdrant", f"milvus:{name}/milvus.db", *arguments.store]
         libraries = {EMBEDDED: stack.enter_context(Library.open(directory))}
@@ -48,6 +52,24 @@ def main() -> None:
         compare("1 video of 10, by id", libraries, arguments, VideoFilter(videos=frozenset(ids[::10])))
         compare("9 videos of 10, by id", libraries, arguments, VideoFilter(videos=frozenset(set(ids) - set(ids[::10]))))
         compare("all videos, by folder", libraries, arguments, VideoFilter(paths=("/videos",)))
+
+
+def put(library: Library, number: int, centres: NDArray[np.float32]) -> None:
+    """A video of 20 clips around topics, without a word."""
+    random = np.random.default_rng(number)
+    own = centres[random.integers(len(centres), size=CLIPS_OF_A_VIDEO)]
+    vectors = unit(own + 0.05 * random.standard_normal(own.shape, dtype=np.float32))
+    clips = [
+        Clip(start_ms=i, end_ms=i + 1, keyframe_ms=i, frame_times_ms=(i,), vector=vector) for i, vector in enumerate(vectors)
+    ]
+    video = Video(
+        id=f"{number:064x}", size_bytes=1, duration_ms=1000, width=2, height=2, frames_per_second=25.0, container="mp4",
+        codec="h264", has_audio=False,
+    )
+    library.put(
+        video, Location(path=f"/videos/{number}.mp4", size_bytes=1, modified_ns=1), evidence=[], location_evidence=[],
+        clips=clips, generation=MadeEncoder.generation, examined={},
+    )
 
 
 def pushed(directory: Path, address: str) -> Library:
