@@ -66,7 +66,7 @@ class VectorStore(Protocol):
         """The names of all spaces, also of those that are not Wenshi's."""
 
     def make(self, space: str, *, dimension: int) -> None:
-        """Make a space that is not there."""
+        """Make a space, or what is missing of one that a kill left half made."""
 
     def drop(self, space: str) -> None:
         """Forget a space with all its rows."""

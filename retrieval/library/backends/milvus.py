@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from retrieval.errors import BackendError
 from retrieval.library.backends.interface import Points
-from retrieval.library.backends.payloads import LISTS, NUMBERS, Condition
+from retrieval.library.backends.payloads import LISTS, MOST_KEYS, NUMBERS, Condition
 from retrieval.library.backends.retrying import READ_PAUSES, WRITE_PAUSES, retried
 from retrieval.library.segments import Hits
 
@@ -22,7 +22,6 @@ Answer = TypeVar("Answer")
 _PAGE = 10_000                      # offset + limit of a query is at most 16,384
 _SECONDS = 30.0
 _CONNECT_SECONDS = 3.0
-_LONGEST_LIST = 4096
 _UNREACHABLE = ("fail connecting", "unavailable", "deadline", "timeout", "connection", "rate limit")
 
 
@@ -74,6 +73,10 @@ class MilvusStore:
         return list(self._ask(lambda: self._client.list_collections(timeout=_SECONDS)))
 
     def make(self, space: str, *, dimension: int) -> None:
+        if space in self.spaces():
+            if self._ask(lambda: self._client.list_indexes(space)):
+                return
+            self.drop(space)            # a kill came before it had an index, and so before it had rows
         types = self._types
         schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("number", types.INT64, is_primary=True)
@@ -81,7 +84,7 @@ class MilvusStore:
         for field in (*NUMBERS, "stamp"):
             schema.add_field(field, types.INT64)
         for field in LISTS:
-            schema.add_field(field, types.ARRAY, element_type=types.INT64, max_capacity=_LONGEST_LIST)
+            schema.add_field(field, types.ARRAY, element_type=types.INT64, max_capacity=MOST_KEYS)
         indexes = self._client.prepare_index_params()
         # Milvus Lite passes no depth of search on to its graphs; its exact index answers as all others do.
         indexes.add_index("vector", index_type="FLAT" if self._is_file else "AUTOINDEX", metric_type="COSINE")

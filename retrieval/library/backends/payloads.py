@@ -21,7 +21,7 @@ from retrieval.text import fold
 
 FEW_VIDEOS = 1024                   # so many are named by their numbers, which is exact however old the copy is
 MOST_VIDEOS = 65_536                # and so many where nothing else says it
-_MOST_KEYS = 4096                   # of a list in Milvus
+MOST_KEYS = 4096                    # of a list: what Milvus takes
 _EVERYTHING = 0                     # in place of a list that is too long: matches whatever is asked
 
 
@@ -117,7 +117,7 @@ def _with_folders(path: bytes) -> Iterator[bytes]:
 
 
 def _list(keys: set[int]) -> tuple[int, ...]:
-    return tuple(sorted(keys)) if len(keys) <= _MOST_KEYS else (_EVERYTHING,)
+    return tuple(sorted(keys)) if len(keys) <= MOST_KEYS else (_EVERYTHING,)
 
 
 def _place(path: bytes) -> int:

@@ -59,8 +59,7 @@ def push(
         store.drop(space)
     pushed, done, total = [], 0, sum(source.rows for source in sources)
     for space, source in spaces.items():
-        if space not in there:
-            store.make(space, dimension=source.generation.dimension)
+        store.make(space, dimension=source.generation.dimension)
         pushed.append(_push_space(database, store, space, source, partial(_add, progress, done, total)))
         done += source.rows
     return pushed

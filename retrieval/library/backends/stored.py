@@ -38,7 +38,8 @@ class _Copy:
     space: str
     newest: int | None
     asked_at: float
-    fresh: State | None = None
+    edition: tuple[str, int] | None = None          # of the library, when it was looked at for newer rows
+    fresh: State | None = None                      # those rows, None = too many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,8 @@ class StoredVectors:
             return self._answer(asked, rows_of, where, limit)
         except BackendError as error:
             self._down = (monotonic() + _DOWN_SECONDS, str(error))
+            with self._lock:
+                self._copies.clear()    # when it is back it may hold something else
             raise
 
     def notice(self) -> str | None:
@@ -145,20 +148,20 @@ class StoredVectors:
         self, db: sqlite3.Connection, copy: _Copy, kind: VectorKind, generation: int, dimension: int
     ) -> _Copy:
         now, last = edition(db), copy.newest or 0
+        if copy.edition == now:
+            return copy
         before = copy.fresh
         if before is not None and (before.generation, before.edition[0]) != (generation, now[0]):
             before = None
-        if before is not None and before.edition == now:
-            return copy
         sql = f"SELECT count(*) FROM {kind.vectors} WHERE generation = ? AND number > ?"
         count = int(db.execute(sql, [generation, last]).fetchone()[0])
         self._lacking[kind.name] = count if count > MOST_FRESH else 0
         if count > MOST_FRESH:
-            return replace(copy, fresh=None)
+            return replace(copy, edition=now, fresh=None)
         fresh = rows_after(
             db, last, kind=kind, generation=generation, dimension=dimension, edition=now, before=before
         )
-        return replace(copy, fresh=fresh)
+        return replace(copy, edition=now, fresh=fresh)
 
 
 def _standing(db: sqlite3.Connection, asked: _Asked, proposed: Hits) -> Hits:

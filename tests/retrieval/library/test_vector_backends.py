@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retrieval.errors import BackendError
 from retrieval.library import Library, VideoFilter
-from retrieval.library.backends import payloads, pushing
+from retrieval.library.backends import milvus, payloads, pushing, qdrant, stored
 from retrieval.records import Clip, Location, Meanings
 from tests.retrieval.library.library_samples import (
     DIMENSION,
@@ -353,6 +354,19 @@ def test_a_new_tag_is_asked_of_the_store_after_the_next_push(searched, monkeypat
 
 
 @every_store
+def test_a_space_that_was_emptied_behind_our_back_is_filled_again(searched, monkeypatch):
+    put(searched.library, "a")
+    searched.push()
+    assert len(searched.nearest(unit(DIMENSION))) == 2
+    searched.store.drop(space_of(searched))
+    with pytest.raises(BackendError):
+        searched.nearest(unit(DIMENSION))
+    searched.push()
+    monkeypatch.setattr(stored, "monotonic", lambda: 1e9)
+    assert len(searched.nearest(unit(DIMENSION))) == 2
+
+
+@every_store
 def test_the_space_of_a_generation_that_is_gone_is_dropped(searched):
     put(searched.library, "a", clips=clips(2, dimension=16), generation=OTHER_GENERATION)
     searched.push()
@@ -396,6 +410,8 @@ def test_a_push_goes_on_after_a_kill_and_brings_nothing_back(backend, made, tmp_
     ended = subprocess.run([sys.executable, "-c", _KILLED, backend.name, tmp_path, copy], check=False, timeout=120)
     assert ended.returncode == -signal.SIGKILL
     monkeypatch.setattr(pushing, "BATCH", 64)
+    monkeypatch.setattr(qdrant, "_PAGE", 50)
+    monkeypatch.setattr(milvus, "_PAGE", 50)
     searched = Searched(backend, tmp_path, copy=copy)
     for number in range(5):
         searched.library.remove(video_id(number))

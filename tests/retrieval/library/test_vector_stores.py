@@ -110,7 +110,7 @@ def test_a_video_that_moved_away_is_not_found_at_its_old_path_though_the_copy_sa
 
 def test_a_video_at_more_places_than_a_store_takes_is_found_at_each(library, store, monkeypatch):
     monkeypatch.setattr(payloads, "FEW_VIDEOS", 0)
-    monkeypatch.setattr(payloads, "_MOST_KEYS", 3)
+    monkeypatch.setattr(payloads, "MOST_KEYS", 3)
     put(library, "a", "/one/two/three/a.mp4")
     put(library, "b", "/b.mp4")
     library.push_vectors(store, name="films")

@@ -51,7 +51,7 @@ class PlainStore:
 
     def make(self, space: str, *, dimension: int) -> None:
         self._called("make")
-        self.rows[space] = {}
+        self.rows.setdefault(space, {})
 
     def drop(self, space: str) -> None:
         self._called("drop")
@@ -71,6 +71,8 @@ class PlainStore:
         self, space: str, query: np.ndarray, *, limit: int, condition: Condition | None
     ) -> list[tuple[int, float]]:
         self._called("search")
+        if space not in self.rows:
+            raise BackendError(f"{self.name} refused: it has no space {space}.")
         found = [
             (number, float(vector @ query))
             for number, (vector, payload, _) in self.rows[space].items()
