@@ -18,7 +18,8 @@ from retrieval.library.vector_kinds import VectorKind, kept_kinds
 from retrieval.library.vectors import unpack
 from retrieval.records import Generation
 
-BATCH = 512                         # rows a request: 1 MB of 512 numbers each
+BATCH = 512                         # rows a request, at most
+_NUMBERS = 1_000_000                # of a request: 20 MB as JSON, and a Qdrant takes 32 MB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,9 +125,10 @@ def _held(store: VectorStore, space: str) -> tuple[NDArray[np.int64], NDArray[np
 def _rows(database: Database, source: _Source) -> Iterator[Points]:
     """All rows of a generation, each part as the library is when it is read."""
     last = 0
+    most = max(1, min(BATCH, _NUMBERS // source.generation.dimension))
     sql = (
         f"SELECT x.number, o.video, x.vector FROM {source.kind.rows} "
-        f"WHERE x.generation = ? AND x.number > ? ORDER BY x.number LIMIT {BATCH}"
+        f"WHERE x.generation = ? AND x.number > ? ORDER BY x.number LIMIT {most}"
     )
     while True:
         with database.reading() as db:
