@@ -186,6 +186,7 @@ def test_more_than_a_store_answers_at_once_is_asked_for_as_far_as_it_goes(full):
 
 
 FILTERS = {
+    "the folder of all": ({"paths": ("/",)}, lambda made: True),
     "a folder": ({"paths": ("/v/甲",)}, lambda made: made.number % 3 != 0),
     "a folder with signs": ({"paths": ("/v/b'\"%_/",)}, lambda made: made.number % 3 == 0),
     "a file or a folder": (

@@ -114,7 +114,8 @@ def test_a_video_at_more_places_than_a_store_takes_is_found_at_each(library, sto
     put(library, "a", "/one/two/three/a.mp4")
     put(library, "b", "/b.mp4")
     library.push_vectors(store, name="films")
-    assert names(library, unit(DIMENSION), paths=("/one/two",)) == {video_id("a")}
+    for path in ("/one", "/one/two", "/one/two/three", "/one/two/three/a.mp4"):
+        assert names(library, unit(DIMENSION), paths=(path,)) == {video_id("a")}
     assert names(library, unit(DIMENSION), paths=("/two",)) == set()
 
 
