@@ -249,6 +249,11 @@ def test_a_store_itself_lets_through_what_is_asked_for_and_nothing_else(full, mo
 
 
 @every_store
+def test_a_store_knows_how_many_rows_it_holds_and_which_is_the_newest(full):
+    assert full.store.count(space_of(full)) == full.store.newest(space_of(full)) == 2 * VIDEOS
+
+
+@every_store
 def test_a_store_is_told_ten_thousand_numbers_in_one_question(full):
     condition = payloads.Condition(any_of=(("video", tuple(range(101, 10_101))),))       # videos count from 1
     found = full.store.search(space_of(full), unit(DIMENSION, seed=6), limit=40, condition=condition)
