@@ -1,6 +1,6 @@
 # make demo: a small world of videos is rendered, added and searched.   make test: the tests.
-# make test-open-clip: the tests of open_clip, sentence-transformers, torchcodec, easyocr, openai-whisper and ray, in an environment
-# of their own, where openai-whisper is without the triton that it asks for: only a GPU would use it.
+# make test-open-clip: the tests of open_clip, sentence-transformers, torchcodec, easyocr, openai-whisper, ray, Qdrant and Milvus,
+# in an environment of their own, where openai-whisper is without the triton that it asks for: only a GPU would use it.
 # make test-page: the tests of the search page by real clicks, in a headless Chromium that must be installed.
 # Each makes its own virtual environment first; nothing else is needed but Python 3.10 or newer.
 
@@ -28,11 +28,12 @@ test-page: $(VENV)/.installed-dev
 # The import is tried first: a test of a package that is not there would only be left out.
 test-open-clip: export PYTHONPATH = tests/open_clip_models/with_cpu_torch
 test-open-clip: $(OPEN_CLIP_VENV)/.installed
-	$(OPEN_CLIP_VENV)/bin/python -c "import easyocr, open_clip, ray, sentence_transformers, whisper"
+	$(OPEN_CLIP_VENV)/bin/python -c "import easyocr, milvus_lite, open_clip, pymilvus, qdrant_client, ray, sentence_transformers, whisper"
 	HF_HUB_OFFLINE=1 $(OPEN_CLIP_VENV)/bin/python -m pytest tests/open_clip_models \
 		tests/retrieval/encoders/test_encoder_sentences.py tests/serving/test_meaning_real_model.py \
 		tests/retrieval/video/test_video_conformance.py tests/retrieval/video/test_video_torchcodec.py \
-		tests/data_pipeline/sound/test_speech_engines.py tests/data_pipeline/building/test_ray.py
+		tests/data_pipeline/sound/test_speech_engines.py tests/data_pipeline/building/test_ray.py \
+		tests/retrieval/library/test_vector_backends.py tests/retrieval/library/test_vector_stores.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -59,7 +60,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 $(OPEN_CLIP_VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(OPEN_CLIP_VENV)
 	$(OPEN_CLIP_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-		-e '.[open-clip,sentence,torchcodec,easyocr,asr,corpus,ray]' pytest numba tiktoken more-itertools
+		-e '.[open-clip,sentence,torchcodec,easyocr,asr,corpus,ray,qdrant,milvus]' pytest numba tiktoken more-itertools
 	$(OPEN_CLIP_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 		--no-deps openai-whisper
 	touch $@

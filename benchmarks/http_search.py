@@ -89,11 +89,12 @@ def bare(library: Path, encoder: TimedEncoder) -> Callable[[str], object]:
     import faiss
 
     from retrieval.library import Library
+    from retrieval.library.vector_kinds import CLIPS
 
     faiss.omp_set_num_threads(1)
     opened = Library.open(library)
     opened.search_clips(np.eye(1, DIMENSION, dtype=np.float32)[0], limit=_DEEP)
-    segment = opened._clip_index._state.segment     # type: ignore[union-attr]
+    segment = opened._embedded.index(CLIPS)._state.segment     # type: ignore[union-attr]
     if segment is None:
         raise SystemExit(f"{library} has no index over its clips: run `wenshi library compact`")
     return lambda text: segment.search(encoder.encode_texts([text]).pooled[0], limit=_DEEP)

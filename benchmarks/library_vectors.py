@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from benchmarks.library_search import DIMENSION, MadeEncoder, unit, write_library
 from retrieval.library import Library
+from retrieval.library.vector_kinds import CLIPS
 from retrieval.library.vectors import unpack
 
 NPROBES, K_FACTORS = (8, 16, 32, 64, 128, 256), (2, 4, 8, 16, 32)
@@ -241,13 +242,13 @@ def report_filtered(
 def state_of(library: Library) -> Any:
     """What a search looks at."""
     library.search_clips(np.eye(1, DIMENSION, dtype=np.float32)[0], limit=1)
-    return library._clip_index._state
+    return library._embedded.index(CLIPS)._state
 
 
 def numbers_found(library: Library, query: Vectors, selected: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
     """Rows by the library's own index, without the rows of clips and videos around them."""
     with library._database.reading() as db:
-        found = library._clip_index._state.search(db, query, limit=DEPTH, selected=selected)   # type: ignore[union-attr]
+        found = library._embedded.index(CLIPS)._state.search(db, query, limit=DEPTH, selected=selected)   # type: ignore[union-attr]
     return np.array([number for number, _ in found], np.int64)
 
 

@@ -32,3 +32,7 @@ class ModelError(WenshiError):
 
 class InputError(WenshiError):
     """An argument, a manifest row or a query that cannot be used."""
+
+
+class BackendError(WenshiError):
+    """A vector store outside the library that cannot be reached, refuses, or cannot be used as named."""

@@ -104,6 +104,16 @@ def select_videos(db: sqlite3.Connection, wanted: VideoFilter) -> Selection:
     return np.logical_and.reduce(parts)
 
 
+def folder_key(path: str) -> bytes:
+    """A path of a filter as it is stored: without a slash at its end."""
+    return os.fsencode(path.rstrip("/") or "/")
+
+
+def has_pattern(path: str) -> bool:
+    """Whether a path of a filter may stand for others."""
+    return _IS_PATTERN.search(path) is not None
+
+
 def day_of(text: str | None, *, modified_ns: int) -> date | None:
     """The day that a manifest's date names, whatever stands between year, month and day; else that of the last change.
 
@@ -136,12 +146,12 @@ def _by_duration(db: sqlite3.Connection, size: int, wanted: VideoFilter) -> Sele
 
 def _in_paths(db: sqlite3.Connection, paths: Iterable[str]) -> Iterable[int]:
     for path in paths:
-        exact = os.fsencode(path.rstrip("/") or "/")
+        exact = folder_key(path)
         folder = exact.rstrip(b"/") + b"/"
         sql = "SELECT video FROM locations WHERE path = ? OR (path > ? AND path < ?)"
         # "0" follows "/": between the two lies everything below the folder
         yield from (n for (n,) in db.execute(sql, [exact, folder, folder[:-1] + b"0"]))
-        if _IS_PATTERN.search(path):        # beside that: names may hold the signs of a pattern, such as [720p]
+        if has_pattern(path):               # beside that: names may hold the signs of a pattern, such as [720p]
             pattern = re.compile(translate(path))
             for number, stored in db.execute("SELECT video, path FROM locations"):
                 if pattern.match(os.fsdecode(stored)):

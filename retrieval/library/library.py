@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import InputError, LibraryError
 from retrieval.library import checks, generations, reading, text_vectors, words, writing
+from retrieval.library.backends import EmbeddedVectors, Pushed, StoredVectors, VectorSearch, VectorStore, push
 from retrieval.library.database import Database, Unchanged, database_errors
 from retrieval.library.filesystem import refuse_network
 from retrieval.library.filters import Selections, VideoFilter
@@ -34,13 +32,10 @@ from retrieval.library.rows import (
     WordHit,
 )
 from retrieval.library.schema import edition
-from retrieval.library.segments import Hits, Merger, SegmentDamage, StoredSegment, VectorIndex
+from retrieval.library.segments import Merger, StoredSegment
 from retrieval.library.vector_kinds import CLIPS, TEXTS
 from retrieval.library.vectors import check_clips, check_unit
 from retrieval.records import Clip, Evidence, EvidenceKind, Generation, Location, Meanings, Video
-
-_Hit = TypeVar("_Hit", ClipHit, WordHit)
-_RowsOf = Callable[[sqlite3.Connection, Hits], list[_Hit]]      # rows of vectors and their scores -> what they are of
 
 
 class Library:
@@ -54,11 +49,11 @@ class Library:
         """Use `Library.open`."""
         self.directory = directory
         self._lock = lock
-        self._clip_index = VectorIndex(directory, CLIPS)
-        self._text_index = VectorIndex(directory, TEXTS)
         self._selections = Selections()
         self._merger: Merger | None = None
         self._database = Database(directory, write=lock is not None)
+        self._embedded = EmbeddedVectors(self._database, self._selections)
+        self._vectors: VectorSearch = self._embedded
         try:
             self._frames = self._recovered_frames() if lock is not None else None
             self._bring_words_up_to_date()
@@ -93,6 +88,7 @@ class Library:
         """
         if self._merger is not None:
             self._merger.close()
+        self._vectors.close()
         self._database.close()
         if self._lock is not None:
             self._lock.release()
@@ -343,7 +339,9 @@ class Library:
         videos may be found, None = all. [] while no generation is active; ValueError when `vector` is not D finite
         numbers or is zero.
         """
-        return self._nearest(self._clip_index, reading.clip_hits, vector, limit, recall, where)
+        return self._vectors.nearest(
+            CLIPS, reading.clip_hits, vector, limit=limit, recall=recall, where=where
+        )
 
     def search_texts(
         self,
@@ -354,7 +352,30 @@ class Library:
         where: VideoFilter | None = None,
     ) -> list[WordHit]:
         """The rows of evidence whose vector in the active generation is nearest to `vector` [D]; else as `search_clips`."""
-        return self._nearest(self._text_index, text_vectors.hits, vector, limit, recall, where)
+        return self._vectors.nearest(
+            TEXTS, text_vectors.hits, vector, limit=limit, recall=recall, where=where
+        )
+
+    def search_vectors_in(self, store: VectorStore, *, name: str | None = None) -> None:
+        """From now on ask a store for the nearest vectors, which `push_vectors` filled; `close` closes it too.
+
+        name: as of `push_vectors`. `search_clips` and `search_texts` raise BackendError when the store cannot answer.
+        """
+        self._vectors = StoredVectors(self._database, self._selections, store, name=name)
+
+    def vectors_notice(self) -> str | None:
+        """What a person should know of the vectors that were searched last, None = they are all there."""
+        return self._vectors.notice()
+
+    def push_vectors(
+        self, store: VectorStore, *, name: str | None = None, progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> list[Pushed]:
+        """Bring a store's copy of all vectors up to date: what is new or other is sent, what is gone is deleted.
+
+        name: what the store knows the copy by, None = this library's identity. May be ended at any time: the next call
+        goes on. progress: is told how many rows were looked at, of how many. BackendError when the store refuses.
+        """
+        return push(self._database, store, name=name, progress=progress)
 
     def texts_without_vector(
         self, generation: Generation, *, limit: int, after: int = 0
@@ -429,39 +450,6 @@ class Library:
     def _merge_words(self) -> None:
         while merge_step(self._database, most_small=1):
             pass
-
-    def _nearest(
-        self, index: VectorIndex, rows_of: _RowsOf[_Hit], vector: NDArray[np.float32], limit: int,
-        recall: float | None, where: VideoFilter | None,
-    ) -> list[_Hit]:  # fmt: skip
-        vector = np.asarray(vector, dtype=np.float32)
-        while True:
-            try:
-                return self._nearest_in(index, rows_of, vector, limit, recall, where)
-            except SegmentDamage as damage:
-                index.give_up(damage)        # at most once a file; its rows are in the database too
-
-    def _nearest_in(
-        self, index: VectorIndex, rows_of: _RowsOf[_Hit], vector: NDArray[np.float32], limit: int,
-        recall: float | None, where: VideoFilter | None,
-    ) -> list[_Hit]:  # fmt: skip
-        with ExitStack() as stack:
-            with index.lock:
-                db = stack.enter_context(self._database.reading())
-                active = reading.active_generation(db, kind=index.kind)
-                if active is None:
-                    return []
-                number, generation = active
-                if vector.shape != (generation.dimension,):
-                    raise ValueError(f"the query has the shape {vector.shape}, not ({generation.dimension},)")
-                if not np.isfinite(vector).all() or not vector.any():
-                    raise ValueError("the query vector is zero or holds a number that is not finite")
-                state = index.state(
-                    db, generation=number, dimension=generation.dimension, edition=edition(db)
-                )
-            selected = self._selections.of(db, where)
-            found = state.search(db, vector, limit=limit, recall=recall, selected=selected)
-            return rows_of(db, found)
 
     def _frame_rows(self, clip_ids: Collection[int]) -> tuple[int, dict[int, reading.FrameRow]]:
         with self._database.reading() as db:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.encoders import SentenceModel, TextEncoder, TextVectors
-from retrieval.errors import InputError
+from retrieval.errors import BackendError, InputError
 from retrieval.library import Library, StoredVideo, VideoFilter
 from retrieval.records import EVIDENCE_KINDS
 from retrieval.search.channels import MEANING, VISUAL, Recall, clip_recall, meaning_recall, ranked, text_recall
@@ -175,13 +175,21 @@ class SearchEngine:
             notices = shown_for + notices
             read, more = self._read(query) if self._asks(VISUAL) else (None, ())
         notices += more
-        if meant is not None:
+        if meant is None and read is None:
+            return channels, None, notices
+        try:
             with watch.stage("recall"):
-                channels[MEANING] = meaning_recall(self._library, meant, rows=rows, videos=videos, where=where)
+                if meant is not None:
+                    channels[MEANING] = meaning_recall(self._library, meant, rows=rows, videos=videos, where=where)
+                if read is None:
+                    recall = Recall()
+                else:
+                    recall = clip_recall(self._library, read.pooled[0], rows=rows, videos=videos, where=where)
+        except BackendError as error:
+            return channels, None, (*notices, f"Vectors were not searched, words were: {error}")
+        notices += tuple(filter(None, [self._library.vectors_notice()]))
         if read is None:
             return channels, None, notices
-        with watch.stage("recall"):
-            recall = clip_recall(self._library, read.pooled[0], rows=rows, videos=videos, where=where)
         with watch.stage("rank"):
             channels[VISUAL] = self._reranked(recall, read, frames)
         return channels, read, notices

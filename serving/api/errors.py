@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from retrieval.errors import InputError, LibraryError, ModelError, VideoError, WenshiError
+from retrieval.errors import BackendError, InputError, LibraryError, ModelError, VideoError, WenshiError
 
 log = logging.getLogger("wenshi.serve")
 
@@ -90,6 +90,8 @@ def _meaning(error: WenshiError) -> tuple[int, str, Mapping[str, str]]:
         return 503, "library", {"Retry-After": "5"}
     if isinstance(error, ModelError):
         return 503, "model", {}
+    if isinstance(error, BackendError):
+        return 503, "vectors", {"Retry-After": "5"}
     return 400, "refused", {}
 
 

@@ -29,6 +29,7 @@ from serving.ingest.run import AddOptions
 from serving.media.cache import DiskCache
 from serving.media.maker import MediaMaker
 from serving.media.sandbox import Sandbox
+from serving.vectors import search_in
 
 
 class Service:
@@ -39,6 +40,7 @@ class Service:
         # Without `..`, as paths are written down in the library: an upload is known by its path.
         self.directory = Path(os.path.abspath(settings.library.expanduser()))  # noqa: PTH100
         self.library = Library.open(self.directory)
+        search_in(self.library, settings.vectors)
         self.counts = Counts(self.library)
         self.engines = Engines(
             self.library, model=settings.model, sentences=settings.sentences, text_encoder=settings.text_encoder

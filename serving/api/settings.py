@@ -28,6 +28,7 @@ class ServeSettings(BaseModel):
     model: str | None = None
     sentences: str | None = None
     text_encoder: str | None = None
+    vectors: str | None = None                      # a store that holds a copy of them, as `qdrant:http://host:6333`
     allowed_hosts: tuple[str, ...] = ()             # names beside localhost by which a service without keys may be called
     watch: tuple[Path, ...] = ()                    # folders whose new videos are added
     on_screen_text: bool = True                     # of what is added

@@ -175,6 +175,42 @@ def embed(
 
 
 @app.command()
+def push(
+    store: Annotated[
+        str,
+        typer.Option(
+            "--to", envvar="WENSHI_VECTORS", metavar="STORE", show_envvar=False,
+            help="qdrant:URL, qdrant:FOLDER, milvus:URL or milvus:FILE.db, with #NAME behind it to name the copy "
+            "(extras `wenshi[qdrant]`, `wenshi[milvus]`; a server's key: WENSHI_VECTORS_KEY).",
+        ),
+    ],
+    library: LibraryOption = DEFAULT_LIBRARY,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring a copy of the vectors in Qdrant or Milvus up to date, for `--vectors`; goes on where it was ended."""
+    from retrieval.library import Library
+    from retrieval.library.backends import open_store
+    from serving.cli.progress import counted
+
+    opened_store, name = open_store(store)
+    try:
+        with Library.open(library) as opened, counted("vectors") as progress:
+            pushed = opened.push_vectors(opened_store, name=name, progress=progress)
+    finally:
+        opened_store.close()
+    if as_json:
+        print_json([asdict(part) for part in pushed])
+        return
+    for part in pushed:
+        typer.echo(
+            f"{part.kind}s of {part.generation.encoder} ({part.generation.revision}): {part.held} of {part.rows} vectors "
+            f"in {opened_store.name}, {part.written} sent, {part.deleted} deleted"
+        )
+    if not pushed:
+        typer.echo(f"{library}: no vectors to send.")
+
+
+@app.command()
 def snapshot(
     target: Annotated[Path, typer.Argument(help="The directory to write; a snapshot that stands there is replaced.")],
     library: LibraryOption = DEFAULT_LIBRARY,

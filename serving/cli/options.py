@@ -25,6 +25,16 @@ LibraryOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on standard output.")
 ]
+VectorsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--vectors",
+        envvar="WENSHI_VECTORS",
+        metavar="STORE",
+        help="Ask this store for the nearest vectors: qdrant:URL or milvus:URL, as `wenshi library push` filled it.",
+        show_envvar=False,
+    ),
+]
 CorpusArgument = Annotated[Path, typer.Argument(metavar="CORPUS", help="The corpus's folder.", readable=False)]
 
 

@@ -16,7 +16,7 @@ from serving.cli.filters import (
     VideoIdFilter,
     video_filter,
 )
-from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
+from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption, VectorsOption
 from serving.cli.terminal import print_json, printable, say, span
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def search(
     since: SinceFilter = None,
     until: UntilFilter = None,
     video: VideoIdFilter = None,
+    vectors: VectorsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find videos, and the moments inside them, by describing them."""
@@ -62,6 +63,7 @@ def search(
     from retrieval.library import Library
     from retrieval.search import CHANNELS, SearchEngine, SearchSettings
     from serving.models import sentence_model_for, text_encoder_for
+    from serving.vectors import search_in
 
     unknown = sorted(set(channel or ()) - set(CHANNELS))
     if unknown:
@@ -71,6 +73,7 @@ def search(
     )
     settings = SearchSettings(channels=frozenset(channel) if channel else None)
     with Library.open(library) as opened:
+        search_in(opened, vectors)
         encoder, notice = text_encoder_for(opened, model)
         reads, other_notice = sentence_model_for(opened, sentences)
         engine = SearchEngine(opened, encoder=encoder, sentences=reads, settings=settings)

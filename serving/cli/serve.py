@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
+from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption, VectorsOption
 from serving.cli.terminal import print_json, printable, say
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def serve(
         typer.Option(metavar="DIR", help="What `wenshi model export` wrote; reads queries in place of the model."),
     ] = None,
     sentences: Annotated[str | None, typer.Option(help="Sentence model for the meaning channel.")] = None,
+    vectors: VectorsOption = None,
     allow_host: Annotated[
         list[str], typer.Option(metavar="NAME", help="A name by which the service may be called (repeatable).")
     ] = [],  # noqa: B006
@@ -50,7 +51,7 @@ def serve(
 
     settings = ServeSettings(
         library=library.expanduser().absolute(), host=host, port=port, model=model, sentences=sentences,
-        text_encoder=text_encoder, allowed_hosts=tuple(allow_host), watch=tuple(watch), jobs=jobs,
+        text_encoder=text_encoder, vectors=vectors, allowed_hosts=tuple(allow_host), watch=tuple(watch), jobs=jobs,
         on_screen_text=on_screen_text, requests_a_second=rate, webhook_networks=tuple(webhook_network),
     )  # fmt: skip
     serve(

@@ -10,10 +10,12 @@ from typer.testing import CliRunner
 
 from retrieval.errors import ModelError
 from retrieval.library import Library
+from retrieval.library.backends import Named
 from retrieval.records import Evidence, Location, Video
 from serving.cli.main import app
 from serving.ingest import meanings
 from serving.ingest.run import AddOptions, add_videos
+from tests.retrieval.library.vector_backends import PlainStore
 from tests.sentence_models import ConceptModel
 from tests.videos import write_subtitles, write_video
 
@@ -179,3 +181,23 @@ def test_a_sentence_model_that_fails_while_adding_ends_the_run_and_keeps_what_is
         add_videos(library, [clip], AddOptions(model="none", sentences="concepts", on_screen_text=False))
     with Library.open(library) as opened:
         assert len(opened.video_ids()) == 2
+
+
+def test_a_search_asks_the_store_that_a_push_filled_and_goes_on_by_words_without_it(models, library, monkeypatch):
+    store = PlainStore()
+    monkeypatch.setattr("retrieval.library.backends.open_store", lambda address: Named(store, address.partition("#")[2]))
+    monkeypatch.setattr("serving.vectors.open_store", lambda address: Named(store, address.partition("#")[2]))
+    wenshi("library", "embed", "-l", library, "--sentences", "concepts")
+    push = ("library", "push", "-l", library, "--to", "qdrant:x#films")
+    assert "5 of 5 vectors in a plain store, 5 sent, 0 deleted" in wenshi(*push)
+    assert "5 of 5 vectors in a plain store, 0 sent, 0 deleted" in wenshi(*push)
+
+    by_meaning = ("--channel", "meaning")
+    assert found(library, "汽车", "--vectors", "qdrant:x#films", *by_meaning) == ["2 meaning"]
+    assert "search" in store.calls
+
+    store.failing = True
+    result = CliRunner().invoke(app, ["search", "轿车", "-l", str(library), "--vectors", "qdrant:x#films"])
+    assert result.exit_code == 0
+    assert "note: Vectors were not searched, words were: a plain store cannot be reached." in result.stderr
+    assert "2.mp4" in result.stdout

@@ -64,7 +64,7 @@ class State:
         found = list(self._found(query, depth, recall, selected))
         hits = _best(found, depth)
         if inverted:
-            hits = _rescored(db, self.kind, hits, query)
+            hits = rescored(db, self.kind, hits, query)
         return hits[:limit]
 
     def _found(
@@ -141,6 +141,20 @@ class VectorIndex:
         return replace(state, segment=segment, last=stored.last)
 
 
+def rows_after(
+    db: sqlite3.Connection, last: int, *, kind: VectorKind, generation: int, dimension: int, edition: tuple[str, int],
+    before: State | None = None,
+) -> State:  # fmt: skip
+    """A state of the rows above the number `last` alone, all in memory; before: an earlier one of the same, to go on from."""
+    if before is None:
+        has_tables = tables.have_tables(db, kind)
+        before = State(
+            kind=kind, generation=generation, dimension=dimension, edition=edition, has_tables=has_tables, last=last,
+            tombstone=tables.last_tombstone(db, kind) if has_tables else 0,
+        )
+    return replace(_caught_up(db, before), edition=edition)
+
+
 def _caught_up(db: sqlite3.Connection, state: State) -> State:
     pieces, last = state.pieces, state.last
     sql = (
@@ -187,8 +201,8 @@ def _best(found: list[tuple[NDArray[np.int64], NDArray[np.float32]]], limit: int
     return list(zip(numbers[order].tolist(), scores[order].tolist(), strict=True))
 
 
-def _rescored(db: sqlite3.Connection, kind: VectorKind, hits: Hits, query: NDArray[np.float32]) -> Hits:
-    """The same rows by their exact cosines, from the stored vectors."""
+def rescored(db: sqlite3.Connection, kind: VectorKind, hits: Hits, query: NDArray[np.float32]) -> Hits:
+    """Those of the rows that are still there, by their exact cosines to the unit vector `query`, from the stored vectors."""
     sql = f"SELECT number, vector FROM {kind.vectors} WHERE number IN {{in}}"
     rows = list(select_in(db, sql, [number for number, _ in hits]))
     if not rows:

@@ -14,6 +14,7 @@ from retrieval.errors import LibraryError
 from retrieval.library import Library, VideoFilter, snapshots
 from retrieval.library.segments import Merger
 from retrieval.library.segments.building import Sizes
+from retrieval.library.vector_kinds import CLIPS
 
 
 def answers(library: Library) -> list[object]:
@@ -130,12 +131,12 @@ def test_a_reader_uses_an_index_again_that_was_made_again(tmp_path: Path) -> Non
     file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]) if whole[-1:] != b"\0" else whole[:100] + b"x" + whole[101:])
     with Library.open(directory) as reader:
         before = answers(reader)
-        assert reader._clip_index.damaged
+        assert reader._embedded.index(CLIPS).damaged
         with Library.open(directory, write=True) as library:
             library.rebuild()
             assert library.check() == []
         assert answers(reader)[0] == before[0]
-        assert reader._clip_index.damaged == {}
+        assert reader._embedded.index(CLIPS).damaged == {}
 
 
 def test_a_reader_says_that_its_library_is_gone(tmp_path: Path) -> None:

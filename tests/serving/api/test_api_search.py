@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from retrieval.library import Library
+from retrieval.library.backends import Named
 from serving.api.schemas import SearchAnswer
+from tests.retrieval.library.vector_backends import PlainStore
 
 
 def test_a_search_answers_in_the_promised_shape_with_marks_and_media_and_without_any_path(client, filled, ids):
@@ -99,3 +102,20 @@ def test_moments_of_one_video_come_by_time_with_a_curve_over_its_frames(client, 
 def test_similar_videos_are_all_but_the_video_itself(client, ids):
     answer = client.get(f"/api/v1/videos/{ids['city.mp4']}/similar").json()
     assert {hit["name"] for hit in answer["hits"]} == {"公园.mp4", "小猫 <b>.mp4"}
+
+
+def test_while_the_store_of_the_vectors_is_away_words_answer_and_pictures_say_when_to_come_again(serve, filled, monkeypatch):
+    store = PlainStore()
+    with Library.open(filled / "library") as library:
+        library.push_vectors(store, name="films")
+    monkeypatch.setattr("serving.vectors.open_store", lambda address: Named(store, "films"))
+    client = serve(filled / "library", vectors="qdrant:http://elsewhere:6333", jobs=False)
+    answer = client.get("/api/v1/search", params={"q": "放风筝"}).json()
+    assert {match["name"] for match in answer["hits"][0]["channels"]} >= {"subtitle", "visual"}
+
+    store.failing = True
+    answer = client.get("/api/v1/search", params={"q": "放风筝"}).json()
+    assert answer["hits"][0]["name"] == "公园.mp4"
+    assert answer["notices"] == ["Vectors were not searched, words were: a plain store cannot be reached."]
+    similar = client.get(f"/api/v1/videos/{answer['hits'][0]['video']}/similar")
+    assert (similar.status_code, similar.json()["error"]["kind"], similar.headers["Retry-After"]) == (503, "vectors", "5")

@@ -1,0 +1,83 @@
+"""The vectors of a library searched where they are: its own segments and the rows that came later."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import ExitStack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.library import reading
+from retrieval.library.backends.interface import Hit, RowsOf
+from retrieval.library.database import Database
+from retrieval.library.filters import Selections, VideoFilter
+from retrieval.library.schema import edition
+from retrieval.library.segments import SegmentDamage, VectorIndex
+from retrieval.library.vector_kinds import CLIPS, TEXTS, VectorKind
+from retrieval.records import Generation
+
+
+class EmbeddedVectors:
+    """What searches unless a store was named. Each answer is of one consistent state of the library."""
+
+    def __init__(self, database: Database, selections: Selections) -> None:
+        self._database = database
+        self._selections = selections
+        self._indexes = {kind.name: VectorIndex(database.directory, kind) for kind in (CLIPS, TEXTS)}
+
+    def index(self, kind: VectorKind) -> VectorIndex:
+        """The index over one kind of vectors."""
+        return self._indexes[kind.name]
+
+    def nearest(
+        self, kind: VectorKind, rows_of: RowsOf[Hit], vector: NDArray[np.float32], *, limit: int,
+        recall: float | None, where: VideoFilter | None,
+    ) -> list[Hit]:  # fmt: skip
+        """`VectorSearch.nearest`; `recall` chooses among the settings that were measured when the segment was built."""
+        vector = np.asarray(vector, dtype=np.float32)
+        index = self.index(kind)
+        while True:
+            try:
+                return self._nearest_in(index, rows_of, vector, limit, recall, where)
+            except SegmentDamage as damage:
+                index.give_up(damage)        # at most once a file; its rows are in the database too
+
+    def notice(self) -> None:
+        """Nothing is missing."""
+
+    def close(self) -> None:
+        """Nothing to let go of: the database is the library's."""
+
+    def _nearest_in(
+        self, index: VectorIndex, rows_of: RowsOf[Hit], vector: NDArray[np.float32], limit: int,
+        recall: float | None, where: VideoFilter | None,
+    ) -> list[Hit]:  # fmt: skip
+        with ExitStack() as stack:
+            with index.lock:
+                db = stack.enter_context(self._database.reading())
+                active = searched_generation(db, index.kind, vector)
+                if active is None:
+                    return []
+                number, generation = active
+                state = index.state(
+                    db, generation=number, dimension=generation.dimension, edition=edition(db)
+                )
+            selected = self._selections.of(db, where)
+            found = state.search(db, vector, limit=limit, recall=recall, selected=selected)
+            return rows_of(db, found)
+
+
+def searched_generation(
+    db: sqlite3.Connection, kind: VectorKind, vector: NDArray[np.float32]
+) -> tuple[int, Generation] | None:
+    """The active generation, None while there is none; ValueError when `vector` cannot be compared with its vectors."""
+    active = reading.active_generation(db, kind=kind)
+    if active is None:
+        return None
+    dimension = active[1].dimension
+    if vector.shape != (dimension,):
+        raise ValueError(f"the query has the shape {vector.shape}, not ({dimension},)")
+    if not np.isfinite(vector).all() or not vector.any():
+        raise ValueError("the query vector is zero or holds a number that is not finite")
+    return active

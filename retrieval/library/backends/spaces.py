@@ -1,0 +1,34 @@
+"""What a store calls the vectors of one generation of a library, and how old its copy may be."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from hashlib import sha256
+
+from retrieval.errors import BackendError
+from retrieval.library.schema import edition
+from retrieval.library.vector_kinds import VectorKind
+from retrieval.records import Generation
+
+_NAME = re.compile(r"[A-Za-z0-9]{1,64}")
+
+
+def prefix_of(db: sqlite3.Connection, name: str | None) -> str:
+    """What the names of all spaces of a library begin with; name: what its copy is called, None = by its identity.
+
+    BackendError for a name that not every store would take, and for a library that has no identity yet.
+    """
+    if name is None:
+        name = edition(db)[0][:16]
+    if not _NAME.fullmatch(name):
+        raise BackendError(
+            f"{name!r} cannot name the copy of a library in a store: use 1 to 64 letters and digits, as in qdrant:URL#films"
+        )
+    return f"wenshi_{name}_"
+
+
+def space_of(prefix: str, kind: VectorKind, generation: Generation) -> str:
+    """The space of one generation: the same in every copy of a library."""
+    key = (generation.revision, generation.preprocessing, generation.dimension, generation.encoder)
+    return f"{prefix}{kind.name}_{sha256(repr(key).encode()).hexdigest()[:16]}"

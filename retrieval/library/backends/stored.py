@@ -1,0 +1,182 @@
+"""The vectors of a library searched in a store that holds a copy, with what was written since the copy was made.
+
+The store only proposes rows: those that the library no longer has, or that a filter does not let through at present, are
+left out, and the others are ranked by their cosines to the vectors in the library. Rows newer than the newest in the
+store are compared here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from dataclasses import dataclass, replace
+from time import monotonic
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.errors import BackendError
+from retrieval.library.backends.embedded import searched_generation
+from retrieval.library.backends.interface import Hit, RowsOf, VectorStore
+from retrieval.library.backends.payloads import Condition, condition_of
+from retrieval.library.backends.spaces import prefix_of, space_of
+from retrieval.library.database import Database, select_in
+from retrieval.library.filters import Selection, Selections, VideoFilter
+from retrieval.library.schema import edition
+from retrieval.library.segments import Hits, State, rescored, rows_after
+from retrieval.library.vector_kinds import VectorKind
+
+MOST_FRESH = 20_000                 # rows that are not in the store yet and compared here, at most
+_AGAIN_SECONDS = 60.0               # how often the store is asked what it holds while it lacks rows
+_DOWN_SECONDS = 5.0                 # for so long a store that did not answer is not asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Copy:
+    """What the store held of a space when it was asked: all rows up to the number `newest`; None = it has no such space."""
+
+    space: str
+    newest: int | None
+    asked_at: float
+    edition: tuple[str, int] | None = None          # of the library, when it was looked at for newer rows
+    fresh: State | None = None                      # those rows, None = too many
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """One search: what is looked for, and in which state of the copy."""
+
+    kind: VectorKind
+    query: NDArray[np.float32]
+    selected: Selection | None
+    copy: _Copy
+
+
+class StoredVectors:
+    """What searches when a store was named."""
+
+    def __init__(self, database: Database, selections: Selections, store: VectorStore, *, name: str | None) -> None:
+        self._database = database
+        self._selections = selections
+        self._store = store
+        self._name = name
+        self._lock = threading.Lock()
+        self._copies: dict[str, _Copy] = {}         # by kind
+        self._lacking: dict[str, int] = {}          # rows that were compared nowhere, by kind
+        self._down: tuple[float, str] | None = None
+
+    def nearest(
+        self, kind: VectorKind, rows_of: RowsOf[Hit], vector: NDArray[np.float32], *, limit: int,
+        recall: float | None, where: VideoFilter | None,
+    ) -> list[Hit]:  # fmt: skip
+        """`VectorSearch.nearest`; what share of the nearest is found is the store's business, `recall` says nothing."""
+        vector = np.asarray(vector, dtype=np.float32)
+        self._refuse_while_down()
+        with self._database.reading() as db:
+            active = searched_generation(db, kind, vector)
+            if active is None or limit <= 0:
+                return []
+            selected = self._selections.of(db, where)
+            space = space_of(prefix_of(db, self._name), kind, active[1])
+        wide = vector.astype(np.float64)
+        try:
+            asked = _Asked(
+                kind=kind, query=(wide / np.linalg.norm(wide)).astype(np.float32), selected=selected,
+                copy=self._copy_of(kind, space, generation=active[0], dimension=len(vector)),
+            )  # fmt: skip
+            return self._answer(asked, rows_of, where, limit)
+        except BackendError as error:
+            self._down = (monotonic() + _DOWN_SECONDS, str(error))
+            with self._lock:
+                self._copies.clear()    # when it is back it may hold something else
+            raise
+
+    def notice(self) -> str | None:
+        """How many rows are in no answer because they were not sent to the store yet."""
+        lacking = sum(self._lacking.values())
+        if not lacking:
+            return None
+        return f"{lacking} vectors are not in {self._store.name} yet: run `wenshi library push`."
+
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
+
+    def _refuse_while_down(self) -> None:
+        if self._down is not None and monotonic() < self._down[0]:
+            raise BackendError(self._down[1])
+
+    def _answer(self, asked: _Asked, rows_of: RowsOf[Hit], where: VideoFilter | None, limit: int) -> list[Hit]:
+        """Ask deeper until enough of the proposed rows stand, or there are no more."""
+        condition = condition_of(where, asked.selected)
+        depth = min(limit, self._store.deepest)
+        while True:
+            proposed = self._proposed(asked, depth, condition)
+            with self._database.reading() as db:
+                hits = _standing(db, asked, proposed)
+                if len(hits) >= limit or len(proposed) < depth or depth == self._store.deepest:
+                    if asked.copy.fresh is not None:
+                        known = {number for number, _ in hits}
+                        new = asked.copy.fresh.search(db, asked.query, limit=limit, selected=asked.selected)
+                        hits += [hit for hit in _living(db, asked.kind, new) if hit[0] not in known]
+                    return rows_of(db, sorted(hits, key=lambda hit: (-hit[1], hit[0]))[:limit])
+            depth = min(2 * depth, self._store.deepest)
+
+    def _proposed(self, asked: _Asked, depth: int, condition: Condition) -> Hits:
+        nothing = asked.selected is not None and not asked.selected.any()
+        if asked.copy.newest is None or nothing:
+            return []
+        return self._store.search(asked.copy.space, asked.query, limit=depth, condition=condition)
+
+    def _copy_of(self, kind: VectorKind, space: str, *, generation: int, dimension: int) -> _Copy:
+        """What the store holds, asked again now and then, with the rows that came after it."""
+        with self._lock:
+            copy = self._copies.get(kind.name)
+            if copy is None or copy.space != space or self._is_old(copy, kind):
+                newest = self._store.newest(space) if space in self._store.spaces() else None
+                copy = _Copy(space=space, newest=newest, asked_at=monotonic())
+            with self._database.reading() as db:
+                copy = self._with_fresh(db, copy, kind, generation, dimension)
+            self._copies[kind.name] = copy
+            return copy
+
+    def _is_old(self, copy: _Copy, kind: VectorKind) -> bool:
+        is_behind = bool(copy.fresh and copy.fresh.pieces) or bool(self._lacking.get(kind.name))
+        return is_behind and monotonic() - copy.asked_at > _AGAIN_SECONDS
+
+    def _with_fresh(
+        self, db: sqlite3.Connection, copy: _Copy, kind: VectorKind, generation: int, dimension: int
+    ) -> _Copy:
+        now, last = edition(db), copy.newest or 0
+        if copy.edition == now:
+            return copy
+        before = copy.fresh
+        if before is not None and (before.generation, before.edition[0]) != (generation, now[0]):
+            before = None
+        sql = f"SELECT count(*) FROM {kind.vectors} WHERE generation = ? AND number > ?"
+        count = int(db.execute(sql, [generation, last]).fetchone()[0])
+        self._lacking[kind.name] = count if count > MOST_FRESH else 0
+        if count > MOST_FRESH:
+            return replace(copy, edition=now, fresh=None)
+        fresh = rows_after(
+            db, last, kind=kind, generation=generation, dimension=dimension, edition=now, before=before
+        )
+        return replace(copy, edition=now, fresh=fresh)
+
+
+def _standing(db: sqlite3.Connection, asked: _Asked, proposed: Hits) -> Hits:
+    """The proposed rows that the library has and that pass the filter, by their exact cosines."""
+    hits = rescored(db, asked.kind, proposed, asked.query)
+    if asked.selected is None:
+        return hits
+    sql = f"SELECT x.number, o.video FROM {asked.kind.rows} WHERE x.number IN {{in}}"
+    videos = dict(select_in(db, sql, [number for number, _ in hits]))
+    chosen = asked.selected
+    return [hit for hit in hits if videos[hit[0]] < len(chosen) and chosen[videos[hit[0]]]]
+
+
+def _living(db: sqlite3.Connection, kind: VectorKind, hits: Hits) -> Hits:
+    """The rows that the library still has."""
+    sql = f"SELECT number FROM {kind.vectors} WHERE number IN {{in}}"
+    there = {number for (number,) in select_in(db, sql, [number for number, _ in hits])}
+    return [hit for hit in hits if hit[0] in there]
