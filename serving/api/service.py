@@ -59,13 +59,13 @@ class Service:
 
         self.store = JobStore(self.directory)
         self.writer = SharedWriter(self.directory)
-        self.uploads = Uploads(self.directory, self.library, settings, self.sandbox)
-        self.alerts = Alerts(
-            self.directory, self.engines, self.store, webhook_networks=settings.webhook_networks
+        self.uploads = Uploads(self.directory, self.library, self.store, settings, self.sandbox)
+        self._alerts = Alerts(
+            self.directory, self.library, self.engines, self.store, webhook_networks=settings.webhook_networks
         )
         options = AddOptions(model=settings.model, sentences=settings.sentences, on_screen_text=settings.on_screen_text)
         self._worker = JobWorker(
-            self.store, self.writer, self.directory, options, on_added=self.alerts.added, uploads=self.uploads
+            self.store, self.writer, self.directory, options, alerts=self._alerts, uploads=self.uploads
         )
         self._watcher = Watcher(settings.watch, self.library, self.store, wake=self._worker.wake)
 
@@ -79,7 +79,7 @@ class Service:
     def close(self) -> None:
         self._watcher.close()
         self._worker.close()
-        self.alerts.close()
+        self._alerts.close()
         self.sandbox.close()
         self.store.close()
         self.library.close()

@@ -15,7 +15,6 @@ from urllib.parse import SplitResult, quote, urlsplit
 from retrieval.errors import InputError
 
 _SECONDS = 10.0
-_ATTEMPTS = 3
 _AS_IT_IS = string.punctuation      # of an address; all else but letters and digits of ASCII is sent as %XX
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -54,17 +53,13 @@ def allowed_address(host: str, port: int, *, networks: Sequence[str]) -> str:
 def post(url: str, event: dict[str, Any], *, networks: Sequence[str]) -> int:
     """Send an event as JSON; the status of the answer. Redirects are not followed.
 
-    Raises InputError for an address that may not be called, OSError when it cannot be reached in three attempts.
+    Raises InputError for an address that may not be called, OSError when it cannot be reached.
     """
     parts = check_address(url)
-    body = json.dumps(event, ensure_ascii=False).encode()
-    for attempt in range(_ATTEMPTS):
-        try:
-            return _send(parts, body, networks)
-        except (OSError, http.client.HTTPException) as error:
-            if attempt == _ATTEMPTS - 1:
-                raise OSError(f"{parts.hostname} does not answer: {error}") from error
-    raise AssertionError
+    try:
+        return _send(parts, json.dumps(event, ensure_ascii=False).encode(), networks)
+    except (OSError, http.client.HTTPException) as error:
+        raise OSError(f"{parts.hostname} does not answer: {error}") from error
 
 
 def _send(parts: SplitResult, body: bytes, networks: Sequence[str]) -> int:

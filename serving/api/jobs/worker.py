@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from retrieval.errors import LibraryError, WenshiError
 from retrieval.library import Library
+from serving.api.jobs.alerts import Alerts
 from serving.api.jobs.store import Job, JobStore
 from serving.api.jobs.uploads import Uploads
 from serving.api.jobs.writer import SharedWriter
@@ -23,24 +23,22 @@ from serving.ingest.run import AddOptions, add_to_library
 from serving.ingest.sync import sync_library
 
 log = logging.getLogger("wenshi.serve")
-OnAdded = Callable[[Sequence[str]], None]
 
 _IDLE_SECONDS = 0.5         # between two looks at the queue: another process may put jobs into it
 _LOCKED_SECONDS = 2.0       # between two tries while another process writes the library
 _NOTE_SECONDS = 0.5         # between two notes of where a job stands
-_FEW = 50                   # new videos that saved queries are asked about at once
 
 
 class JobWorker:
     """One of the processes that serve a library does its jobs; when that one ends, another takes over."""
 
     def __init__(
-        self, store: JobStore, writer: SharedWriter, library: Path, options: AddOptions, *, on_added: OnAdded, uploads: Uploads
+        self, store: JobStore, writer: SharedWriter, library: Path, options: AddOptions, *, alerts: Alerts, uploads: Uploads
     ) -> None:
         self._store = store
         self._writer = writer
         self._options = options
-        self._on_added = on_added
+        self._alerts = alerts
         self._uploads = uploads
         self._right = FileLock(library / "jobs.lock", timeout=0, thread_local=False)
         self._closing = threading.Event()
@@ -65,8 +63,10 @@ class JobWorker:
     def _work(self) -> None:
         while not self._closing.is_set():
             try:
-                if self._may_work() and self._do_next():
-                    continue
+                if self._may_work():
+                    if self._do_next():
+                        continue
+                    self._alerts.catch_up()     # also about what a `wenshi add` beside this service added
             except Exception:       # whatever it is: the worker must not end before the service does
                 log.exception("the queue of jobs cannot be worked on")
                 self._closing.wait(_LOCKED_SECONDS)
@@ -78,9 +78,20 @@ class JobWorker:
             return True
         with suppress(Timeout):
             self._right.acquire()
-            self._store.take_up()
+            try:
+                self._take_over()
+            except BaseException:
+                self._right.release()       # so that it is tried again
+                raise
             return True
         return False
+
+    def _take_over(self) -> None:
+        """Go on with what another worker left when it ended or was killed."""
+        self._alerts.catch_up()     # before any job: what it adds is new
+        self._store.take_up()
+        self._uploads.settle_abandoned()
+        self._alerts.start()
 
     def _do_next(self) -> bool:
         """Whether there was a job that could be done."""
@@ -101,12 +112,13 @@ class JobWorker:
             log.exception("job %s failed", job.id)
             self._store.end(job.id, "failed", f"Something unexpected went wrong: {type(error).__name__}.")
         else:
-            self._settle(job, report)
-        self._uploads.drop_unused(job.work.get("uploaded", ()))
+            if not self._ended(job, report):
+                return True
+        self._uploads.settle(job.work.get("uploaded", ()))
         return True
 
     def _do(self, job: Job, library: Library) -> AddReport:
-        notes = _Notes(job, self._store, self._on_added)
+        notes = _Notes(job, self._store, self._alerts)
         paths = [Path(path) for path in job.work.get("paths", ())]
 
         def stopping() -> bool:
@@ -122,7 +134,8 @@ class JobWorker:
         finally:
             notes.write()
 
-    def _settle(self, job: Job, report: AddReport) -> None:
+    def _ended(self, job: Job, report: AddReport) -> bool:
+        """Note how a job ended; False when it waits for the next worker."""
         if report.stopped:
             self._store.end(job.id, "failed", report.stopped)
         elif not report.interrupted:
@@ -131,19 +144,20 @@ class JobWorker:
             self._store.end(job.id, "stopped")
         else:
             self._store.wait_again(job.id, None)
+            return False
+        return True
 
 
 class _Notes:
-    """Where a job stands, written now and then, and its new videos handed on."""
+    """Where a job stands, written now and then; saved queries are then asked of its new videos."""
 
-    def __init__(self, job: Job, store: JobStore, on_added: OnAdded) -> None:
+    def __init__(self, job: Job, store: JobStore, alerts: Alerts) -> None:
         self._job = job
         self._store = store
-        self._on_added = on_added
+        self._alerts = alerts
         self._done = self._total = 0
         self._failed: list[dict[str, str]] = []
         self._current: dict[str, Any] | None = None
-        self._new: list[str] = []
         self._written = self._asked = 0.0
         self._cancelled = False
 
@@ -163,8 +177,6 @@ class _Notes:
         self._done += 1
         if outcome.outcome == "failed":
             self._failed.append({"path": outcome.path, "message": outcome.message or ""})
-        if outcome.outcome == "added" and outcome.video_id is not None:
-            self._new.append(outcome.video_id)
         self._write_now_and_then()
 
     def cancelled(self) -> bool:
@@ -176,14 +188,9 @@ class _Notes:
         self._store.progress(
             self._job.id, done=self._done, total=self._total, failed=self._failed, current=self._current
         )
+        self._alerts.catch_up()
         self._written = time.monotonic()
-        self._hand_on()
 
     def _write_now_and_then(self) -> None:
-        if time.monotonic() - self._written > _NOTE_SECONDS or len(self._new) >= _FEW:
+        if time.monotonic() - self._written > _NOTE_SECONDS:
             self.write()
-
-    def _hand_on(self) -> None:
-        new, self._new = self._new, []
-        if new:
-            self._on_added(new)
