@@ -7,12 +7,13 @@ import errno
 import logging
 import socket
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import uvicorn
 
 from retrieval.errors import InputError
 from serving.api.app import create_app
+from serving.api.exposure import exposed
 from serving.api.keys import Keys
 from serving.api.service import Service
 from serving.api.settings import ServeSettings
@@ -37,10 +38,20 @@ def serve(settings: ServeSettings, *, ready: Callable[[str], None], note: Callab
 
     `ready` is told the address, `note` before that what a person would want to know of the library and its models.
     """
-    refuse_unsafe(settings)
+    with exposed(settings.library) if settings.is_exposed else nullcontext():
+        refuse_unsafe(settings)
+        _serve(settings, ready=ready, note=note)
+
+
+def _serve(settings: ServeSettings, *, ready: Callable[[str], None], note: Callable[[str], None]) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     listening = _listen(settings.host, settings.port)
     service = Service(settings)
+    if settings.is_exposed and not service.keys.all():
+        note(
+            f"Whoever reaches the service as {', '.join(settings.allowed_hosts)} is its administrator, for there is no key: "
+            f"make one with `wenshi key add --role admin --library {settings.library}`."
+        )
     if not service.library.video_page(after=None, limit=1, newest=True):
         note(f"The library has no video yet: add some with `wenshi add PATH --library {settings.library}`.")
     for sentence in service.engines.current().notices:

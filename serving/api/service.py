@@ -54,7 +54,7 @@ class Service:
             children=settings.media_at_once, seconds=settings.media_seconds, memory_bytes=settings.media_memory_bytes
         )
         self.media = MediaMaker(
-            self.sandbox, DiskCache(settings.media_cache, most_bytes=settings.media_cache_bytes)
+            self.sandbox, DiskCache(settings.media_cache, most_bytes=settings.media_cache_bytes), admitted=self.making.entered
         )
 
         self.store = JobStore(self.directory)

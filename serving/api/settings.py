@@ -62,6 +62,11 @@ class ServeSettings(BaseModel):
         """Whether only this machine can reach the service."""
         return is_loopback(self.host)
 
+    @property
+    def is_exposed(self) -> bool:
+        """Whether others can reach the service, at its address or by a proxy that calls it by a name that is allowed."""
+        return not self.is_local or any(not is_loopback(host) for host in self.allowed_hosts)
+
 
 def is_loopback(host: str) -> bool:
     """Whether a host name or address is this machine alone."""
