@@ -13,13 +13,13 @@ import uvicorn
 
 from retrieval.errors import InputError
 from serving.api.app import create_app
+from serving.api.connections import MOST_CONNECTIONS, bounded
 from serving.api.exposure import exposed
 from serving.api.keys import Keys
 from serving.api.service import Service
 from serving.api.settings import ServeSettings
 
 _END_SECONDS = 20           # for requests that are under way when the service is told to end
-_MOST_CONNECTIONS = 512
 _BACKLOG = 512
 _IDLE_SECONDS = 20          # longer than clients keep a connection: one that is closed as they ask again looks like a failure
 
@@ -56,15 +56,20 @@ def _serve(settings: ServeSettings, *, ready: Callable[[str], None], note: Calla
         note(f"The library has no video yet: add some with `wenshi add PATH --library {settings.library}`.")
     for sentence in service.engines.current().notices:
         note(sentence)
-    config = uvicorn.Config(
-        create_app(service), log_level="warning", server_header=False, access_log=False,
-        timeout_graceful_shutdown=_END_SECONDS, timeout_keep_alive=_IDLE_SECONDS, limit_concurrency=_MOST_CONNECTIONS,
-        h11_max_incomplete_event_size=1 << 16,
-    )
     host, port = listening.getsockname()[:2]
     ready(f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")
     with suppress(KeyboardInterrupt):       # raised once more when all has ended well
-        asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
+        asyncio.run(server_of(service).serve(sockets=[listening]))
+
+
+def server_of(service: Service) -> uvicorn.Server:
+    """What answers over HTTP for a service."""
+    config = uvicorn.Config(
+        create_app(service), http=bounded(wait_seconds=service.settings.head_seconds), log_level="warning", server_header=False,
+        access_log=False, timeout_graceful_shutdown=_END_SECONDS, timeout_keep_alive=_IDLE_SECONDS,
+        limit_concurrency=MOST_CONNECTIONS, h11_max_incomplete_event_size=1 << 16,
+    )
+    return uvicorn.Server(config)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -47,7 +47,8 @@ class ServeSettings(BaseModel):
     upload_space_bytes: int = 64 << 30              # of all uploads together
     upload_seconds: float = 6 * 3600.0              # how long an uploaded video may last
     upload_pixels: int = 2**26                      # of one picture
-    receive_seconds: float = 30.0                   # how long a request may stay silent
+    head_seconds: float = Field(default=20.0, gt=0)             # until the whole head of a request has come
+    receive_seconds: float = 30.0                   # how long a request may stay silent while its body comes
 
     media_cache: Path = Field(default_factory=_cache_folder)
     media_cache_bytes: int = 512 << 20

@@ -20,7 +20,8 @@ POSTER_WIDTHS = (160, 320, 640, 1280)
 class MediaMaker:
     """Everything is named by the video's content, so a cached picture is right wherever the file lies now.
 
-    admitted: entered for the time in which something is made; it may send away whoever asks. All calls raise VideoError (missing, changed) when the video's file cannot be had, with no folder in the sentence.
+    admitted: entered for the time in which something is made; it may send away whoever asks.
+    All calls raise VideoError (missing, changed) when the video's file cannot be had, with no folder in the sentence.
     """
 
     def __init__(
