@@ -20,7 +20,9 @@ from serving.api.service import Service
 from serving.api.settings import ServeSettings
 
 HALF_A_HEAD = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
-BODY_TO_COME = b"POST /api/v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n"
+BODY_TO_COME = (
+    b"POST /api/v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n"
+)
 
 
 @contextmanager
@@ -60,10 +62,11 @@ def test_a_connection_that_asks_nothing_or_stops_in_a_head_is_ended(filled, tmp_
 def test_a_head_that_comes_drop_by_drop_is_ended_too(filled, tmp_path):
     with listening(filled / "library", tmp_path, head_seconds=0.5) as port, connected(port, HALF_A_HEAD) as client:
         began = time.monotonic()
-        with pytest.raises(ConnectionError):
-            while time.monotonic() - began < 5:
+        with suppress(ConnectionError):
+            while time.monotonic() - began < 10:
                 client.sendall(b"x")
                 time.sleep(0.05)
+        assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("drop", [b"", b"x"])

@@ -318,7 +318,7 @@ def test_a_watched_folder_is_followed_once_files_have_stopped_growing(empty, tmp
     library.close()
 
 
-def test_sync_follows_files_that_were_moved_edited_deleted_or_are_new(empty, tmp_path):
+def test_sync_follows_files_that_were_moved_edited_deleted_or_are_new_in_one_walk(empty, tmp_path, monkeypatch):
     folder = tmp_path / "videos"
     (folder / "sub").mkdir(parents=True)
     (folder / "away").mkdir()
@@ -333,6 +333,9 @@ def test_sync_follows_files_that_were_moved_edited_deleted_or_are_new(empty, tmp
             return report, {Path(row.path).name: row.video_id for row in library.locations()}
 
     _, before = sync()
+    walks = []
+    walk = os.walk
+    monkeypatch.setattr("data_pipeline.sources.files.os.walk", lambda *a, **k: walks.append(a) or walk(*a, **k))
     (folder / "moved.mp4").rename(folder / "sub" / "renamed.mp4")
     write_video(folder / "edited.mp4", seed=77)
     (folder / "deleted.mp4").unlink()
@@ -344,6 +347,7 @@ def test_sync_follows_files_that_were_moved_edited_deleted_or_are_new(empty, tmp
     assert after["edited.mp4"] != before["edited.mp4"]
     assert [Path(path).name for path in report.removed] == ["deleted.mp4", "moved.mp4"]
     assert any("is a disk missing?" in notice for notice in report.notices)
+    assert len(walks) == 1
 
 
 def stop(client) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import threading
+from ipaddress import ip_address
 
 import pytest
 from typer.testing import CliRunner
@@ -269,6 +270,8 @@ def test_an_error_that_nobody_foresaw_is_told_without_its_traceback(copied, serv
     [
         "http://127.0.0.1/x", "http://localhost:8000/", "http://10.0.0.5/", "http://169.254.169.254/latest", "http://[::1]/",
         "http://0.0.0.0/", "http://192.168.1.1/", "http://[::ffff:127.0.0.1]/", "http://2130706433/", "http://224.0.0.1/",
+        "http://[::ffff:10.0.0.5]/", "http://[64:ff9b::10.0.0.5]/", "http://[64:ff9b::7f00:1]/", "http://[2002:0a00:0005::1]/",
+        "http://[2002:7f00:1::]/", "http://[2001:0:0a00:5::f5ff:fffa]/", "http://[2001:0:808:808::f5ff:fffa]/", "http://[::a00:5]/",
         "http://100.64.0.1/", "file:///etc/passwd", "gopher://x/", "http://user:pass@example.org/", "http:///x", "x",
         "http://example.org:99999/", "http://exa mple.org/", "http://example.org/\r\nX: y",
     ],
@@ -280,6 +283,11 @@ def test_a_webhook_cannot_reach_into_this_network(url):
 
     with pytest.raises(InputError):
         reach()
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "::ffff:8.8.8.8", "2606:4700::1111", "64:ff9b::8.8.8.8"])
+def test_a_webhook_may_reach_a_public_address(address):
+    assert ip_address(allowed_address(address, 80, networks=())) == ip_address(address)
 
 
 def test_a_webhook_may_reach_a_private_network_that_was_named():
