@@ -65,7 +65,7 @@ class Service:
         )
         options = AddOptions(model=settings.model, sentences=settings.sentences, on_screen_text=settings.on_screen_text)
         self._worker = JobWorker(
-            self.store, self.writer, self.directory, options, alerts=self._alerts, uploads=self.uploads
+            self.store, self.writer, self.directory, options, engines=self.engines, alerts=self._alerts, uploads=self.uploads
         )
         self._watcher = Watcher(settings.watch, self.library, self.store, wake=self._worker.wake)
 

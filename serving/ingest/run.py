@@ -17,6 +17,7 @@ from retrieval.library import Library
 from retrieval.records import Generation
 from retrieval.video import require_decoder
 from serving.ingest.adder import Adder
+from serving.ingest.calibrating import calibrate_grown, own_models
 from serving.ingest.machine import available_cores, readers_that_fit_in_memory
 from serving.ingest.meanings import EvidenceReader, Sentences, settle_sentences
 from serving.ingest.pool import PoolSettings, ReaderPool
@@ -68,7 +69,9 @@ def add_videos(
     """
     plan = _plan(library_path, _found(paths, options), options)
     with Library.open(library_path, write=True, create=True) as library:
-        return _carry_out(plan, library, options, progress or NoDisplay(), lambda: False)
+        report = _carry_out(plan, library, options, progress or NoDisplay(), lambda: False)
+        calibrate_grown(library, report, lambda: own_models(library))
+        return report
 
 
 def add_to_library(

@@ -11,12 +11,15 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from retrieval.encoders import SentenceModel, TextEncoder
 from retrieval.errors import LibraryError, WenshiError
 from retrieval.library import Library
 from serving.api.jobs.alerts import Alerts
 from serving.api.jobs.store import Job, JobStore
 from serving.api.jobs.uploads import Uploads
 from serving.api.jobs.writer import SharedWriter
+from serving.api.models import Engines
+from serving.ingest.calibrating import calibrate_grown
 from serving.ingest.meanings import embed_in
 from serving.ingest.report import AddReport, FileOutcome
 from serving.ingest.run import AddOptions, add_to_library
@@ -33,11 +36,13 @@ class JobWorker:
     """One of the processes that serve a library does its jobs; when that one ends, another takes over."""
 
     def __init__(
-        self, store: JobStore, writer: SharedWriter, library: Path, options: AddOptions, *, alerts: Alerts, uploads: Uploads
+        self, store: JobStore, writer: SharedWriter, library: Path, options: AddOptions, *, engines: Engines,
+        alerts: Alerts, uploads: Uploads,
     ) -> None:
         self._store = store
         self._writer = writer
         self._options = options
+        self._engines = engines
         self._alerts = alerts
         self._uploads = uploads
         self._right = FileLock(library / "jobs.lock", timeout=0, thread_local=False)
@@ -128,11 +133,16 @@ class JobWorker:
             if job.kind == "embed":
                 embedded = embed_in(library, job.work["sentences"], progress=notes.counted, stopping=stopping)
                 return AddReport(files=0, interrupted=not embedded.finished)
-            if job.kind == "sync":
-                return sync_library(library, paths, self._options, progress=notes, stopping=stopping)
-            return add_to_library(library, paths, self._options, progress=notes, stopping=stopping)
+            add = sync_library if job.kind == "sync" else add_to_library
+            report = add(library, paths, self._options, progress=notes, stopping=stopping)
+            calibrate_grown(library, report, self._models)
+            return report
         finally:
             notes.write()
+
+    def _models(self) -> tuple[TextEncoder | None, SentenceModel | None]:
+        loaded = self._engines.renewed()
+        return loaded.encoder, loaded.sentences
 
     def _ended(self, job: Job, report: AddReport) -> bool:
         """Note how a job ended; False when it waits for the next worker."""
