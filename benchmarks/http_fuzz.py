@@ -106,7 +106,7 @@ def served(folder: Path) -> Iterator[tuple[str, str]]:
         yield address, httpx.get(f"{address}/api/v1/videos").json()["videos"][0]["video"]
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(90)       # it waits for requests, then for the file that a job is at
 
 
 def _pass_on(lines: Iterator[str]) -> None:
@@ -294,7 +294,7 @@ def _ask_raw(address: str, request: bytes, seconds: float) -> tuple[int, str, fl
 
 def run_schemathesis(address: str, examples: int) -> subprocess.CompletedProcess[str]:
     """Every operation of the document with generated values: no server error, and nothing but what is documented."""
-    document = json.dumps(httpx.get(f"{address}/openapi.json").json())
+    document = json.dumps(httpx.get(f"{address}/openapi.json", timeout=60).json())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "openapi.json"
         path.write_text(document, encoding="utf-8")

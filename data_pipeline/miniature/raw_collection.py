@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -25,6 +24,7 @@ from data_pipeline.corpus.files import disk_errors, whole_file
 from data_pipeline.corpus.processes import Processes
 from data_pipeline.fonts import find_cjk_font
 from data_pipeline.miniature.burnt_in import burn_in
+from data_pipeline.miniature.drafts import draft_of, sweep_drafts
 from data_pipeline.miniature.encode import write_clip
 from data_pipeline.miniature.raw_plan import RawVideo, raw_video
 from data_pipeline.miniature.render import _is_rendered, content_hash, draw_frame
@@ -88,6 +88,7 @@ def write_collection(
     folder, font = directory / VIDEOS, find_cjk_font()
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        sweep_drafts(folder)
     jobs = [
         _Drawing(video=plan, folder=folder, height=side, frames_per_second=frames_per_second, font=font) for plan in plans
     ]
@@ -107,8 +108,7 @@ def _draw(job: _Drawing) -> bool:
     digest = _digest(job)
     if _is_rendered(job.path, digest):
         return False
-    silent = job.path.with_name(f".{job.path.name}.{os.getpid()}.silent")
-    unfinished = job.path.with_name(f".{job.path.name}.{os.getpid()}.part")
+    silent, unfinished = draft_of(job.path, "silent"), draft_of(job.path)
     try:
         with disk_errors(job.path):
             write_clip(

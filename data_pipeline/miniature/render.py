@@ -18,6 +18,7 @@ import av
 from PIL import Image
 
 from data_pipeline.fonts import FONT_VARIABLE, find_cjk_font
+from data_pipeline.miniature.drafts import draft_of, sweep_drafts
 from data_pipeline.miniature.encode import write_clip
 from data_pipeline.miniature.lettering import draw_caption, drawable_part
 from data_pipeline.miniature.picture import check_scene, draw_shot
@@ -94,6 +95,7 @@ def render_all(
     for spec in specs:
         check_scene(spec)
     _make_directory(directory)
+    sweep_drafts(directory)
     tell = progress or (lambda done, total: None)
     if min(workers, len(specs)) <= 1:
         clips = _one_by_one(specs, directory, look, tell)
@@ -172,7 +174,7 @@ def _render(spec: SceneSpec, directory: Path, look: _Look) -> RenderedClip:
 
 
 def _write_video(spec: SceneSpec, path: Path, look: _Look, drawn: tuple[Line, ...], digest: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    unfinished = draft_of(path)
     try:
         write_clip(
             unfinished, _pictures(spec, look, drawn), container=spec.container, width=look.width, height=look.height,
@@ -249,7 +251,7 @@ def _write_whole(path: Path, text: str) -> None:
     """Write a text file so that it is either the old one or the complete new one; left alone when it says the same."""
     if path.is_file() and path.read_bytes() == text.encode():
         return
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    unfinished = draft_of(path)
     unfinished.write_text(text, encoding="utf-8", newline="\n")
     unfinished.replace(path)
 

@@ -280,6 +280,16 @@ class Library:
         with self._database.reading() as db:
             return reading.video_page(db, after=after, limit=limit, newest=newest)
 
+    def videos_behind(self, place: int, *, limit: int) -> list[tuple[int, str]]:
+        """(place, id) of the next `limit` videos behind a place in the order in which all were added; 0 = at the beginning."""
+        with self._database.reading() as db:
+            return reading.videos_behind(db, place, limit=limit)
+
+    def last_place(self) -> int:
+        """The place in that order of the video that was added last, whether or not it is still there."""
+        with self._database.reading() as db:
+            return reading.last_place(db)
+
     def evidence(self, video_id: str) -> list[StoredEvidence]:
         """The evidence of a video by time: that of the content and that of each of its paths."""
         with self._database.reading() as db:

@@ -92,6 +92,17 @@ def video_page(db: sqlite3.Connection, *, after: str | None, limit: int, newest:
     return [video_id for (video_id,) in db.execute(sql, [*([after] if after is not None else []), limit])]
 
 
+def videos_behind(db: sqlite3.Connection, place: int, *, limit: int) -> list[tuple[int, str]]:
+    """The next `limit` videos in the order in which they were added: (place in that order, id)."""
+    return db.execute("SELECT number, id FROM videos WHERE number > ? ORDER BY number LIMIT ?", [place, limit]).fetchall()
+
+
+def last_place(db: sqlite3.Connection) -> int:
+    """The place of the video that was added last, 0 without any; a place is given to one video only, also after that is gone."""
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'videos'").fetchone()
+    return int(row[0]) if row else 0
+
+
 def evidence(db: sqlite3.Connection, video_id: str) -> list[StoredEvidence]:
     """The evidence of a video, by start and row number; that of a path carries the path."""
     rows = db.execute(

@@ -14,7 +14,7 @@ from retrieval.search.engine import SearchEngine, SearchSettings
 from retrieval.text import normalise
 
 MOST_QUERIES = 200
-_FEWEST = 20
+FEWEST = 20
 _FIRST = 5      # videos that are looked at for the best one that is not the title's own
 
 
@@ -28,7 +28,7 @@ def calibrate(
     is left to chance.
     """
     best: dict[str, tuple[float, ...]] = {}
-    titles = list(_titles(library, seed))
+    titles = list(questions(library, seed=seed))
     for channel, there in ((VISUAL, encoder and library.generation()), (MEANING, sentences and library.text_generation())):
         if there is None:
             continue
@@ -36,14 +36,15 @@ def calibrate(
         engine = SearchEngine(library, encoder=encoder, sentences=sentences, settings=settings)
         scores = [_best_of_others(engine, title, video_id) for video_id, title in titles]
         best[channel] = tuple(sorted(score for score in scores if score is not None))
-        if len(best[channel]) < _FEWEST:
+        if len(best[channel]) < FEWEST:
             raise InputError(
-                f"A calibration needs {_FEWEST} videos with a title, and {len(best[channel])} have one: add more videos first."
+                f"A calibration needs {FEWEST} videos with a title, and {len(best[channel])} have one: add more videos first."
             )
     return Calibration(made_with=mark_of(library), clips=library.status().clips, best=best)
 
 
-def _titles(library: Library, seed: int) -> Iterator[tuple[str, str]]:
+def questions(library: Library, *, seed: int = 0) -> Iterator[tuple[str, str]]:
+    """(video id, title) of at most 200 videos with a title, drawn at random."""
     ids = library.video_ids()
     drawn = Random(seed).sample(ids, min(MOST_QUERIES, len(ids)))
     for video_id, titles in library.titles(drawn).items():

@@ -164,7 +164,8 @@ class SearchEngine:
         shown_for: tuple[str, ...] = ()
         if self._asks_words and finds_little(channels):
             with watch.stage("spelling"):
-                other = corrected(self._library, query)
+                others = any(recall.matches for recall in channels.values()) or self._reads_otherwise
+                other = corrected(self._library, query, nothing_else=not others)
             if other is not None:
                 shown_for = (f"Nothing holds {query.text!r} as it stands: shown for {other!r}.",)
                 query = Query.parse(other)
@@ -193,6 +194,11 @@ class SearchEngine:
         with watch.stage("rank"):
             channels[VISUAL] = self._reranked(recall, read, frames)
         return channels, read, notices
+
+    @property
+    def _reads_otherwise(self) -> bool:
+        """Whether a model looks for what no word says."""
+        return (self._encoder is not None and self._asks(VISUAL)) or (self._sentences is not None and self._asks(MEANING))
 
     @property
     def _asks_words(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ def characters(syllable: str) -> str:
 
 def spellings(letters: str) -> Iterator[tuple[str, ...]]:
     """Every way to cut lower-case letters into syllables, few ones first: xian gives xian, and xi an."""
+    if _SYLLABLES.fullmatch(letters) is None:
+        return              # without a look at the readings, which take time and memory
     cuts: list[list[tuple[str, ...]]] = [[()]]
     for stop in range(1, len(letters) + 1):
         cuts.append([
@@ -36,6 +39,11 @@ def spellings(letters: str) -> Iterator[tuple[str, ...]]:
 
 
 _LONGEST = len("zhuang")
+# Every initial before every final: more than there are, and none missing that stands in the readings.
+_SYLLABLES = re.compile(
+    "(?:(?:[zcs]h|[b-df-hj-np-tw-z])(?:a|ai|an|ang|ao|e|ei|en|eng|i|ia|ian|iang|iao|ie|in|ing|iong|iu|o|ong|ou|u|ua|uai|uan|"
+    "uang|ue|ui|un|uo|v|ve)|a|ai|an|ang|ao|e|ei|en|eng|er|o|ou)+"
+)
 _VOWELS = set("aeiouv")      # without one stand interjections alone: hm, n, ng
 
 

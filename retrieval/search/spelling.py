@@ -10,6 +10,7 @@ from retrieval.library import Library
 from retrieval.records import EVIDENCE_KINDS
 from retrieval.search.background import is_word_of_two
 from retrieval.search.channels import Recall
+from retrieval.search.english import LIKE_PINYIN
 from retrieval.search.query import Query
 from retrieval.search.readings import characters, homophones, spellings
 from retrieval.text import fold
@@ -31,15 +32,17 @@ def finds_little(channels: Mapping[str, Recall]) -> bool:
     return all(match.coverage is None or match.coverage < ENOUGH_HELD for match in rows)
 
 
-def corrected(library: Library, query: Query) -> str | None:
+def corrected(library: Library, query: Query, *, nothing_else: bool) -> str | None:
     """The folded query with each piece that no text holds replaced by one that a text does hold, None = nothing to put right.
 
     A piece is replaced by another of which one character is written otherwise, read alike or not, or by the characters
     that its letters spell. It is changed only where the library's texts hold the new one as it stands or, within a longer
     piece, where a word of two characters that they hold comes of two that make no word. A word of two characters that the
-    dictionary has is what was meant.
+    dictionary has is what was meant, and so is an English word, but where there is nothing else to show.
     """
-    changed = {piece: new for piece in dict.fromkeys(query.pieces) if (new := _put_right(library, piece)) is not None}
+    kept = frozenset() if nothing_else else LIKE_PINYIN
+    pieces = [piece for piece in dict.fromkeys(query.pieces) if piece not in kept]
+    changed = {piece: new for piece in pieces if (new := _put_right(library, piece)) is not None}
     if not changed:
         return None
     text = fold(query.text)

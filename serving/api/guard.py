@@ -37,6 +37,7 @@ class Guard:
         self._settings = settings
         self._keys = keys
         self._rate = RateLimit(rate=settings.requests_a_second, burst=settings.burst)
+        self._had_keys = False
         self._hosts = {host.lower() for host in settings.allowed_hosts}
 
     def admit(self, method: str, path: str, headers: Headers, *, scheme: str, address: str) -> Caller | None:
@@ -66,6 +67,7 @@ class Guard:
     def _caller(self, headers: Headers, address: str) -> Caller | None:
         shown = shown_key(headers)
         has_keys = bool(self._keys.all())
+        self._had_keys |= has_keys
         if shown is not None and has_keys:
             key = self._keys.check(shown)
             if key is None:
@@ -74,7 +76,7 @@ class Guard:
                     401, "wrong_key", "This key is not known here.", headers={"WWW-Authenticate": "Bearer"}
                 )
             return Caller(key.role, key.id)
-        if has_keys or not self._settings.is_local:
+        if self._had_keys or not self._settings.is_local:      # a file of keys that is gone opens nothing to anybody
             return None
         # Nobody has to prove anything here, so a page elsewhere must not get in by giving its own name this address.
         self._refuse_foreign_names(headers)

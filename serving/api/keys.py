@@ -14,6 +14,7 @@ from typing import Literal
 from retrieval.disk import sync_file, sync_folder
 from retrieval.errors import InputError, LibraryError
 from retrieval.library.schema import now
+from serving.api.exposure import exposure_looked_at
 
 Role = Literal["read", "admin"]
 KEYS_NAME = "keys.json"
@@ -50,12 +51,20 @@ class Keys:
         return key, f"{_PREFIX}_{key.id}_{secret}"
 
     def remove(self, key_id: str) -> Key:
-        """Forget a key; InputError when there is none with this id."""
-        kept = {key.id: key for key in self.all()}
-        if key_id not in kept:
-            raise InputError(f"There is no key {key_id}: `wenshi key list` names them.")
-        removed = kept.pop(key_id)
-        self._write(list(kept.values()))
+        """Forget a key. InputError when there is none with this id, or when it is the last of an administrator while a
+        service is open to others: then nobody would rule it, or everybody."""
+        with exposure_looked_at(self._path.parent) as is_exposed:
+            kept = {key.id: key for key in self.all()}
+            if key_id not in kept:
+                raise InputError(f"There is no key {key_id}: `wenshi key list` names them.")
+            removed = kept.pop(key_id)
+            is_last = not kept or (removed.role == "admin" and all(key.role != "admin" for key in kept.values()))
+            if is_exposed and is_last:
+                raise InputError(
+                    f"{key_id} is the last {removed.role} key of a service that others can reach: make another one first, or "
+                    "end the service."
+                )
+            self._write(list(kept.values()))
         return removed
 
     def check(self, shown: str) -> Key | None:

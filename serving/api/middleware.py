@@ -26,6 +26,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+_LEAST_BYTES_A_SECOND = 4096        # of a body, in the long run
 
 
 class Around:
@@ -86,17 +87,22 @@ class Around:
 
 
 def _bounded(receive: Receive, most: int, silence_seconds: float) -> Receive:
-    """Refuses a body that grows past `most` bytes or stops for too long, while it is read."""
-    read, whole = 0, False
+    """Refuses a body that grows past `most` bytes, stops for too long or comes drop by drop, while it is read."""
+    read, waited, whole = 0, 0.0, False
 
     async def bounded() -> Message:
-        nonlocal read, whole
+        nonlocal read, waited, whole
         if whole:           # what is waited for now is the end of the connection
             return await receive()
+        began = time.monotonic()
+        left = silence_seconds + read / _LEAST_BYTES_A_SECOND - waited
         try:
-            message = await asyncio.wait_for(receive(), silence_seconds)
+            message = await asyncio.wait_for(receive(), min(silence_seconds, left))
         except asyncio.TimeoutError:
-            raise ApiError(408, "too_slow", "The request stopped before its end.") from None
+            raise ApiError(
+                408, "too_slow", "The request stopped before its end, or came too slowly.", headers={"Connection": "close"}
+            ) from None
+        waited += time.monotonic() - began
         if message["type"] == "http.request":
             read += len(message.get("body", b""))
             whole = not message.get("more_body", False)

@@ -7,18 +7,19 @@ import errno
 import logging
 import socket
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import uvicorn
 
 from retrieval.errors import InputError
 from serving.api.app import create_app
+from serving.api.connections import MOST_CONNECTIONS, bounded
+from serving.api.exposure import exposed
 from serving.api.keys import Keys
 from serving.api.service import Service
 from serving.api.settings import ServeSettings
 
 _END_SECONDS = 20           # for requests that are under way when the service is told to end
-_MOST_CONNECTIONS = 512
 _BACKLOG = 512
 _IDLE_SECONDS = 20          # longer than clients keep a connection: one that is closed as they ask again looks like a failure
 
@@ -37,23 +38,38 @@ def serve(settings: ServeSettings, *, ready: Callable[[str], None], note: Callab
 
     `ready` is told the address, `note` before that what a person would want to know of the library and its models.
     """
-    refuse_unsafe(settings)
+    with exposed(settings.library) if settings.is_exposed else nullcontext():
+        refuse_unsafe(settings)
+        _serve(settings, ready=ready, note=note)
+
+
+def _serve(settings: ServeSettings, *, ready: Callable[[str], None], note: Callable[[str], None]) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     listening = _listen(settings.host, settings.port)
     service = Service(settings)
+    if settings.is_exposed and not service.keys.all():
+        note(
+            f"Whoever reaches the service as {', '.join(settings.allowed_hosts)} is its administrator, for there is no key: "
+            f"make one with `wenshi key add --role admin --library {settings.library}`."
+        )
     if not service.library.video_page(after=None, limit=1, newest=True):
         note(f"The library has no video yet: add some with `wenshi add PATH --library {settings.library}`.")
     for sentence in service.engines.current().notices:
         note(sentence)
-    config = uvicorn.Config(
-        create_app(service), log_level="warning", server_header=False, access_log=False,
-        timeout_graceful_shutdown=_END_SECONDS, timeout_keep_alive=_IDLE_SECONDS, limit_concurrency=_MOST_CONNECTIONS,
-        h11_max_incomplete_event_size=1 << 16,
-    )
     host, port = listening.getsockname()[:2]
     ready(f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")
     with suppress(KeyboardInterrupt):       # raised once more when all has ended well
-        asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
+        asyncio.run(server_of(service).serve(sockets=[listening]))
+
+
+def server_of(service: Service) -> uvicorn.Server:
+    """What answers over HTTP for a service."""
+    config = uvicorn.Config(
+        create_app(service), http=bounded(wait_seconds=service.settings.head_seconds), log_level="warning", server_header=False,
+        access_log=False, timeout_graceful_shutdown=_END_SECONDS, timeout_keep_alive=_IDLE_SECONDS,
+        limit_concurrency=MOST_CONNECTIONS, h11_max_incomplete_event_size=1 << 16,
+    )
+    return uvicorn.Server(config)
 
 
 def _listen(host: str, port: int) -> socket.socket:

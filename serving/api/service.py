@@ -56,18 +56,18 @@ class Service:
             children=settings.media_at_once, seconds=settings.media_seconds, memory_bytes=settings.media_memory_bytes
         )
         self.media = MediaMaker(
-            self.sandbox, DiskCache(settings.media_cache, most_bytes=settings.media_cache_bytes)
+            self.sandbox, DiskCache(settings.media_cache, most_bytes=settings.media_cache_bytes), admitted=self.making.entered
         )
 
         self.store = JobStore(self.directory)
         self.writer = SharedWriter(self.directory)
-        self.uploads = Uploads(self.directory, self.library, settings, self.sandbox)
-        self.alerts = Alerts(
-            self.directory, self.engines, self.store, webhook_networks=settings.webhook_networks
+        self.uploads = Uploads(self.directory, self.library, self.store, settings, self.sandbox)
+        self._alerts = Alerts(
+            self.directory, self.library, self.engines, self.store, webhook_networks=settings.webhook_networks
         )
         options = AddOptions(model=settings.model, sentences=settings.sentences, on_screen_text=settings.on_screen_text)
         self._worker = JobWorker(
-            self.store, self.writer, self.directory, options, on_added=self.alerts.added, uploads=self.uploads
+            self.store, self.writer, self.directory, options, engines=self.engines, alerts=self._alerts, uploads=self.uploads
         )
         self._watcher = Watcher(settings.watch, self.library, self.store, wake=self._worker.wake)
 
@@ -81,7 +81,7 @@ class Service:
     def close(self) -> None:
         self._watcher.close()
         self._worker.close()
-        self.alerts.close()
+        self._alerts.close()
         self.sandbox.close()
         self.store.close()
         self.library.close()

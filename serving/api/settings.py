@@ -48,7 +48,8 @@ class ServeSettings(BaseModel):
     upload_space_bytes: int = 64 << 30              # of all uploads together
     upload_seconds: float = 6 * 3600.0              # how long an uploaded video may last
     upload_pixels: int = 2**26                      # of one picture
-    receive_seconds: float = 30.0                   # how long a request may stay silent
+    head_seconds: float = Field(default=20.0, gt=0)             # until the whole head of a request has come
+    receive_seconds: float = 30.0                   # how long a request may stay silent while its body comes
 
     media_cache: Path = Field(default_factory=_cache_folder)
     media_cache_bytes: int = 512 << 20
@@ -62,6 +63,11 @@ class ServeSettings(BaseModel):
     def is_local(self) -> bool:
         """Whether only this machine can reach the service."""
         return is_loopback(self.host)
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether others can reach the service, at its address or by a proxy that calls it by a name that is allowed."""
+        return not self.is_local or any(not is_loopback(host) for host in self.allowed_hosts)
 
 
 def is_loopback(host: str) -> bool:

@@ -72,12 +72,14 @@ def sync(
     """Follow the files: take up what is new, edited or moved, forget what was deleted."""
     from retrieval.library import Library
     from serving.cli.progress import AddProgress
+    from serving.ingest.calibrating import calibrate_grown, own_models
     from serving.ingest.run import AddOptions
     from serving.ingest.sync import sync_library, sync_options
 
     with Library.open(library, write=True) as opened, AddProgress() as progress:
         options = sync_options(opened, AddOptions(on_screen_text=on_screen_text))
         report = sync_library(opened, folders or [], options, progress=progress, stopping=lambda: False)
+        calibrate_grown(opened, report, lambda: own_models(opened))
     for sentence in report.notices:
         say(printable(f"note: {sentence}"))
     for outcome in report.outcomes:
@@ -141,18 +143,11 @@ def calibrate(
     ] = None,
 ) -> None:
     """Ask for unrelated titles to learn what an answer by chance looks like; hits then say how sure they are."""
-    from retrieval.errors import ModelError
     from retrieval.library import Library
-    from retrieval.search.calibrating import calibrate as calibrated
-    from serving.models import sentence_model_for, text_encoder_for
+    from serving.ingest.calibrating import calibrate_now, own_models
 
     with Library.open(library, write=True) as opened:
-        encoder, notice = text_encoder_for(opened, model)
-        sentences, other = sentence_model_for(opened, None)
-        if notice or other:
-            raise ModelError(notice or other)
-        found = calibrated(opened, encoder, sentences)
-        found.save(opened)
+        found = calibrate_now(opened, *own_models(opened, model))
     asked = ", ".join(f"{len(scores)} unrelated queries by {channel}" for channel, scores in found.best.items())
     typer.echo(f"{library}: calibrated over {asked or 'words alone'}, with {found.clips} clips.")
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Protocol
 
 from data_pipeline.manifest import ManifestRow, read_manifest
-from data_pipeline.sources.files import find_videos
+from data_pipeline.sources.files import FoundFiles, find_videos
 from retrieval.encoders import DEFAULT_MODEL, read_generation
 from retrieval.errors import InputError, LibraryError, ModelError
 from retrieval.library import Library
 from retrieval.records import Generation
 from retrieval.video import require_decoder
 from serving.ingest.adder import Adder
+from serving.ingest.calibrating import calibrate_grown, own_models
 from serving.ingest.machine import available_cores, readers_that_fit_in_memory
 from serving.ingest.meanings import EvidenceReader, Sentences, settle_sentences
 from serving.ingest.pool import PoolSettings, ReaderPool
@@ -66,9 +67,11 @@ def add_videos(
     A file that cannot be added is in the report, and so is what ended the run early. Raises InputError, LibraryError or
     ModelError when that comes before the first file is settled.
     """
-    plan = _plan(library_path, paths, options)
+    plan = _plan(library_path, _found(paths, options), options)
     with Library.open(library_path, write=True, create=True) as library:
-        return _carry_out(plan, library, options, progress or NoDisplay(), lambda: False)
+        report = _carry_out(plan, library, options, progress or NoDisplay(), lambda: False)
+        calibrate_grown(library, report, lambda: own_models(library))
+        return report
 
 
 def add_to_library(
@@ -76,7 +79,14 @@ def add_to_library(
     stopping: Callable[[], bool],
 ) -> AddReport:
     """The same to a library that is open for writing, until `stopping` says so; what is acknowledged by then stays."""
-    return _carry_out(_plan(library.directory, paths, options), library, options, progress, stopping)
+    return add_found(library, _found(paths, options), options, progress=progress, stopping=stopping)
+
+
+def add_found(
+    library: Library, found: FoundFiles, options: AddOptions, *, progress: ProgressDisplay, stopping: Callable[[], bool]
+) -> AddReport:
+    """The same with files that were looked up already."""
+    return _carry_out(_plan(library.directory, found, options), library, options, progress, stopping)
 
 
 @dataclass(frozen=True)
@@ -88,14 +98,19 @@ class _Plan:
     notices: list[str]
 
 
-def _plan(library_path: Path, paths: Sequence[Path], options: AddOptions) -> _Plan:
-    """Everything that can be refused before the library is opened to be written."""
-    require_decoder(options.decoder)
+def _found(paths: Sequence[Path], options: AddOptions) -> FoundFiles:
+    """InputError for a path that is not there, and where no path leads to a video."""
     found = find_videos(paths, exclude=options.exclude)
     if found.missing:
         raise InputError(f"There is no file or folder {', '.join(map(str, found.missing))}.")
     if not found.videos:
         raise InputError(f"No video was found under {', '.join(map(str, paths))} ({found.other} other files).")
+    return found
+
+
+def _plan(library_path: Path, found: FoundFiles, options: AddOptions) -> _Plan:
+    """Everything that can be refused before the library is opened to be written."""
+    require_decoder(options.decoder)
     rows, notices = _manifest_rows(options.manifest, found.videos)
     notices += [f"The folder {folder} cannot be read." for folder in found.unreadable]
     model = _settle_model(library_path, options.model, notices.append)

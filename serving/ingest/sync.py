@@ -11,7 +11,7 @@ from data_pipeline.sources.files import find_videos, plain_path
 from retrieval.library import Library, StoredLocation
 from serving.ingest.analysis import file_state
 from serving.ingest.report import AddReport
-from serving.ingest.run import AddOptions, ProgressDisplay, add_to_library
+from serving.ingest.run import AddOptions, ProgressDisplay, add_found
 
 
 def sync_library(
@@ -27,10 +27,12 @@ def sync_library(
     roots = [plain_path(folder) for folder in folders] or _topmost({Path(row.path).parent for row in known})
     known = [row for row in known if _lies_under(Path(row.path), roots)]
     roots = [root for root in roots if root.is_dir()]
-    edited = [Path(row.path) for row in known if _is_edited(row)]
+    found = find_videos(roots, exclude=options.exclude)
+    edited = [Path(row.path) for row in known if _is_edited(row)]       # also such as are excluded or no videos by their name
+    found.videos = list(dict.fromkeys([*found.videos, *edited]))
     report = AddReport(files=0)
-    if edited or find_videos(roots, exclude=options.exclude).videos:
-        report = add_to_library(library, [*roots, *edited], options, progress=progress, stopping=stopping)
+    if found.videos:
+        report = add_found(library, found, options, progress=progress, stopping=stopping)
     if report.interrupted or report.stopped:
         return report
     gone, unreachable = _missing(known)

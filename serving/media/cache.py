@@ -6,14 +6,16 @@ import os
 import secrets
 import stat
 import threading
+import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from retrieval.errors import InputError
 
 _STRIPES = 64
+_DRAFT_SECONDS = 3600.0     # after which a draft is one that a kill left: no picture or clip takes so long
 
 
 class DiskCache:
@@ -33,14 +35,18 @@ class DiskCache:
             raise InputError(f"The folder {folder} for pictures is not this user's own: delete it or set XDG_CACHE_HOME.")
         self._held = sum(size for _, size, _ in self._files())
 
-    def get(self, name: str, make: Callable[[Path], None]) -> BinaryIO:
-        """The file of that name, opened; `make` writes it when it is not there, once however many ask for it."""
+    def get(
+        self, name: str, make: Callable[[Path], None], *, admitted: Callable[[], AbstractContextManager[None]]
+    ) -> BinaryIO:
+        """The file of that name, opened; `make` writes it when it is not there, once however many ask for it, and within
+        `admitted`. What is there is had without."""
         path = self._folder / name
-        with self._making[hash(name) % _STRIPES]:
+        found = _open(path)
+        if found is not None:
+            return found
+        with admitted(), self._making[hash(name) % _STRIPES]:
             found = _open(path)
             if found is not None:
-                with suppress(OSError):
-                    os.utime(path)
                 return found
             draft = self._folder / f".{secrets.token_hex(8)}{path.suffix}"
             try:
@@ -66,17 +72,24 @@ class DiskCache:
                 self._held -= size
 
     def _files(self) -> list[tuple[int, int, Path]]:
-        """(last asked for, size, path) of every file."""
+        """(last asked for, size, path) of every file; drafts of a process that was killed are deleted."""
         found = []
         for path in self._folder.iterdir():
             with suppress(OSError):
                 state = path.stat()
+                if path.name.startswith("."):
+                    if state.st_mtime < time.time() - _DRAFT_SECONDS:
+                        path.unlink()
+                    continue
                 found.append((state.st_mtime_ns, state.st_size, path))
         return found
 
 
 def _open(path: Path) -> BinaryIO | None:
     try:
-        return path.open("rb")
+        file = path.open("rb")
     except FileNotFoundError:
         return None
+    with suppress(OSError):
+        os.utime(path)
+    return file

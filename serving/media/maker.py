@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,12 +20,16 @@ POSTER_WIDTHS = (160, 320, 640, 1280)
 class MediaMaker:
     """Everything is named by the video's content, so a cached picture is right wherever the file lies now.
 
+    admitted: entered for the time in which something is made; it may send away whoever asks.
     All calls raise VideoError (missing, changed) when the video's file cannot be had, with no folder in the sentence.
     """
 
-    def __init__(self, sandbox: Sandbox, cache: DiskCache) -> None:
+    def __init__(
+        self, sandbox: Sandbox, cache: DiskCache, *, admitted: Callable[[], AbstractContextManager[None]]
+    ) -> None:
         self._sandbox = sandbox
         self._cache = cache
+        self._admitted = admitted
 
     def poster(self, video: StoredVideo, time_ms: int, width: int) -> BinaryIO:
         """The picture on screen at a time; its width is that asked for or the next larger of `POSTER_WIDTHS`."""
@@ -53,7 +58,7 @@ class MediaMaker:
         """A video whose file is gone or changed has no pictures either, also where some are still in the cache."""
         with opened(video) as media, named(media.path, media.path.name):
             name = hashlib.sha256(f"{video.video.id} {what}".encode()).hexdigest() + suffix
-            return self._cache.get(name, lambda target: make(str(media.path), target))
+            return self._cache.get(name, lambda target: make(str(media.path), target), admitted=self._admitted)
 
 
 def _written(function: Callable[..., bytes]) -> Callable[..., None]:

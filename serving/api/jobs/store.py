@@ -1,4 +1,5 @@
-"""The queue of jobs and the saved queries, in an SQLite file of their own: a job is not the truth about any video."""
+"""The queue of jobs, uploads on their way into it, saved queries and calls of webhooks, in an SQLite file of their own: none
+of it is the truth about any video."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import json
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +43,15 @@ CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, number);
 CREATE TABLE IF NOT EXISTS saved_queries (
     id TEXT PRIMARY KEY, q TEXT NOT NULL, webhook TEXT, created_at TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS uploads (path TEXT PRIMARY KEY, begun REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS handed_on (only INTEGER PRIMARY KEY CHECK (only = 1), library TEXT NOT NULL, place INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS calls (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    webhook TEXT NOT NULL,
+    event TEXT NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    due REAL NOT NULL DEFAULT 0
+);
 """
 _SHOWN = ("job", "kind", "state", "done", "total", "failed", "current", "message", "created_at", "finished_at")
 
@@ -60,6 +71,24 @@ class SavedQuery:
     q: str
     webhook: str | None
     created_at: str
+
+
+@dataclass(frozen=True)
+class HandedOn:
+    """How far saved queries were asked of a library's videos: up to the place in the order in which they were added."""
+
+    library: str
+    place: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """A webhook that is still to be called; `tries`: how often it was in vain."""
+
+    number: int
+    webhook: str
+    event: dict[str, Any]
+    tries: int
 
 
 class JobStore:
@@ -115,6 +144,31 @@ class JobStore:
             db.execute(
                 "UPDATE jobs SET state = 'stopped', finished_at = ? WHERE job = ? AND state = 'waiting'", [now(), job]
             )
+
+    # --- uploads, from their first byte until a job with them has ended
+
+    def expect_upload(self, path: str) -> None:
+        """Note a file before it is written, so that it can be found if nobody asks for a job with it."""
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO uploads (path, begun) VALUES (?, ?)", [path, time.time()])
+
+    def abandoned_uploads(self, *, seconds: float) -> list[str]:
+        """Noted files that no open job names and that began so long ago."""
+        with self._reading() as db:
+            works = db.execute("SELECT work FROM jobs WHERE state IN ('waiting', 'running')").fetchall()
+            noted = db.execute("SELECT path FROM uploads WHERE begun <= ?", [time.time() - seconds]).fetchall()
+        named = {path for (work,) in works for path in json.loads(work).get("uploaded", ())}
+        return [path for (path,) in noted if path not in named]
+
+    def forget_uploads(self, paths: Iterable[str]) -> None:
+        with self._writing() as db:
+            db.executemany("DELETE FROM uploads WHERE path = ?", [(path,) for path in paths])
+
+    def uploaded(self, job: str) -> list[str]:
+        """The uploads that a job is to add."""
+        with self._reading() as db:
+            row = db.execute("SELECT work FROM jobs WHERE job = ?", [job]).fetchone()
+        return json.loads(row[0]).get("uploaded", []) if row else []
 
     # --- the worker
 
@@ -176,6 +230,40 @@ class JobStore:
         """False when there was none with this id."""
         with self._writing() as db:
             return db.execute("DELETE FROM saved_queries WHERE id = ?", [query_id]).rowcount > 0
+
+    # --- what saved queries found
+
+    def handed_on(self) -> HandedOn | None:
+        """None before anything was."""
+        with self._reading() as db:
+            row = db.execute("SELECT library, place FROM handed_on").fetchone()
+        return HandedOn(*row) if row else None
+
+    def hand_on(self, reached: HandedOn, calls: Collection[tuple[str, Mapping[str, Any]]] = ()) -> None:
+        """Videos up to there were asked about; `calls`: (webhook, event) that follow from it. Both or neither."""
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO handed_on VALUES (1, ?, ?)", [reached.library, reached.place])
+            rows = [(webhook, json.dumps(event, ensure_ascii=False)) for webhook, event in calls]
+            db.executemany("INSERT INTO calls (webhook, event) VALUES (?, ?)", rows)
+
+    def calls_waiting(self) -> int:
+        with self._reading() as db:
+            return int(db.execute("SELECT count(*) FROM calls").fetchone()[0])
+
+    def next_call(self) -> Call | None:
+        """The call that is due for longest; None when none is."""
+        with self._reading() as db:
+            sql = "SELECT number, webhook, event, tries FROM calls WHERE due <= ? ORDER BY due, number LIMIT 1"
+            row = db.execute(sql, [time.time()]).fetchone()
+        return Call(row[0], row[1], json.loads(row[2]), row[3]) if row else None
+
+    def call_again(self, call: Call, *, seconds: float) -> None:
+        with self._writing() as db:
+            db.execute("UPDATE calls SET tries = tries + 1, due = ? WHERE number = ?", [time.time() + seconds, call.number])
+
+    def call_ended(self, call: Call) -> None:
+        with self._writing() as db:
+            db.execute("DELETE FROM calls WHERE number = ?", [call.number])
 
     # --- inside
 

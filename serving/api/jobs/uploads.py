@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +14,7 @@ from retrieval.disk import sync_file, sync_folder
 from retrieval.errors import InputError
 from retrieval.library import Library
 from serving.api.errors import ApiError
+from serving.api.jobs.store import JobStore
 from serving.api.settings import ServeSettings
 from serving.media import pictures
 from serving.media.files import named
@@ -22,14 +23,18 @@ from serving.media.sandbox import Sandbox
 FOLDER = "uploads"
 _NAME_BYTES = 180
 _SPARE_BYTES = 1 << 30      # of the disk that an upload must leave
+_ABANDONED_SECONDS = 3600.0     # after which an upload that no job names is nobody's: longer than the writing of it takes
 
 
 class Uploads:
     """Files that came over HTTP, each in a folder of its own inside the library, under the name that it came with."""
 
-    def __init__(self, directory: Path, library: Library, settings: ServeSettings, sandbox: Sandbox) -> None:
+    def __init__(
+        self, directory: Path, library: Library, store: JobStore, settings: ServeSettings, sandbox: Sandbox
+    ) -> None:
         self._folder = directory / FOLDER
         self._library = library
+        self._store = store
         self._settings = settings
         self._sandbox = sandbox
 
@@ -40,6 +45,7 @@ class Uploads:
         """
         self._refuse_without_space(size)
         path = self._folder / secrets.token_hex(8) / safe_name(name)
+        self._store.expect_upload(str(path))
         path.parent.mkdir(mode=0o700, parents=True)
         try:
             with path.open("xb") as file:
@@ -50,6 +56,7 @@ class Uploads:
             self._examine(path)
         except BaseException:
             self.drop(path)
+            self._store.forget_uploads([str(path)])
             raise
         return path
 
@@ -58,11 +65,18 @@ class Uploads:
         if path.parent.parent == self._folder:
             shutil.rmtree(path.parent, ignore_errors=True)
 
-    def drop_unused(self, paths: Iterable[str]) -> None:
-        """Delete uploads that did not become a video of the library."""
+    def settle(self, paths: Collection[str]) -> None:
+        """Delete those of these uploads that did not become a video of the library; no job needs them any more."""
         for path in paths:
             if self._library.location(path) is None:
                 self.drop(Path(path))
+        if paths:
+            self._store.forget_uploads(paths)
+
+    def settle_abandoned(self) -> None:
+        """The same for what was killed before a job was asked for, or after its job had ended. Other files stay: the library
+        may have been restored to a time before them."""
+        self.settle(self._store.abandoned_uploads(seconds=_ABANDONED_SECONDS))
 
     def _examine(self, path: Path) -> None:
         with named(path, path.name):

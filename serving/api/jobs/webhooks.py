@@ -15,8 +15,9 @@ from urllib.parse import SplitResult, quote, urlsplit
 from retrieval.errors import InputError
 
 _SECONDS = 10.0
-_ATTEMPTS = 3
 _AS_IT_IS = string.punctuation      # of an address; all else but letters and digits of ASCII is sent as %XX
+# NAT64 (RFC 6052, RFC 8215) and the IPv4-compatible form of RFC 4291: the last 32 bits are an IPv4 address.
+_ENDING_IN_IPV4 = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -54,17 +55,13 @@ def allowed_address(host: str, port: int, *, networks: Sequence[str]) -> str:
 def post(url: str, event: dict[str, Any], *, networks: Sequence[str]) -> int:
     """Send an event as JSON; the status of the answer. Redirects are not followed.
 
-    Raises InputError for an address that may not be called, OSError when it cannot be reached in three attempts.
+    Raises InputError for an address that may not be called, OSError when it cannot be reached.
     """
     parts = check_address(url)
-    body = json.dumps(event, ensure_ascii=False).encode()
-    for attempt in range(_ATTEMPTS):
-        try:
-            return _send(parts, body, networks)
-        except (OSError, http.client.HTTPException) as error:
-            if attempt == _ATTEMPTS - 1:
-                raise OSError(f"{parts.hostname} does not answer: {error}") from error
-    raise AssertionError
+    try:
+        return _send(parts, json.dumps(event, ensure_ascii=False).encode(), networks)
+    except (OSError, http.client.HTTPException) as error:
+        raise OSError(f"{parts.hostname} does not answer: {error}") from error
 
 
 def _send(parts: SplitResult, body: bytes, networks: Sequence[str]) -> int:
@@ -85,5 +82,19 @@ def _send(parts: SplitResult, body: bytes, networks: Sequence[str]) -> int:
 
 
 def _is_public(address: _Address) -> bool:
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_global and not address.is_multicast
+    """An address that stands for others is public where all of them are."""
+    return all(one.is_global and not one.is_multicast for one in _meant_by(address))
+
+
+def _meant_by(address: _Address) -> list[_Address]:
+    """An address, and the IPv4 addresses that a gateway or the system itself may turn it into."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return [address]
+    if address.ipv4_mapped is not None:     # the same, written otherwise
+        return [address.ipv4_mapped]
+    meant: list[_Address] = [address, *(address.teredo or ())]
+    if address.sixtofour is not None:
+        meant.append(address.sixtofour)
+    if any(address in network for network in _ENDING_IN_IPV4):
+        meant.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return meant

@@ -5,42 +5,45 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from retrieval.encoders import SentenceModel, TextEncoder
 from retrieval.errors import LibraryError, WenshiError
 from retrieval.library import Library
+from serving.api.jobs.alerts import Alerts
 from serving.api.jobs.store import Job, JobStore
 from serving.api.jobs.uploads import Uploads
 from serving.api.jobs.writer import SharedWriter
+from serving.api.models import Engines
+from serving.ingest.calibrating import calibrate_grown
 from serving.ingest.meanings import embed_in
 from serving.ingest.report import AddReport, FileOutcome
 from serving.ingest.run import AddOptions, add_to_library
 from serving.ingest.sync import sync_library
 
 log = logging.getLogger("wenshi.serve")
-OnAdded = Callable[[Sequence[str]], None]
 
 _IDLE_SECONDS = 0.5         # between two looks at the queue: another process may put jobs into it
 _LOCKED_SECONDS = 2.0       # between two tries while another process writes the library
 _NOTE_SECONDS = 0.5         # between two notes of where a job stands
-_FEW = 50                   # new videos that saved queries are asked about at once
 
 
 class JobWorker:
     """One of the processes that serve a library does its jobs; when that one ends, another takes over."""
 
     def __init__(
-        self, store: JobStore, writer: SharedWriter, library: Path, options: AddOptions, *, on_added: OnAdded, uploads: Uploads
+        self, store: JobStore, writer: SharedWriter, library: Path, options: AddOptions, *, engines: Engines,
+        alerts: Alerts, uploads: Uploads,
     ) -> None:
         self._store = store
         self._writer = writer
         self._options = options
-        self._on_added = on_added
+        self._engines = engines
+        self._alerts = alerts
         self._uploads = uploads
         self._right = FileLock(library / "jobs.lock", timeout=0, thread_local=False)
         self._closing = threading.Event()
@@ -65,8 +68,10 @@ class JobWorker:
     def _work(self) -> None:
         while not self._closing.is_set():
             try:
-                if self._may_work() and self._do_next():
-                    continue
+                if self._may_work():
+                    if self._do_next():
+                        continue
+                    self._alerts.catch_up()     # also about what a `wenshi add` beside this service added
             except Exception:       # whatever it is: the worker must not end before the service does
                 log.exception("the queue of jobs cannot be worked on")
                 self._closing.wait(_LOCKED_SECONDS)
@@ -78,9 +83,20 @@ class JobWorker:
             return True
         with suppress(Timeout):
             self._right.acquire()
-            self._store.take_up()
+            try:
+                self._take_over()
+            except BaseException:
+                self._right.release()       # so that it is tried again
+                raise
             return True
         return False
+
+    def _take_over(self) -> None:
+        """Go on with what another worker left when it ended or was killed."""
+        self._alerts.catch_up()     # before any job: what it adds is new
+        self._store.take_up()
+        self._uploads.settle_abandoned()
+        self._alerts.start()
 
     def _do_next(self) -> bool:
         """Whether there was a job that could be done."""
@@ -101,12 +117,13 @@ class JobWorker:
             log.exception("job %s failed", job.id)
             self._store.end(job.id, "failed", f"Something unexpected went wrong: {type(error).__name__}.")
         else:
-            self._settle(job, report)
-        self._uploads.drop_unused(job.work.get("uploaded", ()))
+            if not self._ended(job, report):
+                return True
+        self._uploads.settle(job.work.get("uploaded", ()))
         return True
 
     def _do(self, job: Job, library: Library) -> AddReport:
-        notes = _Notes(job, self._store, self._on_added)
+        notes = _Notes(job, self._store, self._alerts)
         paths = [Path(path) for path in job.work.get("paths", ())]
 
         def stopping() -> bool:
@@ -116,13 +133,19 @@ class JobWorker:
             if job.kind == "embed":
                 embedded = embed_in(library, job.work["sentences"], progress=notes.counted, stopping=stopping)
                 return AddReport(files=0, interrupted=not embedded.finished)
-            if job.kind == "sync":
-                return sync_library(library, paths, self._options, progress=notes, stopping=stopping)
-            return add_to_library(library, paths, self._options, progress=notes, stopping=stopping)
+            add = sync_library if job.kind == "sync" else add_to_library
+            report = add(library, paths, self._options, progress=notes, stopping=stopping)
+            calibrate_grown(library, report, self._models)
+            return report
         finally:
             notes.write()
 
-    def _settle(self, job: Job, report: AddReport) -> None:
+    def _models(self) -> tuple[TextEncoder | None, SentenceModel | None]:
+        loaded = self._engines.renewed()
+        return loaded.encoder, loaded.sentences
+
+    def _ended(self, job: Job, report: AddReport) -> bool:
+        """Note how a job ended; False when it waits for the next worker."""
         if report.stopped:
             self._store.end(job.id, "failed", report.stopped)
         elif not report.interrupted:
@@ -131,19 +154,20 @@ class JobWorker:
             self._store.end(job.id, "stopped")
         else:
             self._store.wait_again(job.id, None)
+            return False
+        return True
 
 
 class _Notes:
-    """Where a job stands, written now and then, and its new videos handed on."""
+    """Where a job stands, written now and then; saved queries are then asked of its new videos."""
 
-    def __init__(self, job: Job, store: JobStore, on_added: OnAdded) -> None:
+    def __init__(self, job: Job, store: JobStore, alerts: Alerts) -> None:
         self._job = job
         self._store = store
-        self._on_added = on_added
+        self._alerts = alerts
         self._done = self._total = 0
         self._failed: list[dict[str, str]] = []
         self._current: dict[str, Any] | None = None
-        self._new: list[str] = []
         self._written = self._asked = 0.0
         self._cancelled = False
 
@@ -163,8 +187,6 @@ class _Notes:
         self._done += 1
         if outcome.outcome == "failed":
             self._failed.append({"path": outcome.path, "message": outcome.message or ""})
-        if outcome.outcome == "added" and outcome.video_id is not None:
-            self._new.append(outcome.video_id)
         self._write_now_and_then()
 
     def cancelled(self) -> bool:
@@ -176,14 +198,9 @@ class _Notes:
         self._store.progress(
             self._job.id, done=self._done, total=self._total, failed=self._failed, current=self._current
         )
+        self._alerts.catch_up()
         self._written = time.monotonic()
-        self._hand_on()
 
     def _write_now_and_then(self) -> None:
-        if time.monotonic() - self._written > _NOTE_SECONDS or len(self._new) >= _FEW:
+        if time.monotonic() - self._written > _NOTE_SECONDS:
             self.write()
-
-    def _hand_on(self) -> None:
-        new, self._new = self._new, []
-        if new:
-            self._on_added(new)

@@ -84,7 +84,10 @@ def routes(service: Service) -> APIRouter:
         only_admin(request)
         _job(service, job)
         service.store.cancel(job)
-        return _job(service, job)
+        found = _job(service, job)
+        if found["state"] == "stopped":
+            service.uploads.settle(service.store.uploaded(job))
+        return found
 
     return router
 
@@ -127,8 +130,7 @@ def _keep_uploads(service: Service, files: Sequence[UploadFile]) -> str:
             for file in files:
                 kept.append(service.uploads.keep(file.filename or "video", file.file, file.size or 0))
     except BaseException:
-        for path in kept:
-            service.uploads.drop(path)
+        service.uploads.settle(list(map(str, kept)))
         raise
     paths = list(map(str, kept))
     return service.ask_job("add", {"paths": paths, "uploaded": paths})

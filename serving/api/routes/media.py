@@ -41,14 +41,14 @@ def routes(service: Service) -> APIRouter:
     ) -> Response:
         """The picture on screen at `t` milliseconds."""
         stored = service.video(video_id)
-        with _gone_where_it_is(), service.making.entered():
+        with _gone_where_it_is():
             return _picture(service.media.poster(stored, t, width))
 
     @router.get("/sprite.jpg", response_class=Response)
     def sprite(video_id: VideoId) -> Response:
         """Ten pictures from the beginning to the end, side by side, each 160 pixels wide."""
         stored = service.video(video_id)
-        with _gone_where_it_is(), service.making.entered():
+        with _gone_where_it_is():
             return _picture(service.media.strip(stored))
 
     @router.head("/clip.mp4", include_in_schema=False)
@@ -61,7 +61,7 @@ def routes(service: Service) -> APIRouter:
         if not start_ms < end_ms or end_ms - start_ms > 1000 * longest:
             raise InputError(f"A clip ends after it begins, lies in the video and lasts at most {longest:g} s.")
         seconds = service.settings.media_seconds + 4 * (end_ms - start_ms) / 1000
-        with _gone_where_it_is(), service.making.entered():
+        with _gone_where_it_is():
             made = service.media.clip(stored, start_ms, end_ms, seconds=seconds)
         headers = {"Content-Disposition": f'attachment; filename="{video_id[:12]}_{start_ms}-{end_ms}.mp4"'}
         size = made.seek(0, 2)

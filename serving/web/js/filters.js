@@ -27,7 +27,8 @@ function chip(filter, remove) {
   return element("button", { type: "button", class: "chip", "aria-label": say("removeFilter", text), on: { click: remove } }, text, icon("close"));
 }
 
-function chipText({ name, value }) {
+/** What a chip says of a filter. */
+export function chipText({ name, value }) {
   return name === "channel" ? say(value) ?? value : say(`${name}Chip`, value);
 }
 

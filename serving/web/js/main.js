@@ -8,6 +8,7 @@ import { listenToKeys } from "./keyboard.js";
 import { askKey, askVideos, copy, showKeys, toast } from "./panels.js";
 import { Player } from "./player.js";
 import { Results } from "./results.js";
+import { Starred } from "./starred.js";
 import { asks, EMPTY, filtersOf, fromAddress, MOST, searchKey, toAddress, typed, withoutFilters } from "./state.js";
 import { currentLanguage, say, sayError, setLanguage, translate } from "./words.js";
 
@@ -32,6 +33,7 @@ const player = new Player({
   onStep: (direction) => stepResult(direction),
   onSimilar: (like) => go({ ...EMPTY, like }),
 });
+const starred = new Starred({ open: (chosen) => go(chosen) });
 const activity = new Activity({ onAdded: () => refresh(), mayStop: () => library?.role === "admin" });
 
 /** Change a part of the state, its address and what is shown. */
@@ -62,6 +64,7 @@ function showBox() {
   byId("q").value = state.q;
   document.title = state.q ? `${state.q} – 文视` : "文视 Wenshi";
   showExample();
+  starred.show(state);
   showFilters(state, (changed) => go(changed), library);
 }
 

@@ -332,3 +332,13 @@ def test_the_hash_covers_every_source_that_draws() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     parts = {name.removeprefix(package).split(".")[0] for name in loaded}
     assert parts - {"scenes"} == {Path(source).stem for source in DRAWING_SOURCES}
+
+
+def test_drafts_that_a_kill_left_are_swept_once_they_are_old(tmp_path: Path) -> None:
+    names = [".plain.mp4.17.part", ".plain.mp4.17.silent", ".young.mp4.17.part", ".hidden", "part.17.part"]
+    for name in names:
+        (tmp_path / name).touch()
+        if "young" not in name:
+            os.utime(tmp_path / name, (0, 0))
+    render_all(tmp_path, [PLAIN])
+    assert [name for name in names if (tmp_path / name).exists()] == names[2:]

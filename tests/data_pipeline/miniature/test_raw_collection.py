@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -147,3 +148,12 @@ def test_a_voice_pauses_and_music_keeps_its_beat() -> None:
 def test_an_impossible_size_is_one_sentence(tmp_path: Path, side: int) -> None:
     with pytest.raises(InputError, match="cannot be encoded"):
         write_collection(tmp_path, videos=1, side=side)
+
+
+def test_drafts_that_a_kill_left_are_swept_once_they_are_old(tmp_path: Path) -> None:
+    left = tmp_path / "videos" / ".00001.mp4.17.silent"
+    left.parent.mkdir()
+    left.touch()
+    os.utime(left, (0, 0))
+    write_collection(tmp_path, videos=1, side=64, frames_per_second=2, workers=1)
+    assert not left.exists()

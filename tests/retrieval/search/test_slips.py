@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.encoders import load_text_encoder
 from retrieval.library import Library
 from retrieval.records import Evidence, Location, Video
 from retrieval.search import SearchEngine, SearchResult
 from retrieval.search.exclusion import Wanted
-from retrieval.search.readings import homophones, spellings
+from retrieval.search.readings import _SYLLABLES, _characters, homophones, spellings
 from retrieval.text import fold
 from tests.lexical_suite import lexical_queries, lexical_rows
 from tests.slip_rows import AS_THEY_STAND, ONE_OTHER, PINYIN, READ_ALIKE, RIGHT, UNWANTED
@@ -24,16 +25,20 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchEngine]:
     directory: Path = tmp_path_factory.mktemp("slips")
     with Library.open(directory / "library", write=True, create=True) as library:
         for index, row in enumerate(lexical_rows()):
-            video = Video(
-                id=hashlib.sha256(str(index).encode()).hexdigest(), size_bytes=1, duration_ms=4000, width=320, height=180,
-                frames_per_second=25.0, container="mp4", codec="h264", has_audio=False,
-            )  # fmt: skip
-            title = Evidence(kind="title", text=row.text, start_ms=0, end_ms=4000, source="manifest")
-            library.put(
-                video, Location(path=f"/{index}.mp4", size_bytes=1, modified_ns=1), evidence=[], location_evidence=[title],
-                clips=[], generation=None, examined={},
-            )  # fmt: skip
+            put_title(library, index, row.text)
         yield SearchEngine(library)
+
+
+def put_title(library: Library, index: int, text: str) -> None:
+    video = Video(
+        id=hashlib.sha256(str(index).encode()).hexdigest(), size_bytes=1, duration_ms=4000, width=320, height=180,
+        frames_per_second=25.0, container="mp4", codec="h264", has_audio=False,
+    )  # fmt: skip
+    title = Evidence(kind="title", text=text, start_ms=0, end_ms=4000, source="manifest")
+    library.put(
+        video, Location(path=f"/{index}.mp4", size_bytes=1, modified_ns=1), evidence=[], location_evidence=[title],
+        clips=[], generation=None, examined={},
+    )  # fmt: skip
 
 
 def first(result: SearchResult) -> str:
@@ -70,8 +75,29 @@ def test_the_notice_says_what_is_shown(engine: SearchEngine) -> None:
     assert "'流浪猫'" in engine.search("liulangmao").notices[0]
 
 
-def test_a_word_of_another_language_that_no_text_holds_may_be_taken_for_pinyin(engine: SearchEngine) -> None:
+def test_an_english_word_is_taken_for_pinyin_only_where_nothing_else_is_found(engine: SearchEngine) -> None:
     assert "'我们'" in engine.search("women").notices[0]
+    found = engine.search("women 苹果")
+    assert found.notices == ()
+    assert "苹果" in first(found)
+    assert "熊猫" in engine.search("xiongmao 苹果").notices[0]
+
+
+def test_an_english_word_stays_where_pictures_can_answer(tiny_chinese_clip: Path, tmp_path: Path) -> None:
+    with Library.open(tmp_path / "library", write=True, create=True) as library:
+        put_title(library, 0, "我们去公园看熊猫")
+        seeing = SearchEngine(library, encoder=load_text_encoder(str(tiny_chinese_clip)))
+        assert any("'我们'" in notice for notice in SearchEngine(library).search("women").notices)
+        assert not any("我们" in notice for notice in seeing.search("women").notices)
+        assert any("'熊猫'" in notice for notice in seeing.search("xiongmao").notices)
+
+
+def test_readings_are_loaded_for_letters_that_are_syllables_alone() -> None:
+    assert all(_SYLLABLES.fullmatch(syllable) for syllable in _characters())
+    _characters.cache_clear()
+    for word in ("python", "excel", "tokyo", "nvidia", "photo", "km"):
+        assert list(spellings(word)) == []
+    assert _characters.cache_info().misses == 0
 
 
 def test_letters_are_cut_into_syllables_few_ones_first() -> None:

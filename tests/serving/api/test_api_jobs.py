@@ -16,10 +16,10 @@ import httpx
 import pytest
 
 from retrieval.library import Library
-from serving.api.jobs.store import JobStore
+from serving.api.jobs.store import HandedOn, JobStore
 from serving.api.jobs.watching import Watcher
 from serving.api.jobs.webhooks import post
-from serving.ingest.run import AddOptions, NoDisplay
+from serving.ingest.run import AddOptions, NoDisplay, add_videos
 from serving.ingest.sync import sync_library
 from tests.videos import write_video
 
@@ -100,6 +100,107 @@ def test_an_upload_becomes_a_video_under_its_name_and_goes_with_it(empty, serve,
     video_id = client.get("/api/v1/videos").json()["videos"][0]["video"]
     client.delete(f"/api/v1/videos/{video_id}")
     assert not kept.exists()
+
+
+def test_an_upload_that_a_kill_left_without_a_job_goes_at_a_start_once_it_is_old(empty, serve, tmp_path, monkeypatch):
+    content = write_video(tmp_path / "x.mp4", seed=3).read_bytes()
+    first = serve(empty, model="none")
+    assert ended(first, first.post("/api/v1/videos", files={"file": ("kept.mp4", content)}).json()["job"])["state"] == "done"
+    with monkeypatch.context() as killed:
+        killed.setattr("serving.api.service.JobStore.put", lambda *_: 1 / 0)
+        assert first.post("/api/v1/videos", files={"file": ("left.mp4", content)}).status_code == 500
+    (empty / "uploads" / "older").mkdir()       # of a library that was restored, or made anew
+    (empty / "uploads" / "older" / "x.mp4").write_bytes(content)
+    stop(first)
+
+    def left() -> set[str]:
+        return {path.parent.name if path.name == "x.mp4" else path.name for path in (empty / "uploads").glob("*/*")}
+
+    stop(serve(empty, model="none"))
+    assert left() == {"kept.mp4", "left.mp4", "older"}
+    monkeypatch.setattr("serving.api.jobs.uploads._ABANDONED_SECONDS", 0.0)
+    waiting = serve(empty, model="none", jobs=False)
+    assert waiting.post("/api/v1/videos", files={"file": ("asked.mp4", content)}).status_code == 202
+    stop(waiting)
+    again = serve(empty, model="none")
+    for _ in range(100):
+        if "left.mp4" not in left():
+            break
+        time.sleep(0.05)
+    ended(again, again.get("/api/v1/jobs").json()["jobs"][0]["job"])
+    assert left() == {"kept.mp4", "older", "asked.mp4"}
+
+
+def test_an_upload_outlives_the_end_of_a_service_that_was_adding_it(empty, serve, tmp_path):
+    first = serve(empty, model="none")
+    content = write_video(tmp_path / "x.mp4", seconds=20, seed=3).read_bytes()
+    job = first.post("/api/v1/videos", files={"file": ("x.mp4", content)}).json()["job"]
+    while first.get(f"/api/v1/jobs/{job}").json()["state"] == "waiting":
+        time.sleep(0.02)
+    stop(first)
+    again = serve(empty, model="none")
+    state = ended(again, job)
+    assert (state["state"], state["failed"], names(again)) == ("done", [], {"x.mp4"})
+
+
+def test_an_upload_goes_when_its_waiting_job_is_stopped(empty, serve, tmp_path):
+    client = serve(empty, jobs=False)
+    content = write_video(tmp_path / "x.mp4", seed=3).read_bytes()
+    job = client.post("/api/v1/videos", files={"file": ("x.mp4", content)}).json()["job"]
+    assert len(list((empty / "uploads").iterdir())) == 1
+    assert client.post(f"/api/v1/jobs/{job}/cancel").json()["state"] == "stopped"
+    assert list((empty / "uploads").iterdir()) == []
+
+
+def test_hits_of_saved_queries_outlive_kills_before_they_are_written_and_before_they_are_sent(empty, serve, tmp_path):
+    client = serve(empty, model="none", webhook_networks=("127.0.0.0/8",))
+    told: list[dict] = []
+    with listening(told) as port:
+        pass        # the receiver is down
+    hook = f"http://127.0.0.1:{port}/hook"
+    assert client.post("/api/v1/saved-queries", json={"q": "风筝", "webhook": hook}).status_code == 201
+    stop(client)
+    write_video(tmp_path / "kite.mp4", seed=1, title="放风筝的下午")
+    add_videos(empty, [tmp_path / "kite.mp4"], AddOptions(model="none", on_screen_text=False))    # nobody is there to ask
+    (empty / "saved-queries.jsonl").write_bytes(b'{"half a li')
+
+    client = serve(empty, model="none", webhook_networks=("127.0.0.0/8",))
+    for _ in range(100):
+        if len(lines := (empty / "saved-queries.jsonl").read_text().splitlines()) > 1:
+            break
+        time.sleep(0.05)
+    assert lines[0] == '{"half a li'
+    (event,) = map(json.loads, lines[1:])
+    time.sleep(0.3)     # the call was tried
+    stop(client)
+    with listening(told, port=port):
+        serve(empty, model="none", webhook_networks=("127.0.0.0/8",))
+        for _ in range(100):
+            if told:
+                break
+            time.sleep(0.1)
+        time.sleep(0.5)
+    assert told == [event]
+    assert len((empty / "saved-queries.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_hit_that_is_handed_on_twice_carries_the_same_id(empty, serve, tmp_path):
+    client = serve(empty, model="none", jobs=False)
+    client.post("/api/v1/saved-queries", json={"q": "风筝"})
+    write_video(tmp_path / "kite.mp4", seed=1, title="放风筝的下午")
+    add_videos(empty, [tmp_path / "kite.mp4"], AddOptions(model="none", on_screen_text=False))
+    with Library.open(empty) as library:
+        start = HandedOn(library.edition()[0], 0)
+    for _ in range(2):
+        store = JobStore(empty)
+        store.hand_on(start)        # as if the kill came before this was noted
+        store.close()
+        again = serve(empty, model="none")
+        time.sleep(0.5)
+        stop(again)
+    first, second = (json.loads(line) for line in (empty / "saved-queries.jsonl").read_text().splitlines())
+    assert first["id"] == second["id"]
+    assert len(first["id"]) == 32
 
 
 def test_an_upload_stays_also_where_the_library_is_named_with_two_dots(empty, serve, tmp_path):
@@ -217,7 +318,7 @@ def test_a_watched_folder_is_followed_once_files_have_stopped_growing(empty, tmp
     library.close()
 
 
-def test_sync_follows_files_that_were_moved_edited_deleted_or_are_new(empty, tmp_path):
+def test_sync_follows_files_that_were_moved_edited_deleted_or_are_new_in_one_walk(empty, tmp_path, monkeypatch):
     folder = tmp_path / "videos"
     (folder / "sub").mkdir(parents=True)
     (folder / "away").mkdir()
@@ -232,6 +333,9 @@ def test_sync_follows_files_that_were_moved_edited_deleted_or_are_new(empty, tmp
             return report, {Path(row.path).name: row.video_id for row in library.locations()}
 
     _, before = sync()
+    walks = []
+    walk = os.walk
+    monkeypatch.setattr("data_pipeline.sources.files.os.walk", lambda *a, **k: walks.append(a) or walk(*a, **k))
     (folder / "moved.mp4").rename(folder / "sub" / "renamed.mp4")
     write_video(folder / "edited.mp4", seed=77)
     (folder / "deleted.mp4").unlink()
@@ -243,6 +347,12 @@ def test_sync_follows_files_that_were_moved_edited_deleted_or_are_new(empty, tmp
     assert after["edited.mp4"] != before["edited.mp4"]
     assert [Path(path).name for path in report.removed] == ["deleted.mp4", "moved.mp4"]
     assert any("is a disk missing?" in notice for notice in report.notices)
+    assert len(walks) == 1
+
+
+def stop(client) -> None:
+    """End a service in good order."""
+    client.__exit__(None, None, None)
 
 
 class running:
@@ -271,7 +381,7 @@ class running:
 class listening:
     """A server that takes JSON and remembers it."""
 
-    def __init__(self, told: list[dict]) -> None:
+    def __init__(self, told: list[dict], port: int = 0) -> None:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
@@ -281,7 +391,7 @@ class listening:
             def log_message(self, *_):
                 pass
 
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.server = HTTPServer(("127.0.0.1", port), Handler)
 
     def __enter__(self) -> int:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

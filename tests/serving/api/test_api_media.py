@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import time
 
 import av
 import numpy as np
@@ -143,3 +145,20 @@ def test_pictures_are_not_kept_in_a_folder_that_somebody_else_could_have_put_the
     (tmp_path / "cache").symlink_to(tmp_path / "theirs")
     with pytest.raises(InputError, match="not this user's own"):
         DiskCache(tmp_path / "cache", most_bytes=1)
+
+
+def test_pictures_that_were_made_once_are_answered_also_while_no_more_can_be_made(client, ids, monkeypatch):
+    kept = [f"/media/{ids['city.mp4']}/{what}" for what in ("poster.jpg?t=0", "sprite.jpg", "clip.mp4?start_ms=0&end_ms=400")]
+    made = [client.get(address).content for address in kept]
+    monkeypatch.setattr("serving.api.limits.threading.Semaphore.acquire", lambda *_, **__: False)     # every place is taken
+    assert client.get(f"/media/{ids['city.mp4']}/poster.jpg?t=500").status_code == 429
+    assert [client.get(address).content for address in kept] == made
+
+
+def test_drafts_that_a_kill_left_in_the_cache_go_once_they_are_old(tmp_path):
+    DiskCache(tmp_path, most_bytes=1000)
+    for name, age in ((".old.mp4", 7200), (".young.jpg", 60), ("picture.jpg", 7200)):
+        (tmp_path / name).write_bytes(b"x")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    DiskCache(tmp_path, most_bytes=1000)
+    assert {path.name for path in tmp_path.iterdir()} == {".young.jpg", "picture.jpg"}

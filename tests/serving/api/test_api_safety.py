@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import threading
+from ipaddress import ip_address
 
 import pytest
 from typer.testing import CliRunner
@@ -16,6 +17,7 @@ from serving.api.jobs.webhooks import allowed_address, check_address
 from serving.api.keys import Keys
 from serving.api.limits import Gate, RateLimit
 from serving.api.running import refuse_unsafe
+from serving.api.running import serve as run_service
 from serving.api.settings import ServeSettings
 from serving.cli.main import app
 
@@ -60,6 +62,61 @@ def test_a_key_taken_back_is_refused_at_once_and_nobody_becomes_admin_by_that(co
     assert client.get("/api/v1/library", headers={"X-Api-Key": shown}).status_code == 401
     assert client.get("/api/v1/library").status_code == 401
     assert keys.all() == [other]
+
+
+def test_a_running_service_whose_keys_are_gone_opens_to_nobody(copied, serve):
+    Keys(copied).add("admin")
+    client = serve(copied, jobs=False, allowed_hosts=("wenshi.example",))
+    for _ in range(2):
+        assert client.get("/api/v1/library", headers={"Host": "wenshi.example"}).status_code == 401
+        (copied / "keys.json").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("where", [{"allowed_hosts": ("wenshi.example",)}, {"host": "0.0.0.0"}])
+def test_the_last_admin_key_cannot_be_taken_back_while_others_can_reach_the_service(copied, where):
+    keys = Keys(copied)
+    first, _ = keys.add("admin")
+    reader, _ = keys.add("read")
+    settings = ServeSettings(library=copied, port=0, model="none", jobs=False, **where)
+    outcomes: list[str] = []
+
+    def remove_keys(_: str) -> None:
+        try:
+            keys.remove(first.id)
+        except InputError as error:
+            outcomes.append(str(error))
+        second, _ = keys.add("admin")
+        keys.remove(first.id)
+        keys.remove(reader.id)
+        with pytest.raises(InputError, match="last admin key"):
+            keys.remove(second.id)
+        raise InputError("enough")
+
+    with pytest.raises(InputError, match="enough"):
+        run_service(settings, ready=remove_keys, note=lambda sentence: None)
+    assert "last admin key" in outcomes[0]
+    (last,) = keys.all()
+    keys.remove(last.id)        # nobody is reached any more
+
+
+def test_a_service_that_a_proxy_may_call_says_when_everybody_is_its_administrator(copied):
+    notes: list[str] = []
+
+    def stop(_: str) -> None:
+        raise InputError("enough")
+
+    def run(**settings) -> None:
+        notes.clear()
+        with pytest.raises(InputError, match="enough"):
+            run_service(ServeSettings(library=copied, port=0, jobs=False, **settings), ready=stop, note=notes.append)
+
+    run(allowed_hosts=("wenshi.example",))
+    assert any("as wenshi.example is its administrator" in note for note in notes)
+    run()
+    assert not any("administrator" in note for note in notes)
+    Keys(copied).add("admin")
+    run(allowed_hosts=("wenshi.example",))
+    assert not any("administrator" in note for note in notes)
 
 
 def test_keys_are_kept_as_hashes_in_a_file_of_their_owner_alone(tmp_path):
@@ -213,6 +270,8 @@ def test_an_error_that_nobody_foresaw_is_told_without_its_traceback(copied, serv
     [
         "http://127.0.0.1/x", "http://localhost:8000/", "http://10.0.0.5/", "http://169.254.169.254/latest", "http://[::1]/",
         "http://0.0.0.0/", "http://192.168.1.1/", "http://[::ffff:127.0.0.1]/", "http://2130706433/", "http://224.0.0.1/",
+        "http://[::ffff:10.0.0.5]/", "http://[64:ff9b::10.0.0.5]/", "http://[64:ff9b::7f00:1]/", "http://[2002:0a00:0005::1]/",
+        "http://[2002:7f00:1::]/", "http://[2001:0:0a00:5::f5ff:fffa]/", "http://[2001:0:808:808::f5ff:fffa]/", "http://[::a00:5]/",
         "http://100.64.0.1/", "file:///etc/passwd", "gopher://x/", "http://user:pass@example.org/", "http:///x", "x",
         "http://example.org:99999/", "http://exa mple.org/", "http://example.org/\r\nX: y",
     ],
@@ -224,6 +283,11 @@ def test_a_webhook_cannot_reach_into_this_network(url):
 
     with pytest.raises(InputError):
         reach()
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "::ffff:8.8.8.8", "2606:4700::1111", "64:ff9b::8.8.8.8"])
+def test_a_webhook_may_reach_a_public_address(address):
+    assert ip_address(allowed_address(address, 80, networks=())) == ip_address(address)
 
 
 def test_a_webhook_may_reach_a_private_network_that_was_named():

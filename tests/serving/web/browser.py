@@ -54,6 +54,7 @@ class Browser:
         self._last = 0
         self._unread = b""
         self.said: list[str] = []       # errors of scripts and refusals of the content policy
+        self.choosers: list[int] = []   # file inputs (backend node ids) whose dialog was opened
 
     def ask(self, method: str, session: str | None = None, /, **parameters: Any) -> dict[str, Any]:
         """The answer of one command; events that come meanwhile are noted."""
@@ -99,6 +100,8 @@ class Browser:
         if event.get("method") == "Runtime.exceptionThrown":
             details = event["params"]["exceptionDetails"]
             self.said.append(details.get("exception", {}).get("description", details["text"]))
+        if event.get("method") == "Page.fileChooserOpened":
+            self.choosers.append(event["params"]["backendNodeId"])
         if event.get("method") == "Log.entryAdded" and event["params"]["entry"]["source"] in ("security", "violation"):
             self.said.append(event["params"]["entry"]["text"])
 
@@ -183,10 +186,39 @@ class Page:
         """Text that an input method still holds."""
         self.ask("Input.imeSetComposition", text=text, selectionStart=len(text), selectionEnd=len(text))
 
-    def give_files(self, selector: str, files: list[Path]) -> None:
-        root = self.ask("DOM.getDocument")["root"]["nodeId"]
-        node = self.ask("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
-        self.ask("DOM.setFileInputFiles", nodeId=node, files=list(map(str, files)))
+    def choose_file(self, button: str, path: Path) -> None:
+        """Press what opens the dialog of files, and choose one in it."""
+        self.browser.choosers.clear()
+        self.ask("Page.setInterceptFileChooserDialog", enabled=True)
+        self.click(button)
+        self.wait("true")       # reads the event
+        while not self.browser.choosers:
+            self.wait("true")
+        self.ask("DOM.setFileInputFiles", backendNodeId=self.browser.choosers[0], files=[str(path)])
+
+    def drag(self, kind: str, path: Path, *, at: tuple[int, int] = (600, 500)) -> None:
+        """A file is dragged over the page: dragEnter, dragOver or drop."""
+        data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+        self.ask("Input.dispatchDragEvent", type=kind, x=at[0], y=at[1], data=data)
+
+    def paste(self) -> None:
+        """What the keys for pasting do."""
+        event = {"key": "v", "code": "KeyV", "windowsVirtualKeyCode": 86, "modifiers": 2}
+        self.ask("Input.dispatchKeyEvent", type="keyDown", commands=["paste"], **event)
+        self.ask("Input.dispatchKeyEvent", type="keyUp", **event)
+
+    def copy_picture(self, colour: str) -> None:
+        """Put a small PNG into the clipboard, as a screenshot does."""
+        allowed = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+        self.browser.ask("Browser.grantPermissions", permissions=allowed, browserContextId=self._context)
+        self.ask("Emulation.setFocusEmulationEnabled", enabled=True)
+        self.run(f"""(async () => {{
+            const canvas = new OffscreenCanvas(8, 8);
+            const pen = canvas.getContext("2d");
+            pen.fillStyle = {json.dumps(colour)};
+            pen.fillRect(0, 0, 8, 8);
+            await navigator.clipboard.write([new ClipboardItem({{ "image/png": await canvas.convertToBlob() }})]);
+        }})()""")
 
     def accessible(self) -> list[tuple[str, str]]:
         """(role, name) of everything that a screen reader meets, in order."""

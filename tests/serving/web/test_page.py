@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.serving.web.fake_api import NASTY, bodies, video_id
 
@@ -161,17 +163,97 @@ def test_filters_become_chips_that_can_be_taken_away(page, address, fake):
     page.wait("document.querySelectorAll('#chips .chip:not(.plain)').length === 1")
 
 
-def test_a_picture_is_a_query(page, address, fake, tmp_path):
-    from PIL import Image
-
+@pytest.fixture
+def red(tmp_path) -> Path:
     Image.new("RGB", (8, 8), "red").save(tmp_path / "红.png")
-    page.go(address, until=".card")
-    page.give_files("#file", [tmp_path / "红.png"])
+    return tmp_path / "红.png"
+
+
+def shown_with_a_picture(page, fake, name: str) -> None:
     page.wait(f"document.body.dataset.mode === 'search' && {HITS} === 4")
-    assert page.text("#example").strip() == "红.png"
+    assert page.text("#example").strip() == name
     assert any(where.startswith("/api/v1/search/by-example") and b"PNG" in body for _, where, body in fake.asked)
     page.click("#example button")
     page.wait("document.body.dataset.mode === 'home'")
+
+
+def test_a_picture_chosen_in_the_dialog_of_files_is_a_query(page, address, fake, red):
+    page.go(address, until=".card")
+    page.choose_file("#pick", red)
+    shown_with_a_picture(page, fake, "红.png")
+
+
+def test_a_picture_dropped_anywhere_is_a_query(page, address, fake, red):
+    page.go(address, until=".card")
+    page.drag("dragEnter", red)
+    page.drag("dragOver", red)
+    page.wait_for("#drop")
+    assert fake.asked == []
+    page.drag("drop", red)
+    shown_with_a_picture(page, fake, "红.png")
+    assert page.run("document.querySelector('#drop').hidden")
+
+
+def test_what_is_no_picture_is_refused_when_it_is_dropped(page, address, fake, tmp_path):
+    (tmp_path / "notes.txt").write_text("no picture")
+    page.go(address, until=".card")
+    for step in ("dragEnter", "dragOver", "drop"):
+        page.drag(step, tmp_path / "notes.txt")
+    page.wait("document.querySelector('#toast').innerText.includes('只能用图片或视频')")
+    assert fake.asked == []
+
+
+def test_a_pasted_picture_is_a_query_and_a_pasted_text_stays_text(page, address, fake):
+    page.go(address, until=".card")
+    page.copy_picture("red")
+    page.click("#q")
+    page.paste()
+    shown_with_a_picture(page, fake, "image.png")
+    page.run("navigator.clipboard.writeText('一只猫')")
+    page.click("#q")
+    page.paste()
+    page.wait("document.querySelector('#q').value === '一只猫'")
+    assert page.run("document.body.dataset.mode") == "home"
+
+
+STARRED = "[...document.querySelectorAll('#starred a')].map((one) => one.textContent)"
+
+
+def test_a_starred_search_is_kept_listed_under_the_box_and_can_be_removed(page, address, fake):
+    page.go(address, until=".card")
+    assert not page.run("document.querySelector('#starred').checkVisibility()")
+    found(page, address, more="&tag=动物")
+    assert page.run("document.querySelector('#star').getAttribute('aria-label')") == "收藏这次搜索"
+    page.click("#star")
+    assert page.run("document.querySelector('#star').getAttribute('aria-pressed')") == "true"
+    found(page, address, query="狗", more=f"&v={video_id(1)}")
+    page.press("Escape")
+    page.click("#star")
+    page.go(address, until=".card")         # as if it was opened another day
+    page.wait_for("#starred")
+    assert page.run(STARRED) == ["狗", "猫 · 标签：动物"]
+    page.click("#language")
+    page.wait("document.querySelector('#starred').innerText.includes('Starred searches')")
+    assert page.run("document.querySelector('#starred button').getAttribute('aria-label')") == "Remove the star: 狗"
+    page.click("#starred .pair:nth-of-type(3) a")
+    page.wait(f"{HITS} === 8")
+    assert "tag=%E5%8A%A8%E7%89%A9" in searches(fake)[-1]
+    assert page.run("document.querySelector('#star').getAttribute('aria-pressed')") == "true"
+    page.click("#star")
+    page.click("#home")
+    page.wait(f"{STARRED}.join() === '狗'")
+    page.click("#starred button")
+    page.wait("!document.querySelector('#starred').checkVisibility()")
+
+
+@pytest.mark.parametrize("kept", ["{", "null", "7", '[1, "javascript:alert(1)", "/?tag=x", "//evil.example/?q=x"]'])
+def test_stars_that_the_page_did_not_write_are_left_out(page, address, kept):
+    page.go(address, until=".card")
+    page.run(f"localStorage.setItem('wenshi.starred', {json.dumps(kept)})")
+    found(page, address)
+    page.click("#home")
+    page.wait("document.body.dataset.mode === 'home'")
+    assert page.count("#starred a") == 0
 
 
 def test_similar_ones_are_asked_for_by_the_span_of_the_hit(page, address, fake):

@@ -1,0 +1,70 @@
+"""An `add` calibrates a library that has grown, and never fails by that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from retrieval.errors import ModelError
+from retrieval.search.confidence import stored_calibration
+from serving.ingest.calibrating import calibrate_grown
+from serving.ingest.report import AddReport, FileOutcome
+from serving.ingest.run import AddOptions, add_videos
+from tests.retrieval.search.test_calibrating import GENERATION, Axes, library, put
+from tests.videos import write_video
+
+
+def added() -> AddReport:
+    return AddReport(files=1, outcomes=[FileOutcome("/0.mp4", "added", "0")])
+
+
+def test_a_library_is_calibrated_with_enough_titles_and_again_when_it_has_doubled(tmp_path: Path) -> None:
+    loads: list[int] = []
+
+    def models() -> tuple[Axes, None]:
+        loads.append(1)
+        return Axes(), None
+
+    with library(tmp_path / "l", videos=12) as opened:
+        report = added()
+        calibrate_grown(opened, report, models)
+        assert report.notices == [
+            "Hits of pictures and meanings do not say how sure they are: that needs 20 videos with a title, and 12 have one."
+        ]
+        assert loads == []
+        sizes = []
+        for number in range(12, 31):
+            put(opened, number, generation=GENERATION)
+            calibrate_grown(opened, added(), models)
+            found = stored_calibration(opened)
+            sizes.append(found.clips if found else 0)
+        assert sizes == [0] * 7 + [20] * 11 + [20]
+        calibrate_grown(opened, AddReport(files=1, outcomes=[FileOutcome("/0.mp4", "unchanged", "0")]), models)
+        assert len(loads) == 1
+        opened.set_setting("calibrated_at", "15")       # as if it had been half as large
+        calibrate_grown(opened, added(), models)
+        found = stored_calibration(opened)
+        assert found is not None
+        assert (found.clips, len(loads)) == (31, 2)
+
+
+@pytest.mark.parametrize("failure", [ModelError("There is no model here."), KeyboardInterrupt()])
+def test_what_keeps_it_from_that_is_told_and_the_add_stands(tmp_path: Path, failure: BaseException) -> None:
+    def models() -> tuple[None, None]:
+        raise failure
+
+    with library(tmp_path / "l", videos=20) as opened:
+        report = added()
+        calibrate_grown(opened, report, models)
+        assert len(report.notices) == 1
+        assert report.notices[0].startswith("Hits of pictures and meanings do not say how sure they are: ")
+        assert stored_calibration(opened) is None
+
+
+def test_an_add_with_a_model_says_when_the_library_is_too_small_for_it(tmp_path: Path, tiny_chinese_clip: Path) -> None:
+    write_video(tmp_path / "a.mp4", seed=1)
+    options = AddOptions(model=str(tiny_chinese_clip), on_screen_text=False)
+    report = add_videos(tmp_path / "l", [tmp_path / "a.mp4"], options)
+    assert any("20 videos with a title, and 1 have one" in notice for notice in report.notices)
+    assert add_videos(tmp_path / "l", [tmp_path / "a.mp4"], options).notices == []
