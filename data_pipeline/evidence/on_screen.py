@@ -27,7 +27,7 @@ from data_pipeline.evidence.text_strokes import standing_share, text_has_appeare
 from data_pipeline.evidence.text_tracks import TextTrack, TextTracker
 from retrieval.records import Evidence
 
-_PICTURE_SIDE = 960                 # longest side of what the engine reads
+PICTURE_SIDE = 960                  # longest side of what the engine reads
 _LARGEST_ENLARGEMENT = 2.0
 _SLOW_MS = 900                      # below a second, so that a caption of one second is seen at least once
 _QUIET_MS = 5000                    # after so long without text, looks become slow
@@ -148,14 +148,9 @@ class OnScreenText:
         return now_ms
 
     def _look(self, frame: Frame, small: Grey) -> None:
-        picture = enlarged(frame.rgb(height=_PICTURE_SIDE, width=_PICTURE_SIDE, fit="inside"))
+        picture = enlarged(frame.rgb(height=PICTURE_SIDE, width=PICTURE_SIDE, fit="inside"))
         height, width = picture.shape[:2]
-        size = np.array([width, height], dtype=np.float32)
-        lines = [
-            OcrLine(quad=line.quad / size, text=line.text, confidence=line.confidence)
-            for line in self._engine.read(picture)
-            if self._policy.accepts(line.text, line.confidence)
-        ]
+        lines = read_lines(self._engine, picture, self._policy)
         before = small if self._looked_at is None else self._looked_at
         first = self._looked_at is None
         self._tracker.observe(
@@ -222,10 +217,20 @@ class StandingText(OnScreenText):
         return gone
 
 
+def read_lines(engine: OcrEngine, picture: NDArray[np.uint8], policy: TextPolicy) -> list[OcrLine]:
+    """The lines in a picture [H, W, 3] that are worth keeping, their quads in shares of it. Raises what the engine raises."""
+    size = np.array(picture.shape[1::-1], dtype=np.float32)
+    return [
+        OcrLine(quad=line.quad / size, text=line.text, confidence=line.confidence)
+        for line in engine.read(picture)
+        if policy.accepts(line.text, line.confidence)
+    ]
+
+
 def enlarged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A small picture [H, W, 3] at up to twice its size: engines slip on characters of a dozen pixels."""
     height, width = picture.shape[:2]
-    scale = min(_PICTURE_SIDE / max(height, width), _LARGEST_ENLARGEMENT)
+    scale = min(PICTURE_SIDE / max(height, width), _LARGEST_ENLARGEMENT)
     if scale <= 1.0:
         return picture
     size = (round(width * scale), round(height * scale))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from data_pipeline.evidence.covers import named_covers
 from data_pipeline.manifest import ManifestRow, read_manifest
 from data_pipeline.sources.files import find_videos
 from retrieval.encoders import DEFAULT_MODEL, read_generation
@@ -83,6 +84,7 @@ def add_to_library(
 class _Plan:
     files: list[Path]
     rows: dict[Path, ManifestRow]
+    covers: dict[Path, Path]
     model: _Model | None
     sentences: Sentences | None
     notices: list[str]
@@ -97,10 +99,11 @@ def _plan(library_path: Path, paths: Sequence[Path], options: AddOptions) -> _Pl
     if not found.videos:
         raise InputError(f"No video was found under {', '.join(map(str, paths))} ({found.other} other files).")
     rows, notices = _manifest_rows(options.manifest, found.videos)
-    notices += [f"The folder {folder} cannot be read." for folder in found.unreadable]
+    covers, missing = named_covers(rows, options.manifest)
+    notices += [*missing, *(f"The folder {folder} cannot be read." for folder in found.unreadable)]
     model = _settle_model(library_path, options.model, notices.append)
     sentences = settle_sentences(library_path, options.sentences, notices.append)
-    return _Plan(found.videos, rows, model, sentences, notices)
+    return _Plan(found.videos, rows, covers, model, sentences, notices)
 
 
 def _carry_out(
@@ -115,7 +118,7 @@ def _carry_out(
         progress.begin(len(plan.files))
         with ReaderPool(_pool_settings(options, plan.model, len(plan.files))) as pool:
             adder = Adder(
-                library, pool, manifest=plan.rows, sentences=reader, on_progress=progress.position,
+                library, pool, manifest=plan.rows, covers=plan.covers, sentences=reader, on_progress=progress.position,
                 on_outcome=progress.finished, stopping=stopping,
             )
             report = adder.add(plan.files)
