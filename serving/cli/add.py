@@ -30,6 +30,10 @@ def add(
             help="Sentence model for the meaning channel (extra `wenshi[sentence]`). Default: the library's own, if any.",
         ),
     ] = None,
+    tags: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Words to look for in the pictures, one a line; those seen are tags.", readable=False),
+    ] = None,
     manifest: Annotated[
         Path | None,
         typer.Option(
@@ -83,6 +87,7 @@ def add(
     options = AddOptions(
         model=model,
         sentences=sentences,
+        tags=tags,
         manifest=manifest,
         exclude=tuple(exclude),
         on_screen_text=on_screen_text,

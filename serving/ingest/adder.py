@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from data_pipeline.evidence.covers import cover_state
+from data_pipeline.evidence.visual_tags import TAGGER, VisualTagger, tag_evidence
 from data_pipeline.manifest import ManifestRow
 from retrieval.errors import LibraryError, ModelError
 from retrieval.library import Library, StoredVideo
@@ -25,6 +26,7 @@ from serving.models import MODEL_SETTING
 OnProgress = Callable[[Path, int, int], None]
 OnOutcome = Callable[[FileOutcome], None]
 
+_TAGS = "tags"  # that a tagger gave, among what was examined
 _MOST_COVERS = 50  # remembered of one video
 _KNOWN_AT_ONCE = 20  # known files between two looks at the readers
 
@@ -45,7 +47,7 @@ class _Job:
 
 class Adder:
     """Adds files to an open library. `manifest`: rows by absolute path, `covers`: their cover pictures, which stand before
-    those found beside the files; `sentences`: gives texts their vectors. Used once."""
+    those found beside the files; `sentences`: gives texts their vectors; `tagger`: gives clips their tags. Used once."""
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class Adder:
         manifest: Mapping[Path, ManifestRow] | None = None,
         covers: Mapping[Path, Path] | None = None,
         sentences: EvidenceReader | None = None,
+        tagger: VisualTagger | None = None,
         on_progress: OnProgress = lambda path, position, duration: None,
         on_outcome: OnOutcome = lambda outcome: None,
         stopping: Callable[[], bool] = lambda: False,
@@ -62,6 +65,7 @@ class Adder:
         self._library = library
         self._pool = pool
         self._sentences = sentences
+        self._tagger = tagger
         self._paths = PathRecords(library, manifest or {}, sentences=sentences, covers=covers)
         self._on_progress = on_progress
         self._on_outcome = on_outcome
@@ -134,6 +138,8 @@ class Adder:
         wanted: dict[str, str] = {"subtitle": SUBTITLE_VERSION}
         if self._pool.generation is not None:
             wanted["visual"] = generation_key(self._pool.generation)
+            if self._tagger is not None:
+                wanted[_TAGS] = self._tagger.version
         elif "visual" in stored.examined:
             return False  # reading it anew without a model would cost it its vectors
         if any(stored.examined.get(channel) != version for channel, version in wanted.items()):
@@ -253,6 +259,13 @@ class Adder:
             # Several paths of one video may have covers of their own.
             examined["cover"] = " ".join(dict.fromkeys([examined.get("cover", covers[0]), *covers][:_MOST_COVERS]))
         evidence = list(analysis.evidence)
+        if self._tagger is not None and generation is not None:
+            evidence += tag_evidence(job.clips, self._tagger)
+            examined[_TAGS] = self._tagger.version
+        elif known is not None and _TAGS in known.examined:
+            examined[_TAGS] = known.examined[_TAGS]
+            rows = self._library.evidence(known.video.id)
+            evidence += [row for row in rows if row.source.startswith(TAGGER) and row.path is None]
         for channel in ("ocr", "asr"):
             if known is not None and channel in known.examined and channel not in examined:
                 # A run without on-screen text or speech must not take away what an earlier run read.
