@@ -1,7 +1,7 @@
 """How few looks at the pictures find the subtitles of a video, and how fast, against ways that read plainly.
 
-    python -m benchmarks.on_screen_text [--clips 60] [--lines 5] [--every-ms 15000] [--directory DIR] [--missed]
-        [--only standing|all]
+    python -m benchmarks.on_screen_text [--clips 60] [--first-seed 0] [--lines 5] [--every-ms 15000] [--directory DIR]
+        [--missed] [--only standing|all]
 
 Clips of the miniature world with a camera that never rests and things that move, and subtitles drawn into them whose
 words and times are known: `lines` in each, a new one every `every-ms` milliseconds on average, each shown for 1.2 to 4 s,
@@ -189,6 +189,7 @@ def report(name: str, found: Found, clips: Sequence[Clip], *, plain_calls: int) 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=int, default=60)
+    parser.add_argument("--first-seed", type=int, default=0, help="other seeds, other clips")
     parser.add_argument("--lines", type=int, default=5)
     parser.add_argument("--every-ms", type=int, default=15_000)
     parser.add_argument("--directory", type=Path, help="where the clips are kept; a temporary one where left out")
@@ -204,7 +205,7 @@ def main() -> int:
         directory.mkdir(parents=True, exist_ok=True)
         clips = [
             make_clip(seed, directory, lines=arguments.lines, every_ms=arguments.every_ms, font=font)
-            for seed in range(arguments.clips)
+            for seed in range(arguments.first_seed, arguments.first_seed + arguments.clips)
         ]
         return measure(clips, missed=arguments.missed, everything=arguments.only == "all")
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 from data_pipeline.audit.sampling import Drawn
 from data_pipeline.audit.sheet import COLUMNS, row_of
@@ -21,6 +18,7 @@ from data_pipeline.corpus.files import whole_file
 from data_pipeline.corpus.measured import MeasuredVideo
 from data_pipeline.corpus.video_clips import frames_of_video
 from retrieval.errors import VideoError
+from retrieval.stills import jpeg_bytes
 
 PICTURES = 4
 _LONGEST_SIDE, _QUALITY = 320, 80
@@ -64,9 +62,7 @@ def _pictures(one: Drawn, videos: Mapping[str, MeasuredVideo]) -> tuple[list[str
 
 
 def _address(picture: Any) -> str:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg_bytes(picture, quality=_QUALITY)).decode()
 
 
 def _title(one: Drawn, videos: Mapping[str, MeasuredVideo]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from retrieval.errors import InputError
+from retrieval.stills import jpeg_bytes
 
 _UNFIT_FOR_KEY = re.compile(r"[./\\\x00-\x20\x7f]")
 _LONGEST_KEY_BYTES = 200
@@ -144,7 +144,5 @@ def _jpeg(frame: NDArray[np.uint8], form: PictureFormat) -> bytes:
     picture = Image.fromarray(frame)
     if picture.size != (form.width, form.height):
         picture = picture.resize((form.width, form.height), Image.Resampling.BICUBIC)
-    file = io.BytesIO()
     # full colour resolution: halved, the colour of a small thing runs into what is behind it
-    picture.save(file, "JPEG", quality=form.quality, subsampling="4:4:4")
-    return file.getvalue()
+    return jpeg_bytes(np.asarray(picture), quality=form.quality, full_colour=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -26,7 +27,7 @@ from data_pipeline.evidence.text_strokes import standing_share, text_has_appeare
 from data_pipeline.evidence.text_tracks import TextTrack, TextTracker
 from retrieval.records import Evidence
 
-_PICTURE_SIDE = 960                 # longest side of what the engine reads
+PICTURE_SIDE = 960                  # longest side of what the engine reads
 _LARGEST_ENLARGEMENT = 2.0
 _SLOW_MS = 900                      # below a second, so that a caption of one second is seen at least once
 _QUIET_MS = 5000                    # after so long without text, looks become slow
@@ -34,6 +35,7 @@ _QUIET_MS = 5000                    # after so long without text, looks become s
 _SURE = 0.9                         # one reading of standing text is enough when it is this confident
 _GONE = 0.25                        # of its strokes; where more stand, a text may only be half covered
 _UNSEEN = -255.0                    # in a picture: like no stroke at all
+_STANDING_SAMPLES = 3               # in a row: a camera that turns round holds its scene still for two
 _LEAST_GAP_MS = 700                 # between two looks at standing text; a caption of a second is still seen
 _RARE_MS, _FIRST_MS = 30_000, 5_000     # without a look because of strokes; the first comes earlier
 
@@ -146,14 +148,9 @@ class OnScreenText:
         return now_ms
 
     def _look(self, frame: Frame, small: Grey) -> None:
-        picture = enlarged(frame.rgb(height=_PICTURE_SIDE, width=_PICTURE_SIDE, fit="inside"))
+        picture = enlarged(frame.rgb(height=PICTURE_SIDE, width=PICTURE_SIDE, fit="inside"))
         height, width = picture.shape[:2]
-        size = np.array([width, height], dtype=np.float32)
-        lines = [
-            OcrLine(quad=line.quad / size, text=line.text, confidence=line.confidence)
-            for line in self._engine.read(picture)
-            if self._policy.accepts(line.text, line.confidence)
-        ]
+        lines = read_lines(self._engine, picture, self._policy)
         before = small if self._looked_at is None else self._looked_at
         first = self._looked_at is None
         self._tracker.observe(
@@ -171,15 +168,15 @@ class OnScreenText:
 class StandingText(OnScreenText):
     """As OnScreenText, for text that stands still, such as subtitles, at a fraction of the looks.
 
-    A sample is read when strokes as dense as letters stand in it and in the sample before, and were not there at the
-    last look; that a text is gone is told from its strokes without a look. So a moving scene costs nothing. What moves
+    A sample is read when strokes as dense as letters stand in it and in the two before, and were not there at the last
+    look; that a text is gone is told from its strokes without a look. So a moving scene costs nothing. What moves
     all the time, as the sign on a passing bus, is found only by the rare look at a changed picture.
     """
 
     def __init__(self, engine: OcrEngine, *, interval_ms: int = 250, policy: TextPolicy | None = None) -> None:
         super().__init__(engine, interval_ms=interval_ms, policy=policy)
-        self._before: Grey | None = None
-        self._before_ms = self._since_ms = -1
+        self._before: deque[tuple[int, Grey]] = deque(maxlen=_STANDING_SAMPLES - 1)     # the last samples with their times
+        self._since_ms = -1
 
     def _new_tracker(self) -> TextTracker:
         return TextTracker(sure=_SURE)
@@ -188,22 +185,24 @@ class StandingText(OnScreenText):
         return self._since_ms
 
     def _accepted(self, end_ms: int) -> list[TextTrack]:
-        self._before, self._before_ms, self._since_ms = None, -1, -1
+        self._before.clear()
+        self._since_ms = -1
         return super()._accepted(end_ms)
 
     def _worth_a_look(self, now_ms: int, picture: Grey) -> bool:
-        before, before_ms = self._before, self._before_ms
-        self._before, self._before_ms = picture, now_ms
+        before = list(self._before)
+        self._before.append((now_ms, picture))
         looked_at = self._looked_at
-        # What stands now stood in the sample before; but a look's time must lie behind that of the last one.
-        self._since_ms = before_ms if looked_at is None or before_ms > self._looked_ms else now_ms
+        # What stands now stood in the samples before; but a look's time must lie behind that of the last one.
+        self._since_ms = min((ms for ms, _ in before if looked_at is None or ms > self._looked_ms), default=now_ms)
         if looked_at is not None:
             self._tracker.lose(now_ms, gone=lambda box: self._is_gone(box, looked_at, picture))
             if self._doubtful:
                 return True
             if now_ms - self._looked_ms < _LEAST_GAP_MS:
                 return False
-        if before is not None and text_has_appeared(before, picture, looked_at=looked_at):
+        stood = len(before) == _STANDING_SAMPLES - 1
+        if stood and text_has_appeared([earlier for _, earlier in before], picture, looked_at=looked_at):
             return True
         self._since_ms = now_ms
         if looked_at is None:
@@ -218,10 +217,20 @@ class StandingText(OnScreenText):
         return gone
 
 
+def read_lines(engine: OcrEngine, picture: NDArray[np.uint8], policy: TextPolicy) -> list[OcrLine]:
+    """The lines in a picture [H, W, 3] that are worth keeping, their quads in shares of it. Raises what the engine raises."""
+    size = np.array(picture.shape[1::-1], dtype=np.float32)
+    return [
+        OcrLine(quad=line.quad / size, text=line.text, confidence=line.confidence)
+        for line in engine.read(picture)
+        if policy.accepts(line.text, line.confidence)
+    ]
+
+
 def enlarged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A small picture [H, W, 3] at up to twice its size: engines slip on characters of a dozen pixels."""
     height, width = picture.shape[:2]
-    scale = min(_PICTURE_SIDE / max(height, width), _LARGEST_ENLARGEMENT)
+    scale = min(PICTURE_SIDE / max(height, width), _LARGEST_ENLARGEMENT)
     if scale <= 1.0:
         return picture
     size = (round(width * scale), round(height * scale))

@@ -9,6 +9,7 @@ from rapidfuzz import fuzz
 
 from data_pipeline.corpus.measured import ScreenTextRow, SpeechRow
 from data_pipeline.evidence.text_policy import comparable
+from data_pipeline.spans import Neighbours
 
 _SLACK_MS = 1_000       # a subtitle comes a little before its speech, or stays after it
 _LIKE = 75              # percent of the line's characters: OCR and ASR both slip
@@ -17,17 +18,15 @@ _SURE = 4               # letters and digits; a shorter line must be said exactl
 
 def with_repeats(lines: Sequence[ScreenTextRow], speech: Sequence[SpeechRow]) -> tuple[ScreenTextRow, ...]:
     """The same lines, each with the first segment of speech at its time that says it, None where none does."""
-    said = [(segment, comparable(segment.text)) for segment in speech]
-    return tuple(replace(line, repeats_speech=_segment_that_says(line, said)) for line in lines)
+    said = [comparable(segment.text) for segment in speech]
+    at_their_time = Neighbours([(segment.start_ms, segment.end_ms) for segment in speech])
 
+    def segment_that_says(line: ScreenTextRow) -> int | None:
+        letters = comparable(line.text)
+        near = at_their_time.of(line.start_ms - _SLACK_MS, line.end_ms + _SLACK_MS)
+        return next((speech[number].segment for number in near if _says(said[number], letters)), None)
 
-def _segment_that_says(line: ScreenTextRow, said: Sequence[tuple[SpeechRow, str]]) -> int | None:
-    letters = comparable(line.text)
-    for segment, text in said:
-        at_its_time = segment.start_ms - _SLACK_MS < line.end_ms and line.start_ms < segment.end_ms + _SLACK_MS
-        if at_its_time and _says(text, letters):
-            return segment.segment
-    return None
+    return tuple(replace(line, repeats_speech=segment_that_says(line)) for line in lines)
 
 
 def _says(text: str, letters: str) -> bool:

@@ -5,6 +5,8 @@ All pictures are float32 [H, W] with the longest side of `GATE_SIDE`, grey level
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,14 +34,18 @@ def standing(one: Grey, other: Grey) -> Mask:
     return strokes(one) & strokes(other) & (np.abs(one - other) <= _STEADY)
 
 
-def text_has_appeared(before: Grey, now: Grey, *, looked_at: Grey | None) -> bool:
-    """Say whether strokes as dense as letters stand in the last two pictures that were not in the one looked at.
+def text_has_appeared(before: Sequence[Grey], now: Grey, *, looked_at: Grey | None) -> bool:
+    """Say whether strokes as dense as letters stand in this picture and all before it that were not in the one looked at.
 
-    looked_at: None = nothing was looked at yet. Pictures of two sizes: no.
+    before: at least one picture; looked_at: None = nothing was looked at yet. Pictures of two sizes: no.
     """
-    if before.shape != now.shape:
+    if any(picture.shape != now.shape for picture in before):
         return False
-    new = standing(before, now)
+    new = standing(before[-1], now)
+    for picture in before[:-1]:
+        if densest(new) < _DENSE:
+            return False
+        new &= standing(picture, now)
     if looked_at is not None and looked_at.shape == now.shape:
         new &= ~standing(looked_at, now)
     return densest(new) >= _DENSE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from data_pipeline.corpus.measured import KeyframeRow
+from retrieval.stills import jpeg_bytes
 from retrieval.video.clips import CutClip, sharpness
 
 _THUMBNAIL = (32, 18)               # width, height of the grey pictures that are compared
@@ -70,7 +70,7 @@ class KeyframeCollector:
             self._before = row, thumbnail
             row = self._thinned(row)
         if row.dropped is None:
-            self._pictures[row.keyframe] = as_jpeg(picture, quality=self._rules.jpeg_quality)
+            self._pictures[row.keyframe] = jpeg_bytes(picture, quality=self._rules.jpeg_quality)
         self.rows.append(row)
         if len(self._pictures) > self._rules.most:
             self._thin()
@@ -117,10 +117,3 @@ def difference_hash(grey: Image.Image) -> int:
     cells = np.asarray(grey.resize((9, 8), Image.Resampling.BOX), dtype=np.int16)
     bits = np.packbits((cells[:, :-1] < cells[:, 1:]).ravel())
     return int.from_bytes(bits.tobytes(), "big", signed=True)
-
-
-def as_jpeg(picture: NDArray[np.uint8], *, quality: int) -> bytes:
-    """A picture, uint8 RGB [H, W, 3], as the bytes of a JPEG file."""
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=quality)
-    return file.getvalue()

@@ -15,7 +15,7 @@ from data_pipeline.looking.keyframes import KeyframeCollector, KeyframeRules
 from data_pipeline.looking.roles import RoleRules, roles
 from retrieval.video import ClipCutter, CutClip, VideoInfo, open_reader
 
-LOOK_VERSION = "1"                  # of what a look gives: part of the key under which it is remembered
+LOOK_VERSION = "2"                  # of what a look gives: part of the key under which it is remembered
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from data_pipeline.evidence.text_likeness import Box, box_of, same_row, similar_height
 from data_pipeline.evidence.text_tracks import TextTrack
@@ -28,6 +30,9 @@ _INTERFACE = re.compile(
     """,
     re.VERBOSE,
 )
+
+# Of a line's height: the middles of two boxes that `same_row` and `similar_height` accept are never further apart.
+_ROW_REACH = 0.65
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +61,9 @@ def roles(lines: Sequence[TextTrack], *, duration_ms: int, rules: RoleRules | No
     rules = rules or RoleRules()
     boxes = [box_of(line.quad_0to1) for line in lines]
     short = [line.end_ms - line.start_ms <= rules.subtitle_longest_ms for line in lines]
+    rows = _Rows(lines, boxes)
     in_turn = [
-        short[place] and _centred(boxes[place], rules) and _row_mates(place, lines, boxes) >= rules.band_lines - 1
+        short[place] and _centred(boxes[place], rules) and rows.has_mates(place, rules.band_lines - 1)
         for place in range(len(lines))
     ]
     return [
@@ -80,15 +86,31 @@ def _role(line: TextTrack, box: Box, *, follows: bool, duration_ms: int, rules: 
     return "title_card" if height >= rules.title_height and shown_ms <= rules.title_longest_ms else "scene"
 
 
-def _row_mates(place: int, lines: Sequence[TextTrack], boxes: Sequence[Box]) -> int:
-    """How many other lines stand in the same row, as high and as centred, at another time."""
-    middle = (boxes[place][0] + boxes[place][2]) / 2
-    return sum(
-        (other.end_ms <= lines[place].start_ms or lines[place].end_ms <= other.start_ms)
-        and same_row(box, boxes[place]) and similar_height(box, boxes[place])
-        and abs((box[0] + box[2]) / 2 - middle) <= 0.05
-        for other, box in zip(lines, boxes, strict=True)
-    )
+class _Rows:
+    """The lines of a video by height, so that a line is held against those about its own row alone."""
+
+    def __init__(self, lines: Sequence[TextTrack], boxes: Sequence[Box]) -> None:
+        self._lines, self._boxes = lines, boxes
+        self._order = sorted(range(len(lines)), key=lambda place: _middle(boxes[place]))
+        self._middles = [_middle(boxes[place]) for place in self._order]
+
+    def has_mates(self, place: int, least: int) -> bool:
+        """Whether so many other lines stand in the same row, as high and as centred, at another time."""
+        box = self._boxes[place]
+        reach = _ROW_REACH * (box[3] - box[1])
+        first = bisect_left(self._middles, _middle(box) - reach)
+        last = bisect_right(self._middles, _middle(box) + reach)
+        mates = (other for other in self._order[first:last] if self._are_mates(place, other))
+        return sum(1 for _ in islice(mates, least)) == least
+
+    def _are_mates(self, place: int, other: int) -> bool:
+        a, b, one, two = self._boxes[place], self._boxes[other], self._lines[place], self._lines[other]
+        at_another_time = two.end_ms <= one.start_ms or one.end_ms <= two.start_ms
+        return at_another_time and same_row(a, b) and similar_height(a, b) and abs(a[0] + a[2] - b[0] - b[2]) <= 0.1
+
+
+def _middle(box: Box) -> float:
+    return (box[1] + box[3]) / 2
 
 
 def _centred(box: Box, rules: RoleRules) -> bool:

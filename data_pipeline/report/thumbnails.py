@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
-from PIL import Image
-
 from retrieval.errors import VideoError
+from retrieval.stills import jpeg_bytes
 from retrieval.video import DecodedFrame, VideoReader, at_times, keyframes
 
 _SIDE = 240             # pixels of the longer side
@@ -22,9 +20,7 @@ def thumbnail(path: Path, time_ms: int) -> bytes | None:
             pixels = _frame(reader, time_ms).rgb(height=_SIDE, width=_SIDE, fit="inside")
     except (VideoError, StopIteration):
         return None
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=_QUALITY, optimize=True)
-    return buffer.getvalue()
+    return jpeg_bytes(pixels, quality=_QUALITY, optimize=True)
 
 
 def _frame(reader: VideoReader, time_ms: int) -> DecodedFrame:

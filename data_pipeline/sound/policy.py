@@ -14,6 +14,7 @@ from typing import Protocol
 
 from data_pipeline.corpus.measured import SpeechRow
 from data_pipeline.sound.inventions import is_farewell, is_invention, spoken_form
+from data_pipeline.spans import Cover
 from retrieval.text import fold
 
 
@@ -83,14 +84,16 @@ def judged(
     voice, tags: what a voice detector and an audio tagger heard, None where none was asked. Judging again gives the same
     flags; `repeated_elsewhere`, which needs the other videos, is kept.
     """
-    measured = [_measured(row, voice, tags, policy) for row in segments]
+    voiced = _cover(voice, "speech", 0.0)
+    music, singing = _cover(tags, "music", policy.sure_music), _cover(tags, "singing", policy.sure_singing)
+    measured = [_measured(row, voiced, music, singing) for row in segments]
     looped, sung = looped_lines([row.text for row in measured]), sung_lines(measured)
     judged_rows = []
     for at, row in enumerate(measured):
         flags = flags_of(row, policy=policy)
         flags += [flag for flag, rows in (("repeated", looped), ("lyrics", sung)) if at in rows and flag not in flags]
         flags += ["repeated_elsewhere"] if "repeated_elsewhere" in row.flags else []
-        judged_rows.append(replace(_clamped(row, voice, flags), flags=tuple(flags)))
+        judged_rows.append(replace(_clamped(row, voiced, flags), flags=tuple(flags)))
     return tuple(judged_rows)
 
 
@@ -205,39 +208,25 @@ def repeated_across(texts_by_video: Mapping[str, Iterable[str]], *, videos: int 
     return frozenset(spoken for spoken, count in seen.items() if count >= videos and len(spoken) >= characters)
 
 
-def share_of(start_ms: int, end_ms: int, spans: Iterable[Heard]) -> float:
-    """How much of start..end the spans cover together, 0..1."""
-    covered, reached = 0, start_ms
-    for span in sorted(spans, key=lambda span: span.start_ms):
-        begin, end = max(span.start_ms, reached), min(span.end_ms, end_ms)
-        if begin < end:
-            covered, reached = covered + end - begin, end
-    return covered / max(end_ms - start_ms, 1)
+def _measured(row: SpeechRow, voice: Cover | None, music: Cover | None, singing: Cover | None) -> SpeechRow:
+    def share(cover: Cover | None) -> float | None:
+        return None if cover is None else cover.share(row.start_ms, row.end_ms)
+
+    return replace(row, voice_share=share(voice), music_share=share(music), singing_share=share(singing))
 
 
-def _measured(
-    row: SpeechRow, voice: Sequence[Heard] | None, tags: Sequence[Heard] | None, policy: SpeechPolicy
-) -> SpeechRow:
-    def share(spans: Sequence[Heard] | None, label: str, least: float) -> float | None:
-        if spans is None:
-            return None
-        return share_of(row.start_ms, row.end_ms, [s for s in spans if s.label == label and s.score >= least])
-
-    return replace(
-        row,
-        voice_share=share(voice, "speech", 0.0),
-        music_share=share(tags, "music", policy.sure_music),
-        singing_share=share(tags, "singing", policy.sure_singing),
-    )
+def _cover(spans: Sequence[Heard] | None, label: str, least: float) -> Cover | None:
+    if spans is None:
+        return None
+    return Cover((span.start_ms, span.end_ms) for span in spans if span.label == label and span.score >= least)
 
 
-def _clamped(row: SpeechRow, voice: Sequence[Heard] | None, flags: Sequence[str]) -> SpeechRow:
+def _clamped(row: SpeechRow, voice: Cover | None, flags: Sequence[str]) -> SpeechRow:
     """Music makes Whisper stretch a line: it begins and ends with the voice. One without a voice is left as it is."""
-    inside = [s for s in voice or () if s.label == "speech" and s.start_ms < row.end_ms and row.start_ms < s.end_ms]
-    if not inside or "no_voice" in flags:
+    heard = None if voice is None else voice.within(row.start_ms, row.end_ms)
+    if heard is None or "no_voice" in flags:
         return row
-    start, end = min(s.start_ms for s in inside), max(s.end_ms for s in inside)
-    return replace(row, start_ms=max(row.start_ms, start), end_ms=min(row.end_ms, end))
+    return replace(row, start_ms=heard[0], end_ms=heard[1])
 
 
 def _believed(row: SpeechRow, policy: SpeechPolicy) -> bool:

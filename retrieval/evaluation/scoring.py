@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from retrieval.errors import VideoError
 from retrieval.evaluation.benchmarks.benchmark import Benchmark, BenchmarkVideo
 from retrieval.evaluation.benchmarks.files import PICTURE_SUFFIXES
 from retrieval.model.scores import combined_score, token_wise_scores
+from retrieval.stills import jpeg_bytes
 
 if TYPE_CHECKING:
     from retrieval.video import DecodedFrame
@@ -48,7 +48,7 @@ def encode_videos(
         pictures = _pictures(video, encoder.geometry, count=frames)
         if pictures is not None:
             clip = encoder.encode_clips(pictures[None], frame_mask=mask)
-            read[video.id] = clip.pooled[0], clip.frames[0], _jpeg(pictures[frames // 2])
+            read[video.id] = clip.pooled[0], clip.frames[0], jpeg_bytes(pictures[frames // 2], quality=80)
         if progress is not None:
             progress(done, len(benchmark.videos))
     videos = tuple(video if video.id in read else replace(video, path=None) for video in benchmark.videos)
@@ -85,12 +85,6 @@ def _still(path: Path) -> DecodedFrame:
 
     with Image.open(path) as picture:
         return DecodedFrame(VideoFrame.from_image(picture.convert("RGB")), time_ms=0, duration_ms=0)
-
-
-def _jpeg(picture: NDArray[np.uint8]) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=80)
-    return file.getvalue()
 
 
 @dataclass(frozen=True, kw_only=True)

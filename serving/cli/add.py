@@ -30,6 +30,10 @@ def add(
             help="Sentence model for the meaning channel (extra `wenshi[sentence]`). Default: the library's own, if any.",
         ),
     ] = None,
+    tags: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Words to look for in the pictures, one a line; those seen are tags.", readable=False),
+    ] = None,
     manifest: Annotated[
         Path | None,
         typer.Option(
@@ -51,7 +55,9 @@ def add(
         str | None,
         typer.Option(metavar="NAME|DIR", help="Model of the speech engine. Default: its small one; sherpa-onnx has none."),
     ] = None,
-    asr_language: Annotated[str, typer.Option(metavar="CODE", help="What is spoken; `auto` = the engine finds out.")] = "zh",
+    asr_language: Annotated[
+        str | None, typer.Option(metavar="CODE", help="What is spoken; `auto` = the engine finds out. Default: zh.")
+    ] = None,
     decoder: Annotated[
         str, typer.Option(help="What decodes the pictures: pyav, or torchcodec (extra `wenshi[torchcodec]`).")
     ] = "pyav",
@@ -75,14 +81,17 @@ def add(
 
     if asr is None and asr_model is not None:
         raise InputError("--asr-model names the model of a speech engine: say which engine with --asr.")
+    if asr is None and asr_language is not None:
+        raise InputError("--asr-language says what a speech engine hears: say which engine with --asr.")
 
     options = AddOptions(
         model=model,
         sentences=sentences,
+        tags=tags,
         manifest=manifest,
         exclude=tuple(exclude),
         on_screen_text=on_screen_text,
-        speech=SpeechSettings(engine=asr, model=asr_model, language=asr_language) if asr is not None else None,
+        speech=SpeechSettings(engine=asr, model=asr_model, language=asr_language or "zh") if asr is not None else None,
         decoder=decoder,
         readers=jobs,
         stall_seconds=stall_limit,

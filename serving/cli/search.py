@@ -98,12 +98,18 @@ def print_result(result: SearchResult) -> None:
 
 
 def _print_hit(place: int, hit: Hit) -> None:
-    reasons = ", ".join(f"{match.channel} #{match.rank}" for match in hit.channels)
+    reasons = ", ".join(f"{_place_of(match)} #{match.rank}" for match in hit.channels)
     typer.echo(f"{place:2d}. {printable(hit.title)}  [{span(hit.start_ms, hit.end_ms)}]  {reasons}")
     typer.echo(f"    {printable(hit.path)}")
     for match in hit.channels:
         if match.text and match.channel != "title":
-            typer.echo(f"    {match.channel} {span(match.start_ms, match.end_ms)}: {_shorten(match)}")
+            typer.echo(f"    {_place_of(match)} {span(match.start_ms, match.end_ms)}: {_shorten(match)}")
+
+
+def _place_of(match: Match) -> str:
+    """The channel, or what a row of it is called by its source: a text of the cover, a tag that a model gave."""
+    kinds = {"cover": "cover", "tagger": "tag (seen)"}
+    return kinds.get((match.source or "").partition(":")[0], match.channel)
 
 
 def _shorten(match: Match, longest: int = 60) -> str:

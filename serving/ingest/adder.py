@@ -8,6 +8,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from data_pipeline.evidence.covers import cover_state
+from data_pipeline.evidence.visual_tags import TAGGER, VisualTagger, tag_evidence
 from data_pipeline.manifest import ManifestRow
 from retrieval.errors import LibraryError, ModelError
 from retrieval.library import Library, StoredVideo
@@ -24,6 +26,8 @@ from serving.models import MODEL_SETTING
 OnProgress = Callable[[Path, int, int], None]
 OnOutcome = Callable[[FileOutcome], None]
 
+_TAGS = "tags"  # that a tagger gave, among what was examined
+_MOST_COVERS = 50  # remembered of one video
 _KNOWN_AT_ONCE = 20  # known files between two looks at the readers
 
 
@@ -42,7 +46,8 @@ class _Job:
 
 
 class Adder:
-    """Adds files to an open library. `manifest`: rows by absolute path; `sentences`: gives texts their vectors. Used once."""
+    """Adds files to an open library. `manifest`: rows by absolute path, `covers`: their cover pictures, which stand before
+    those found beside the files; `sentences`: gives texts their vectors; `tagger`: gives clips their tags. Used once."""
 
     def __init__(
         self,
@@ -50,7 +55,9 @@ class Adder:
         pool: ReaderPool,
         *,
         manifest: Mapping[Path, ManifestRow] | None = None,
+        covers: Mapping[Path, Path] | None = None,
         sentences: EvidenceReader | None = None,
+        tagger: VisualTagger | None = None,
         on_progress: OnProgress = lambda path, position, duration: None,
         on_outcome: OnOutcome = lambda outcome: None,
         stopping: Callable[[], bool] = lambda: False,
@@ -58,7 +65,8 @@ class Adder:
         self._library = library
         self._pool = pool
         self._sentences = sentences
-        self._paths = PathRecords(library, manifest or {}, sentences=sentences)
+        self._tagger = tagger
+        self._paths = PathRecords(library, manifest or {}, sentences=sentences, covers=covers)
         self._on_progress = on_progress
         self._on_outcome = on_outcome
         self._stopping = stopping
@@ -111,7 +119,7 @@ class Adder:
 
     def _read(self, path: Path) -> None:
         self._next_job += 1
-        self._pool.read(self._next_job, path)
+        self._pool.read(self._next_job, path, cover=self._paths.cover(path))
         self._jobs[self._next_job] = _Job(path)
 
     def _known_identity(self, path: Path) -> FileIdentity | None:
@@ -119,23 +127,28 @@ class Adder:
         known = self._library.location(str(path))
         if known is None or file_state(path) != (known.size_bytes, known.modified_ns):
             return None
-        if self._lacking(self._library.video(known.video_id)):
+        if self._lacking(self._library.video(known.video_id), path):
             return None
         return FileIdentity(video_id=known.video_id, size_bytes=known.size_bytes, modified_ns=known.modified_ns)
 
-    def _lacking(self, stored: StoredVideo | None) -> bool:
-        """Whether a channel that this run can look at has not been looked at."""
+    def _lacking(self, stored: StoredVideo | None, path: Path) -> bool:
+        """Whether a channel that this run can look at has not been looked at, or the cover beside the path."""
         if stored is None:
             return True
         wanted: dict[str, str] = {"subtitle": SUBTITLE_VERSION}
         if self._pool.generation is not None:
             wanted["visual"] = generation_key(self._pool.generation)
+            if self._tagger is not None:
+                wanted[_TAGS] = self._tagger.version
         elif "visual" in stored.examined:
             return False  # reading it anew without a model would cost it its vectors
         if any(stored.examined.get(channel) != version for channel, version in wanted.items()):
             return True
         reads = {"ocr": self._pool.reads_on_screen_text, "asr": self._pool.settings.speech is not None}
-        return any(asked and channel not in stored.examined for channel, asked in reads.items())
+        if any(asked and channel not in stored.examined for channel, asked in reads.items()):
+            return True
+        cover = self._paths.cover(path) if self._pool.reads_on_screen_text else None
+        return cover is not None and cover_state(cover) not in _covers_read(stored)
 
     # ---- what readers and model say
 
@@ -159,7 +172,7 @@ class Adder:
         job.identity = message.identity
         video_id = message.identity.video_id
         being_read = video_id in self._same_content
-        wanted = not being_read and self._lacking(self._library.video(video_id))
+        wanted = not being_read and self._lacking(self._library.video(video_id), job.path)
         self._pool.proceed(message.job, wanted=wanted)
         if wanted:
             self._same_content[video_id] = []
@@ -199,7 +212,8 @@ class Adder:
     def _finished(self, message: Finished) -> None:
         job, video = self._jobs[message.job], message.analysis.video
         job.analysis = message.analysis
-        job.path_evidence = self._paths.evidence(job.path, video.id, video.duration_ms)
+        job.path_evidence = self._paths.evidence(job.path, video.id, video.duration_ms, cover=message.analysis.cover)
+        self._paths.notices.update(dict.fromkeys(message.analysis.notices))
         if self._sentences is not None:
             job.meanings = self._sentences.begin([*message.analysis.evidence, *job.path_evidence])
         self._put_when_complete(message.job)
@@ -241,7 +255,17 @@ class Adder:
         if generation is not None:
             examined["visual"] = generation_key(generation)
             self._remember_model()
+        if known is not None and (covers := _covers_read(known)):
+            # Several paths of one video may have covers of their own.
+            examined["cover"] = " ".join(dict.fromkeys([examined.get("cover", covers[0]), *covers][:_MOST_COVERS]))
         evidence = list(analysis.evidence)
+        if self._tagger is not None and generation is not None:
+            evidence += tag_evidence(job.clips, self._tagger)
+            examined[_TAGS] = self._tagger.version
+        elif known is not None and _TAGS in known.examined:
+            examined[_TAGS] = known.examined[_TAGS]
+            rows = self._library.evidence(known.video.id)
+            evidence += [row for row in rows if row.source.startswith(TAGGER) and row.path is None]
         for channel in ("ocr", "asr"):
             if known is not None and channel in known.examined and channel not in examined:
                 # A run without on-screen text or speech must not take away what an earlier run read.
@@ -280,6 +304,11 @@ class Adder:
     def _done(self, outcome: FileOutcome) -> None:
         self.report.outcomes.append(outcome)
         self._on_outcome(outcome)
+
+
+def _covers_read(stored: StoredVideo) -> list[str]:
+    """`cover_state` of every cover that was read beside one of its paths, the last first."""
+    return stored.examined.get("cover", "").split()
 
 
 def generation_key(generation: Generation) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_pipeline.evidence.covers import cover_evidence, cover_state
 from data_pipeline.evidence.ocr import OcrEngine
 from data_pipeline.evidence.on_screen import OnScreenText
 from data_pipeline.evidence.subtitles import subtitle_evidence
@@ -32,11 +33,16 @@ class FileIdentity:
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
-    """Everything but the clips, which are handed over while reading."""
+    """Everything but the clips, which are handed over while reading.
+
+    cover: what the cover beside the file says, None where none was read; notices: a sentence for what could not be.
+    """
 
     video: Video
     evidence: tuple[Evidence, ...]
     examined: dict[str, str]
+    cover: tuple[Evidence, ...] | None = None
+    notices: tuple[str, ...] = ()
 
 
 def identify(path: Path, *, progress: Callable[[], None]) -> FileIdentity:
@@ -63,6 +69,7 @@ def analyse(
     path: Path,
     identity: FileIdentity,
     *,
+    cover: Path | None = None,
     geometry: FrameGeometry | None,
     ocr: OcrEngine | None,
     speech: SpeechReader | None,
@@ -71,7 +78,7 @@ def analyse(
     emit: Callable[[CutClip], None],
     progress: Callable[[int, int], None],
 ) -> Analysis:
-    """Read a video's pictures once, then its sound where that is asked for.
+    """Read a video's pictures once, then its sound where that is asked for, and its cover where text is read.
 
     Every closed clip goes to `emit`, the position in ms (and the duration) to `progress`.
     Raises VideoError. A video of which only a part decodes is given with `video.damage` set.
@@ -104,6 +111,10 @@ def analyse(
     if on_screen is not None and ocr is not None:
         evidence += on_screen.finish(duration_ms)
         examined["ocr"] = f"{ocr.name} {ocr.version}"
+    cover_texts, notice = None, None
+    if cover is not None and ocr is not None:
+        examined["cover"] = cover_state(cover)
+        cover_texts, notice = cover_evidence(cover, ocr, duration_ms=duration_ms)
     if heard is not None and speech is not None:
         evidence += heard.evidence
         if heard.settled:
@@ -120,7 +131,13 @@ def analyse(
         has_audio=info.has_audio,
         damage=", ".join(filter(None, (damage, lost_subtitles, heard.lost if heard else None))) or None,
     )
-    return Analysis(video=video, evidence=tuple(evidence), examined=examined)
+    return Analysis(
+        video=video,
+        evidence=tuple(evidence),
+        examined=examined,
+        cover=None if cover_texts is None else tuple(cover_texts),
+        notices=() if notice is None else (notice,),
+    )
 
 
 def _subtitles(

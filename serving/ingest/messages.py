@@ -18,8 +18,11 @@ from serving.ingest.pictures import SlotLayout
 
 @dataclass(frozen=True)
 class ReadFile:
+    """`cover`: the picture whose text belongs to the path, None where there is none to read."""
+
     job: int
     path: Path
+    cover: Path | None = None
 
 
 @dataclass(frozen=True)

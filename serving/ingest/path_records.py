@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from data_pipeline.evidence.covers import COVER, CoverFolders, named_cover
 from data_pipeline.evidence.subtitles import sidecar_evidence
 from data_pipeline.evidence.titles import location_titles
 from data_pipeline.manifest import ManifestRow
@@ -23,15 +24,18 @@ _NO_LONGER_A_VIDEO = frozenset({"empty", "not_a_video", "no_video_stream", "no_f
 
 class PathRecords:
     """Keeps the paths of one library during one run. `manifest`: rows by absolute path; `notices` collects sentences;
-    `sentences`: gives titles and sidecar lines their vectors."""
+    `sentences`: gives titles and sidecar lines their vectors; `covers`: pictures by absolute path, before those found beside."""
 
     def __init__(
-        self, library: Library, manifest: Mapping[Path, ManifestRow], *, sentences: EvidenceReader | None = None
-    ) -> None:
+        self, library: Library, manifest: Mapping[Path, ManifestRow], *, sentences: EvidenceReader | None = None,
+        covers: Mapping[Path, Path] | None = None,
+    ) -> None:  # fmt: skip
         self._library = library
         self._manifest = manifest
         self._sentences = sentences
         self._sidecars = SidecarFolders()
+        self._covers = covers or {}
+        self._cover_folders = CoverFolders()
         self.notices: dict[str, None] = {}
 
     def update(self, path: Path, identity: FileIdentity) -> FileOutcome:
@@ -85,16 +89,35 @@ class PathRecords:
             path=str(path), size_bytes=identity.size_bytes, modified_ns=identity.modified_ns, details=details
         )
 
-    def evidence(self, path: Path, video_id: str, duration_ms: int) -> list[Evidence]:
-        """Titles, tags and sidecar lines that belong to this path."""
+    def cover(self, path: Path) -> Path | None:
+        """The picture that stands for the video at this path."""
+        return self._covers.get(path) or self._cover_folders.find(path)
+
+    def _cover_name(self, path: Path) -> str | None:
+        """The file name of the cover of a path; an earlier manifest may have named it."""
+        picture, known = self.cover(path), self._library.location(str(path))
+        if picture is not None:
+            return picture.name
+        return None if path in self._manifest or known is None else _file_name(named_cover(known.details))
+
+    def evidence(
+        self, path: Path, video_id: str, duration_ms: int, *, cover: Sequence[Evidence] | None = None
+    ) -> list[Evidence]:
+        """Titles, tags, sidecar lines and the words on the cover that belong to this path.
+
+        cover: what was just read of it; None = as an earlier run read it, if it is still there.
+        """
         sidecars, notices = sidecar_evidence(path, duration_ms=duration_ms, folders=self._sidecars)
         self.notices.update(dict.fromkeys(notices))
         row = self._manifest.get(path)
-        kept = [] if row is not None else self._manifest_evidence(path, video_id)
-        return [*kept, *location_titles(path, row, duration_ms=duration_ms), *sidecars]
+        # What an earlier manifest said of this path: a run without one does not take it away.
+        kept = [] if row is not None else self._known_evidence(path, video_id, source="manifest")
+        if cover is None:
+            name = self._cover_name(path)
+            cover = [] if name is None else self._known_evidence(path, video_id, source=f"{COVER}{name}")
+        return [*kept, *location_titles(path, row, duration_ms=duration_ms), *sidecars, *cover]
 
-    def _manifest_evidence(self, path: Path, video_id: str) -> list[Evidence]:
-        """What an earlier manifest said of this path: a run without one does not take it away."""
+    def _known_evidence(self, path: Path, video_id: str, *, source: str) -> list[Evidence]:
         known = self._library.location(str(path))
         if known is None or known.video_id != video_id:
             return []
@@ -102,7 +125,7 @@ class PathRecords:
         return [
             Evidence(**{name: getattr(row, name) for name in names})
             for row in self._library.evidence(video_id)
-            if row.path == str(path) and row.source == "manifest"
+            if row.path == str(path) and row.source == source
         ]
 
     def fail(self, path: Path, kind: str, message: str) -> FileOutcome:
@@ -115,3 +138,7 @@ class PathRecords:
             str(path), kind=kind, message=message, size_bytes=size_bytes, modified_ns=modified_ns
         )
         return FileOutcome(str(path), "failed", kind=kind, message=message)
+
+
+def _file_name(path: str | None) -> str | None:
+    return None if path is None else Path(path).name

@@ -137,12 +137,12 @@ class ReaderPool:
             self._readers.append(self._start_reader())
         self._wait_until_ready(self._readers[0])
 
-    def read(self, job: int, path: Path) -> None:
-        """Have an idle reader read a file; what comes of it is told by `receive`. Starts the pool if need be."""
+    def read(self, job: int, path: Path, *, cover: Path | None = None) -> None:
+        """Have an idle reader read a file, and its cover; what comes of it is told by `receive`. Starts the pool if need be."""
         self.start()
         reader = next(reader for reader in self._readers if reader.job is None)
         reader.job, reader.path, reader.started = job, str(path), time.monotonic()
-        reader.child.send(ReadFile(job, path))
+        reader.child.send(ReadFile(job, path, cover))
         self._extend(reader)
 
     def proceed(self, job: int, *, wanted: bool) -> None:

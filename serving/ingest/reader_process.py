@@ -8,14 +8,13 @@ import time
 import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from data_pipeline.evidence.ocr import OcrEngine, RapidOcr
 from data_pipeline.isolation.child import live_and_die_with_parent
 from retrieval.encoders import FrameGeometry
 from retrieval.errors import VideoError, WenshiError
 from retrieval.video import CutClip
-from serving.ingest.analysis import FileIdentity, analyse, identify
+from serving.ingest.analysis import Analysis, FileIdentity, analyse, identify
 from serving.ingest.messages import ClipRead, Failed, Finished, Identified, Proceed, Progress, ReadFile, Ready, SlotFree
 from serving.ingest.pictures import SlotLayout, SlotWriter
 from serving.ingest.speech import SpeechReader, SpeechSettings
@@ -61,16 +60,17 @@ class Reader:
         while True:
             message = self._receive()
             assert isinstance(message, ReadFile)
-            self._read(message.job, message.path)
+            self._read(message)
 
-    def _read(self, job: int, path: Path) -> None:
+    def _read(self, file: ReadFile) -> None:
+        job, path = file.job, file.path
         try:
             identity = identify(path, progress=lambda: self._progress(job, 0, 0))
             self._say(Identified(job, identity))
             answer = self._receive()
             assert isinstance(answer, Proceed)
             if answer.wanted:
-                self._say(Finished(job, self._analyse(job, path, identity)))
+                self._say(Finished(job, self._analyse(file, identity)))
         except VideoError as error:
             self._say(Failed(job, error.kind, str(error)))
         except MemoryError:
@@ -82,17 +82,18 @@ class Reader:
                 traceback.print_exc()
             self._say(Failed(job, "crashed", f"{path} could not be read: {type(error).__name__}: {error}."))
 
-    def _analyse(self, job: int, path: Path, identity: FileIdentity):  # type: ignore[no-untyped-def]
+    def _analyse(self, file: ReadFile, identity: FileIdentity) -> Analysis:
         return analyse(
-            path,
+            file.path,
             identity,
+            cover=file.cover,
             geometry=self._settings.geometry,
             ocr=self._ocr,
             speech=self._speech,
             threads=self._settings.threads,
             decoder=self._settings.decoder,
-            emit=lambda clip: self._emit(job, clip),
-            progress=lambda position, duration: self._progress(job, position, duration),
+            emit=lambda clip: self._emit(file.job, clip),
+            progress=lambda position, duration: self._progress(file.job, position, duration),
         )
 
     def _emit(self, job: int, clip: CutClip) -> None:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from data_pipeline.evidence.covers import named_covers
+from data_pipeline.evidence.visual_tags import VisualTagger, ZeroShotTagger, read_words
 from data_pipeline.manifest import ManifestRow, read_manifest
 from data_pipeline.sources.files import FoundFiles, find_videos
-from retrieval.encoders import DEFAULT_MODEL, read_generation
+from retrieval.encoders import DEFAULT_MODEL, load_encoder, read_generation
 from retrieval.errors import InputError, LibraryError, ModelError
 from retrieval.library import Library
 from retrieval.records import Generation
@@ -31,10 +33,11 @@ _MOST_ROWS_NAMED = 20  # of a manifest's rows that match no file
 @dataclass(frozen=True, kw_only=True)
 class AddOptions:
     """`model`: None = the library's own, else the default, as far as it can be loaded. `sentences`: None = the library's
-    own sentence model, if it has one. `readers`: None = one a core."""
+    own sentence model, if it has one. `tags`: a list of words to look for in the pictures. `readers`: None = one a core."""
 
     model: str | None = None
     sentences: str | None = None
+    tags: Path | None = None
     manifest: Path | None = None
     exclude: tuple[str, ...] = ()
     on_screen_text: bool = True
@@ -93,8 +96,10 @@ def add_found(
 class _Plan:
     files: list[Path]
     rows: dict[Path, ManifestRow]
+    covers: dict[Path, Path]
     model: _Model | None
     sentences: Sentences | None
+    tagger: VisualTagger | None
     notices: list[str]
 
 
@@ -112,10 +117,22 @@ def _plan(library_path: Path, found: FoundFiles, options: AddOptions) -> _Plan:
     """Everything that can be refused before the library is opened to be written."""
     require_decoder(options.decoder)
     rows, notices = _manifest_rows(options.manifest, found.videos)
-    notices += [f"The folder {folder} cannot be read." for folder in found.unreadable]
+    covers, missing = named_covers(rows, options.manifest)
+    notices += [*missing, *(f"The folder {folder} cannot be read." for folder in found.unreadable)]
     model = _settle_model(library_path, options.model, notices.append)
     sentences = settle_sentences(library_path, options.sentences, notices.append)
-    return _Plan(found.videos, rows, model, sentences, notices)
+    tagger = _settle_tagger(options.tags, model)
+    return _Plan(found.videos, rows, covers, model, sentences, tagger, notices)
+
+
+def _settle_tagger(words: Path | None, model: _Model | None) -> VisualTagger | None:
+    """Raises InputError for a list that cannot be read, or where there is no model to look for its words."""
+    if words is None:
+        return None
+    listed = read_words(words)
+    if model is None:
+        raise InputError("--tags looks for words in the pictures, which needs a model: name one with --model.")
+    return ZeroShotTagger(load_encoder(model.name), listed)
 
 
 def _carry_out(
@@ -130,8 +147,8 @@ def _carry_out(
         progress.begin(len(plan.files))
         with ReaderPool(_pool_settings(options, plan.model, len(plan.files))) as pool:
             adder = Adder(
-                library, pool, manifest=plan.rows, sentences=reader, on_progress=progress.position,
-                on_outcome=progress.finished, stopping=stopping,
+                library, pool, manifest=plan.rows, covers=plan.covers, sentences=reader, tagger=plan.tagger,
+                on_progress=progress.position, on_outcome=progress.finished, stopping=stopping,
             )
             report = adder.add(plan.files)
         if sentences is not None and library.texts_without_vector(sentences.generation, limit=1):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from retrieval.errors import VideoError
+from retrieval.stills import jpeg_bytes, read_still, still_size
 from retrieval.video import DecodedFrame, probe, seek_frames, uniform
 from retrieval.video.frame import Fit
 from retrieval.video.reader import VideoReader
@@ -18,7 +17,6 @@ from retrieval.video.reader import VideoReader
 STRIP_FRAMES, STRIP_WIDTH = 10, 160
 _STRIP_MOST_HEIGHT = 320
 _QUALITY = 82
-_MOST_PICTURE_PIXELS = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Probed:
 def poster(path: str, time_ms: int, width: int) -> bytes:
     """The picture on screen at a time as JPEG, at most so wide. Raises VideoError."""
     (frame,) = seek_frames(path, [time_ms])
-    return _jpeg(frame.rgb(width=width, height=2 * width, fit="inside"))
+    return jpeg_bytes(frame.rgb(width=width, height=2 * width, fit="inside"), quality=_QUALITY, optimize=True)
 
 
 def strip(path: str, duration_ms: int) -> bytes:
@@ -42,12 +40,13 @@ def strip(path: str, duration_ms: int) -> bytes:
     times = [duration_ms * (2 * i + 1) // (2 * STRIP_FRAMES) for i in range(STRIP_FRAMES)]
     frames = seek_frames(path, times)
     height = min(max(round(STRIP_WIDTH * frames[0].height / frames[0].width), 2), _STRIP_MOST_HEIGHT)
-    return _jpeg(np.concatenate([frame.rgb(height=height, width=STRIP_WIDTH, fit="crop") for frame in frames], axis=1))
+    pictures = [frame.rgb(height=height, width=STRIP_WIDTH, fit="crop") for frame in frames]
+    return jpeg_bytes(np.concatenate(pictures, axis=1), quality=_QUALITY, optimize=True)
 
 
 def examine(path: str) -> Probed:
     """Whether a file can be searched with or added. Raises VideoError (not_a_video)."""
-    size = _picture_size(path)
+    size = still_size(path)
     if size is not None:
         return Probed(duration_ms=0, width=size[0], height=size[1], is_picture=True)
     info = probe(path)
@@ -61,41 +60,11 @@ def example_pictures(
 
     Raises VideoError.
     """
-    if _picture_size(path) is not None:
-        return np.stack([_fitted(_read_picture(path), height=height, width=width, fit=fit)])
+    if still_size(path) is not None:
+        return np.stack([_fitted(read_still(path), height=height, width=width, fit=fit)])
     with VideoReader(path, threads=1) as reader:
         frames: Sequence[DecodedFrame] = uniform(reader, count, until_ms=min(most_ms, max(reader.info.duration_ms, 1)))
         return np.stack([frame.rgb(height=height, width=width, fit=fit) for frame in frames])
-
-
-def _jpeg(picture: NDArray[np.uint8]) -> bytes:
-    made = io.BytesIO()
-    Image.fromarray(picture).save(made, "JPEG", quality=_QUALITY, optimize=True)
-    return made.getvalue()
-
-
-def _picture_size(path: str) -> tuple[int, int] | None:
-    """Width and height of a still picture, from its header; None for anything else. Raises VideoError when it is too large."""
-    try:
-        with Image.open(path, formats=("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")) as picture:
-            if getattr(picture, "n_frames", 1) > 1 and picture.format in ("GIF", "WEBP", "PNG"):
-                return None
-            width, height = picture.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
-    if width * height > _MOST_PICTURE_PIXELS:
-        raise VideoError("not_a_video", f"The picture has {width} x {height} pixels: scale it down.")
-    return width, height
-
-
-def _read_picture(path: str) -> Image.Image:
-    from PIL import ImageOps
-
-    try:
-        with Image.open(path) as picture:
-            return ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise VideoError("corrupt", "The picture is damaged: not all of it can be read.") from error
 
 
 def _fitted(picture: Image.Image, *, height: int, width: int, fit: Fit) -> NDArray[np.uint8]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
 
+from data_pipeline.evidence.text_likeness import box_of, same_row, similar_height
 from data_pipeline.evidence.text_tracks import TextTrack
 from data_pipeline.looking.roles import RoleRules, roles
 
@@ -77,3 +80,26 @@ def test_a_sentence_that_holds_such_a_word_is_a_subtitle(text: str) -> None:
 def test_thresholds_can_be_set() -> None:
     strict = RoleRules(band_top=0.95)
     assert roles([line("一句话", y=0.88)], duration_ms=DURATION_MS, rules=strict) == ["scene"]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_lines_in_one_row_are_found_as_by_holding_each_against_each(seed: int) -> None:
+    random = Random(seed)
+    lines = [
+        line(
+            "一行字", x=random.uniform(0.4, 0.6), y=random.choice((0.2, 0.3, 0.33)) + random.uniform(-0.02, 0.02),
+            height=random.uniform(0.03, 0.06), start_ms=start_ms, end_ms=start_ms + random.randrange(500, 3_000),
+        )
+        for start_ms in (random.randrange(20_000) for _ in range(24))
+    ]
+    boxes = [box_of(one.quad_0to1) for one in lines]
+    mates = [
+        sum(
+            (other.end_ms <= one.start_ms or one.end_ms <= other.start_ms) and same_row(a, b) and similar_height(a, b)
+            and abs((a[0] + a[2]) / 2 - (b[0] + b[2]) / 2) <= 0.05
+            for other, b in zip(lines, boxes, strict=True)
+        )
+        for one, a in zip(lines, boxes, strict=True)
+    ]
+    found = [role == "subtitle" for role in roles(lines, duration_ms=DURATION_MS)]
+    assert found == [count >= RoleRules().band_lines - 1 for count in mates]

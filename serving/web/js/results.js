@@ -118,9 +118,12 @@ export const markedText = (cut) =>
   cut.map(({ text, marked }) => (marked ? element("mark", {}, text) : text));
 
 /** Name of each channel that matched, once, and what each means by colour and word. */
+// A text of the cover and a tag that a model gave are called so.
+const badgeName = ({ name, source = "" }) => ({ cover: "cover", tagger: "seenTag" })[source.split(":")[0]] ?? name;
+
 export const channelBadges = (matches) =>
-  [...new Set(matches.map((match) => match.name))].map((name) =>
-    element("span", { class: "badge", "data-channel": name }, say(name) ?? name));
+  [...new Map(matches.map((match) => [badgeName(match), match.name]))].map(([badge, name]) =>
+    element("span", { class: "badge", "data-channel": name }, say(badge) ?? badge));
 
 function picture(hit) {
   const image = element("img", { src: `${hit.poster}&width=480`, alt: "", loading: "lazy", decoding: "async" });

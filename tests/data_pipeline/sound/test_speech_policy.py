@@ -14,7 +14,7 @@ from data_pipeline.corpus.measured import SpeechRow
 from data_pipeline.miniature.language import chatter
 from data_pipeline.sound.hearing import SoundSpan
 from data_pipeline.sound.inventions import is_farewell, is_invention
-from data_pipeline.sound.policy import is_loop, judged, looped_lines, repeated_across, share_of
+from data_pipeline.sound.policy import is_loop, judged, looped_lines, repeated_across
 
 
 def row(
@@ -169,13 +169,3 @@ def test_a_line_of_many_videos_is_found_in_any_writing() -> None:
 
     assert repeated_across(said) == {"关注我们的频道吧"}
     assert repeated_across(said, videos=6) == frozenset()
-
-
-def test_shares_are_those_of_a_count_by_the_millisecond() -> None:
-    random = np.random.default_rng(0)
-    for _ in range(50):
-        spans = [span(int(a), int(a + random.integers(0, 400))) for a in random.integers(0, 1_000, size=5)]
-        covered = np.zeros(2_000, bool)
-        for one in spans:
-            covered[one.start_ms : one.end_ms] = True
-        assert share_of(200, 700, spans) == pytest.approx(covered[200:700].mean())
