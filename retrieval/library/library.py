@@ -18,6 +18,7 @@ from retrieval.library.database import Database, Unchanged, database_errors
 from retrieval.library.filesystem import refuse_network
 from retrieval.library.filters import Selections, VideoFilter
 from retrieval.library.frames import FrameWriter, read_frames
+from retrieval.library.fresh_words import FreshWords
 from retrieval.library.lock import WriterLock
 from retrieval.library.opening import prepare, sync_log
 from retrieval.library.postings_merging import merge_step
@@ -37,7 +38,7 @@ from retrieval.library.schema import edition
 from retrieval.library.segments import Hits, Merger, SegmentDamage, StoredSegment, VectorIndex
 from retrieval.library.vector_kinds import CLIPS, TEXTS
 from retrieval.library.vectors import check_clips, check_unit
-from retrieval.records import Clip, Evidence, EvidenceKind, Generation, Location, Meanings, Video
+from retrieval.records import EVIDENCE_KINDS, Clip, Evidence, EvidenceKind, Generation, Location, Meanings, Video
 
 _Hit = TypeVar("_Hit", ClipHit, WordHit)
 _RowsOf = Callable[[sqlite3.Connection, Hits], list[_Hit]]      # rows of vectors and their scores -> what they are of
@@ -57,6 +58,7 @@ class Library:
         self._clip_index = VectorIndex(directory, CLIPS)
         self._text_index = VectorIndex(directory, TEXTS)
         self._selections = Selections()
+        self._fresh_words = FreshWords()
         self._merger: Merger | None = None
         self._database = Database(directory, write=lock is not None)
         try:
@@ -322,12 +324,18 @@ class Library:
         where: which videos may be found, None = all.
         """
         with self._database.reading() as db:
-            return words.search(db, kind, text, limit=limit, selected=self._selections.of(db, where))
+            selected = self._selections.of(db, where)
+            return words.search(db, kind, text, limit=limit, selected=selected, fresh=self._fresh_words)
+
+    def holds(self, stretch: str) -> bool:
+        """Whether any row of evidence holds a folded stretch of characters of an unspaced script as it stands."""
+        with self._database.reading() as db:
+            return any(words.holds(db, kind, stretch, fresh=self._fresh_words) for kind in EVIDENCE_KINDS)
 
     def document_frequency(self, kind: EvidenceKind, tokens: Collection[str]) -> tuple[int, dict[str, int]]:
         """The number of rows of one kind, and in how many of them each token of `retrieval.text.ngrams` occurs."""
         with self._database.reading() as db:
-            return words.document_frequency(db, kind, tokens)
+            return words.document_frequency(db, kind, tokens, fresh=self._fresh_words)
 
     def search_clips(
         self,

@@ -51,7 +51,7 @@ def corrected(library: Library, query: Query) -> str | None:
 def _put_right(library: Library, piece: str) -> str | None:
     if _LATIN.fullmatch(piece):
         return _spelled(library, piece) if len(piece) <= _MOST_LETTERS and not _held(library, [piece]) else None
-    if not _HAN.fullmatch(piece) or not 2 <= len(piece) <= _LONGEST or is_word_of_two(piece) or _is_held(library, piece):
+    if not _HAN.fullmatch(piece) or not 2 <= len(piece) <= _LONGEST or is_word_of_two(piece) or library.holds(piece):
         return None
     return _read_alike(library, piece) or _one_other(library, piece)
 
@@ -68,7 +68,7 @@ def _spelled(library: Library, letters: str) -> str | None:
         for options in read_so[2:]:
             paths = [path + c for path in paths for c in options if path[-1] + c in held][:_MOST_PATHS]
         paths.sort(key=lambda path: -min(held[path[i : i + 2]] for i in range(len(path) - 1)))
-        found = next((path for path in paths if len(path) == 2 or _is_held(library, path)), None)
+        found = next((path for path in paths if len(path) == 2 or library.holds(path)), None)
         if found is not None:
             return found
     return None
@@ -81,7 +81,7 @@ def _read_alike(library: Library, piece: str) -> str | None:
     written = [(place, _replaced(piece, place, c)) for place, old in enumerate(piece) for c in alike[old] if c in known]
     held = _held(library, {pair for place, new in written for pair in _pairs_around(new, place)})
     likely = (new for place, new in written if all(pair in held for pair in _pairs_around(new, place)))
-    whole = next((new for new in likely if _is_held(library, new)), None)
+    whole = next((new for new in likely if library.holds(new)), None)
     if whole is not None or len(piece) < 4:
         return whole
     words = {
@@ -123,9 +123,3 @@ def _held(library: Library, tokens: Collection[str]) -> dict[str, int]:
             if rows:
                 counts[token] = counts.get(token, 0) + rows
     return counts
-
-
-def _is_held(library: Library, stretch: str) -> bool:
-    """Whether a text holds this stretch of characters as it stands."""
-    rows = (row for kind in EVIDENCE_KINDS for row in library.search_words(kind, stretch, limit=_ROWS))
-    return any(stretch in fold(row.text) for row in rows)
