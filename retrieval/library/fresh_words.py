@@ -32,6 +32,7 @@ _FEW_ASKINGS = 12                   # that FTS5 answers faster than the rows are
 _WORTH_KEEPING = 16                 # rows that hold a token
 _TIMES = 1 << 16                    # more than a text holds a token
 _Held = tuple[NDArray[np.intp], NDArray[np.float64]]       # places in a view, and how often each holds a token
+_NOBODY: _Held = (np.zeros(0, np.intp), np.zeros(0))
 
 
 @dataclass
@@ -92,13 +93,17 @@ class FreshRows:
 
     def holding(self, tokens: Collection[str]) -> list[int]:
         """Ids of the rows that hold every one of these tokens, at least one."""
+        if not all(token in self._index.rows for token in tokens):
+            return []
         first, *others = (set(self._held(token)[0].tolist()) for token in tokens)
         return self.ids[sorted(first.intersection(*others))].tolist()
 
     def _held(self, token: str) -> _Held:
+        if token not in self._index.rows:
+            return _NOBODY
         held = self._known.get(token)
         if held is None:
-            held = self._of_view(np.array(self._index.rows.get(token, ()), np.int64))
+            held = self._of_view(np.array(self._index.rows[token], np.int64))
             if len(held[0]) >= _WORTH_KEEPING:
                 self._known[token] = held
         return held

@@ -327,10 +327,10 @@ class Library:
             selected = self._selections.of(db, where)
             return words.search(db, kind, text, limit=limit, selected=selected, fresh=self._fresh_words)
 
-    def holds(self, stretch: str) -> bool:
-        """Whether any row of evidence holds a folded stretch of characters of an unspaced script as it stands."""
+    def holds(self, *stretches: str) -> bool:
+        """Whether any row of evidence holds all of these folded stretches of characters of an unspaced script."""
         with self._database.reading() as db:
-            return any(words.holds(db, kind, stretch, fresh=self._fresh_words) for kind in EVIDENCE_KINDS)
+            return any(words.holds(db, kind, stretches, fresh=self._fresh_words) for kind in EVIDENCE_KINDS)
 
     def document_frequency(self, kind: EvidenceKind, tokens: Collection[str]) -> tuple[int, dict[str, int]]:
         """The number of rows of one kind, and in how many of them each token of `retrieval.text.ngrams` occurs."""

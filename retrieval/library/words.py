@@ -22,7 +22,7 @@ from retrieval.library.database import select_in
 from retrieval.library.fresh_words import BIGRAM_WEIGHT, LEAST_WEIGHT, UNIGRAM_WEIGHT, FreshWords
 from retrieval.library.rows import WordHit
 from retrieval.records import EVIDENCE_KINDS, EvidenceKind
-from retrieval.text import fold, folding_version, is_pair, ngrams
+from retrieval.text import fold, folding_version, is_pair, ngrams, ngrams_of_folded
 
 MOST_FRESH = 2048                   # rows in the FTS5 table of a kind; then they become a segment
 _ROWS_AT_ONCE = 65_536              # are made a segment at a rebuild; merging goes on from there
@@ -142,9 +142,11 @@ def search(
     return hits(db, best)
 
 
-def holds(db: sqlite3.Connection, kind: EvidenceKind, stretch: str, *, fresh: FreshWords | None = None) -> bool:
-    """Whether a row of this kind holds a folded stretch of characters of an unspaced script as it stands."""
-    tokens = _distinct_tokens(stretch)
+def holds(
+    db: sqlite3.Connection, kind: EvidenceKind, stretches: Sequence[str], *, fresh: FreshWords | None = None
+) -> bool:
+    """Whether a row of this kind holds all of these folded stretches of characters of an unspaced script as they stand."""
+    tokens = list(dict.fromkeys(token for stretch in stretches for token in ngrams_of_folded(stretch)))
     telling = [token for token in tokens if is_pair(token)] or tokens       # pairs hold their characters
     if not telling:
         return False
@@ -158,7 +160,7 @@ def holds(db: sqlite3.Connection, kind: EvidenceKind, stretch: str, *, fresh: Fr
     rows = chain(of_fresh, postings.holding(db, kind, telling))
     while part := list(islice(rows, _ROWS_LOOKED_AT)):
         texts = select_in(db, "SELECT text FROM evidence WHERE id IN {in}", part)
-        if any(stretch in fold(text) for (text,) in texts):
+        if any(all(stretch in text for stretch in stretches) for text in (fold(text) for (text,) in texts)):
             return True
     return False
 

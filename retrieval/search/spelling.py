@@ -80,7 +80,10 @@ def _read_alike(library: Library, piece: str) -> str | None:
     known = _held(library, {c for others in alike.values() for c in others})
     written = [(place, _replaced(piece, place, c)) for place, old in enumerate(piece) for c in alike[old] if c in known]
     held = _held(library, {pair for place, new in written for pair in _pairs_around(new, place)})
-    likely = (new for place, new in written if all(pair in held for pair in _pairs_around(new, place)))
+    possible = [_rest_is_held(library, piece, place) for place in range(len(piece))]
+    likely = (
+        new for place, new in written if possible[place] and all(pair in held for pair in _pairs_around(new, place))
+    )
     whole = next((new for new in likely if library.holds(new)), None)
     if whole is not None or len(piece) < 4:
         return whole
@@ -90,6 +93,12 @@ def _read_alike(library: Library, piece: str) -> str | None:
         for pair in _pairs_around(new, place) if pair in held and is_word_of_two(pair)
     }  # fmt: skip
     return words.pop() if len(words) == 1 else None
+
+
+def _rest_is_held(library: Library, piece: str, place: int) -> bool:
+    """Whether a text holds what stands before and behind a character, as far as that is more than another character."""
+    rest = [part for part in (piece[:place], piece[place + 1 :]) if len(part) > 1]
+    return not rest or library.holds(*rest)
 
 
 def _one_other(library: Library, piece: str) -> str | None:

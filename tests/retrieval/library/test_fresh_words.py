@@ -46,7 +46,7 @@ def assert_as_fts5(library: Library, fresh: FreshWords) -> None:
             assert counted == wanted_counts
             if set(query) <= set(ALPHABET + "龙"):
                 held = any(fold(query) in fold(text) for (text,) in db.execute("SELECT text FROM evidence WHERE kind = 'asr'"))
-                assert [words.holds(db, "asr", fold(query), fresh=one) for one in (fresh, None)] == [held, held]
+                assert [words.holds(db, "asr", [fold(query)], fresh=one) for one in (fresh, None)] == [held, held]
 
 
 def test_the_same_rows_scores_and_counts_come_out_of_memory_through_every_change(library: Library) -> None:
