@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,10 +38,17 @@ from retrieval.library.schema import edition
 from retrieval.library.segments import Hits, Merger, SegmentDamage, StoredSegment, VectorIndex
 from retrieval.library.vector_kinds import CLIPS, TEXTS
 from retrieval.library.vectors import check_clips, check_unit
+from retrieval.library.video_names import VideoNames
 from retrieval.records import EVIDENCE_KINDS, Clip, Evidence, EvidenceKind, Generation, Location, Meanings, Video
 
 _Hit = TypeVar("_Hit", ClipHit, WordHit)
-_RowsOf = Callable[[sqlite3.Connection, Hits], list[_Hit]]      # rows of vectors and their scores -> what they are of
+
+
+class _RowsOf(Protocol[_Hit]):
+    """Rows of vectors and their scores -> what they are of."""
+
+    def __call__(self, db: sqlite3.Connection, found: Hits, /, *, names: VideoNames) -> list[_Hit]: ...
+
 
 
 class Library:
@@ -59,6 +66,7 @@ class Library:
         self._text_index = VectorIndex(directory, TEXTS)
         self._selections = Selections()
         self._fresh_words = FreshWords()
+        self._names = VideoNames()
         self._merger: Merger | None = None
         self._database = Database(directory, write=lock is not None)
         try:
@@ -325,7 +333,9 @@ class Library:
         """
         with self._database.reading() as db:
             selected = self._selections.of(db, where)
-            return words.search(db, kind, text, limit=limit, selected=selected, fresh=self._fresh_words)
+            return words.search(
+                db, kind, text, limit=limit, selected=selected, fresh=self._fresh_words, names=self._names
+            )
 
     def holds(self, *stretches: str) -> bool:
         """Whether any row of evidence holds all of these folded stretches of characters of an unspaced script."""
@@ -469,7 +479,7 @@ class Library:
                 )
             selected = self._selections.of(db, where)
             found = state.search(db, vector, limit=limit, recall=recall, selected=selected)
-            return rows_of(db, found)
+            return rows_of(db, found, names=self._names)
 
     def _frame_rows(self, clip_ids: Collection[int]) -> tuple[int, dict[int, reading.FrameRow]]:
         with self._database.reading() as db:

@@ -21,6 +21,7 @@ from retrieval.library import postings
 from retrieval.library.database import select_in
 from retrieval.library.fresh_words import BIGRAM_WEIGHT, LEAST_WEIGHT, UNIGRAM_WEIGHT, FreshWords
 from retrieval.library.rows import WordHit
+from retrieval.library.video_names import VideoNames
 from retrieval.records import EVIDENCE_KINDS, EvidenceKind
 from retrieval.text import fold, folding_version, is_pair, ngrams, ngrams_of_folded
 
@@ -118,11 +119,12 @@ def search(
     limit: int,
     selected: NDArray[np.bool_] | None = None,
     fresh: FreshWords | None = None,
+    names: VideoNames | None = None,
 ) -> list[WordHit]:
     """The rows of one kind that share a token with `text`, by BM25, best first; equal scores by row number.
 
     selected: by number of the video, which may be found; a number beyond its end is not. All when None.
-    fresh: rows in memory that spare a question to FTS5.
+    fresh: rows in memory that spare a question to FTS5; names: ids of videos in memory.
     """
     tokens = _distinct_tokens(text)
     if not tokens or limit <= 0:
@@ -139,7 +141,7 @@ def search(
         weights = {token: _weight(token, counts[token], rows) for token in tokens}
         best += postings.ranked(db, kind, weights, limit=limit, selected=selected)
         best = sorted(best, key=lambda hit: (-hit[1], hit[0]))[:limit]
-    return hits(db, best)
+    return hits(db, best, names=names or VideoNames())
 
 
 def holds(
@@ -199,15 +201,20 @@ def _weight(token: str, rows_with_token: int, rows: int) -> float:
     return (BIGRAM_WEIGHT if is_pair(token) else UNIGRAM_WEIGHT) * max(inverse, LEAST_WEIGHT)
 
 
-def hits(db: sqlite3.Connection, best: Sequence[tuple[int, float]]) -> list[WordHit]:
+def hits(db: sqlite3.Connection, best: Sequence[tuple[int, float]], *, names: VideoNames) -> list[WordHit]:
     """The rows of evidence with these numbers and scores, in their order."""
-    sql = (
-        "SELECT e.id, v.id, e.kind, e.text, e.start_ms, e.end_ms, e.source, e.confidence FROM evidence e "
-        "JOIN videos v ON v.number = e.video WHERE e.id IN {in}"
-    )
-    rows = {row[0]: row for row in select_in(db, sql, [number for number, _ in best])}
-    names = tuple(WordHit.__dataclass_fields__)
-    return [WordHit(**dict(zip(names, (*rows[n], score), strict=True))) for n, score in best if n in rows]
+    sql = "SELECT id, video, kind, text, start_ms, end_ms, source, confidence FROM evidence WHERE id IN {in}"
+    rows = {row[0]: row[1:] for row in select_in(db, sql, [number for number, _ in best])}
+    ids = names.of(db, [video for video, *_ in rows.values()])
+    found = []
+    for number, score in best:
+        if number in rows and rows[number][0] in ids:
+            video, kind, text, start_ms, end_ms, source, confidence = rows[number]
+            found.append(WordHit(
+                evidence_id=number, video_id=ids[video], kind=kind, text=text, start_ms=start_ms, end_ms=end_ms,
+                source=source, confidence=confidence, score=score,
+            ))  # fmt: skip
+    return found
 
 
 def _fresh_rows(db: sqlite3.Connection, kind: EvidenceKind) -> int:

@@ -11,6 +11,7 @@ from library_samples import put_lines as put
 
 from retrieval.library import Library, fresh_words, postings, words
 from retrieval.library.fresh_words import FreshWords
+from retrieval.library.video_names import VideoNames
 from retrieval.text import fold, ngrams
 
 ALPHABET = "的的的的一一一是是我们在有人这中国狗猫书山水火"
@@ -84,3 +85,16 @@ def test_the_first_questions_and_a_large_table_are_left_to_fts5(library: Library
         monkeypatch.setattr(fresh_words, "MOST_ROWS", 1)
         monkeypatch.setattr(fresh_words, "_FEW_ASKINGS", 0)
         assert FreshWords().of(db, "asr") is None
+
+
+def test_names_and_rows_in_memory_are_those_of_the_library_that_is_open_now(library: Library, tmp_path) -> None:
+    names, fresh = VideoNames(), FreshWords()
+    put(library, 1, ["狗"])
+    with Library.open(tmp_path / "other", write=True, create=True) as other:
+        put(other, 2, ["猫"])
+        for one, number, text in ((library, 1, "狗"), (other, 2, "猫"), (library, 1, "狗")):
+            with one._database.reading() as db:
+                assert names.of(db, [1, 99]) == {1: f"{number:064x}"}
+                rows = fresh.of(db, "asr")
+                assert rows is not None
+                assert (rows.count("狗"), rows.count("猫")) == ((1, 0) if text == "狗" else (0, 1))
