@@ -248,9 +248,11 @@ def frame_rows(db: sqlite3.Connection, clip_ids: Collection[int]) -> tuple[int, 
         "SELECT c.id, c.frame_times_ms, f.file, f.offset, f.count, f.crc32 FROM clips c "
         "JOIN frame_records f ON f.clip = c.id AND f.generation = ? WHERE c.id IN {in}"
     )
+    found = list(select_in(db, sql, clip_ids, before=[number]))
+    every = json.loads(f"[{','.join(times for _, times, *_ in found)}]")     # at once: each reading has a cost of its own
     rows = {
-        clip: (tuple(json.loads(times)), FrameRecord(file=file, offset=offset, count=count, crc32=crc32))
-        for clip, times, file, offset, count, crc32 in select_in(db, sql, clip_ids, before=[number])
+        clip: (tuple(times), FrameRecord(file=file, offset=offset, count=count, crc32=crc32))
+        for (clip, _, file, offset, count, crc32), times in zip(found, every, strict=True)
     }
     return generation.dimension, rows
 
