@@ -1,7 +1,8 @@
 """The rows of the word index that stand in no segment yet, kept in memory by a process that asks more than once or twice.
 
-They are the rows of the FTS5 tables, counted and ranked as FTS5 does it, to the last bit: each question to FTS5 costs as
-much as a list of a million rows. A row of evidence never changes, so a view of a later state of the library reads new rows alone.
+They are the rows of the FTS5 tables, counted and ranked as FTS5 does it, to the last bit: a question to FTS5 costs
+most of a millisecond, however few its rows are. A row of evidence never changes, so a view of a later state of the library
+reads new rows alone.
 """
 
 from __future__ import annotations
