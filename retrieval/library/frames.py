@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO
 
@@ -143,7 +144,8 @@ def read_frames(directory: Path, records: Sequence[FrameRecord], *, dimension: i
         if file is not None:
             file.close()
     every = np.frombuffer(b"".join(payloads), _STORED).reshape(-1, dimension).astype(np.float32)
-    return np.split(every, np.cumsum([record.count for record in records])[:-1])
+    ends = accumulate(record.count for record in records)
+    return [every[end - record.count : end] for record, end in zip(records, ends, strict=True)]
 
 
 def _open(directory: Path, name: str, dimension: int) -> BinaryIO:

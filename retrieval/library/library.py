@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -16,6 +17,7 @@ from retrieval.library.database import Database, Unchanged, database_errors
 from retrieval.library.filesystem import refuse_network
 from retrieval.library.filters import Selections, VideoFilter
 from retrieval.library.frames import FrameWriter, read_frames
+from retrieval.library.fresh_words import FreshWords
 from retrieval.library.lock import WriterLock
 from retrieval.library.opening import prepare, sync_log
 from retrieval.library.postings_merging import merge_step
@@ -35,7 +37,8 @@ from retrieval.library.schema import edition
 from retrieval.library.segments import Merger, StoredSegment
 from retrieval.library.vector_kinds import CLIPS, TEXTS
 from retrieval.library.vectors import check_clips, check_unit
-from retrieval.records import Clip, Evidence, EvidenceKind, Generation, Location, Meanings, Video
+from retrieval.library.video_names import VideoNames
+from retrieval.records import EVIDENCE_KINDS, Clip, Evidence, EvidenceKind, Generation, Location, Meanings, Video
 
 
 class Library:
@@ -50,6 +53,8 @@ class Library:
         self.directory = directory
         self._lock = lock
         self._selections = Selections()
+        self._fresh_words = FreshWords()
+        self._names = VideoNames()
         self._merger: Merger | None = None
         self._database = Database(directory, write=lock is not None)
         self._embedded = EmbeddedVectors(self._database, self._selections)
@@ -328,12 +333,20 @@ class Library:
         where: which videos may be found, None = all.
         """
         with self._database.reading() as db:
-            return words.search(db, kind, text, limit=limit, selected=self._selections.of(db, where))
+            selected = self._selections.of(db, where)
+            return words.search(
+                db, kind, text, limit=limit, selected=selected, fresh=self._fresh_words, names=self._names
+            )
+
+    def holds(self, *stretches: str) -> bool:
+        """Whether any row of evidence holds all of these folded stretches of characters of an unspaced script."""
+        with self._database.reading() as db:
+            return any(words.holds(db, kind, stretches, fresh=self._fresh_words) for kind in EVIDENCE_KINDS)
 
     def document_frequency(self, kind: EvidenceKind, tokens: Collection[str]) -> tuple[int, dict[str, int]]:
         """The number of rows of one kind, and in how many of them each token of `retrieval.text.ngrams` occurs."""
         with self._database.reading() as db:
-            return words.document_frequency(db, kind, tokens)
+            return words.document_frequency(db, kind, tokens, fresh=self._fresh_words)
 
     def search_clips(
         self,
@@ -350,7 +363,7 @@ class Library:
         numbers or is zero.
         """
         return self._vectors.nearest(
-            CLIPS, reading.clip_hits, vector, limit=limit, recall=recall, where=where
+            CLIPS, partial(reading.clip_hits, names=self._names), vector, limit=limit, recall=recall, where=where
         )
 
     def search_texts(
@@ -363,7 +376,7 @@ class Library:
     ) -> list[WordHit]:
         """The rows of evidence whose vector in the active generation is nearest to `vector` [D]; else as `search_clips`."""
         return self._vectors.nearest(
-            TEXTS, text_vectors.hits, vector, limit=limit, recall=recall, where=where
+            TEXTS, partial(text_vectors.hits, names=self._names), vector, limit=limit, recall=recall, where=where
         )
 
     def search_vectors_in(self, store: VectorStore, *, name: str | None = None) -> None:

@@ -34,6 +34,7 @@ _SECOND_KEY = "2 {}"
 _LONGER = 0.5
 _MOST_SEGMENTS = 1024               # in memory
 _MOST_LIST_BYTES = 64_000_000
+_MOST_COUNTS = 200_000             # of keys of segments, in memory
 _BYTES_BESIDE = 400                 # that a list in memory takes beside its numbers
 _CHECKSUM_LENGTH = 8
 LAST = "\U0010ffff"                 # after every character a token goes on with
@@ -123,18 +124,46 @@ class _Lists:
                 self._bytes -= _size(self._held.popitem(last=False)[1])
 
 
+class _Counts:
+    """In how many rows of a segment a key stands, 0 for a key that it does not have: of the keys asked for last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[tuple[str, str], int] = {}
+
+    def of(self, db: sqlite3.Connection, segment: Segment, keys: Collection[str]) -> dict[str, int]:
+        """The count of each of these keys; the lists themselves are not read."""
+        found = {key: self._held.get((segment.name, key)) for key in keys}
+        missing = [key for key, count in found.items() if count is None]
+        if missing:
+            sql = "SELECT token, rows FROM word_lists WHERE segment = ? AND token IN {in}"
+            read = dict.fromkeys(missing, 0) | dict(select_in(db, sql, missing, before=[segment.number]))
+            with self._lock:
+                if len(self._held) > _MOST_COUNTS:
+                    self._held.clear()
+                self._held.update(((segment.name, key), count) for key, count in read.items())
+            found.update(read)
+        return {key: count or 0 for key, count in found.items()}
+
+    def clear(self) -> None:
+        with self._lock:
+            self._held.clear()
+
+
 def _size(listed: PostingList | None) -> int:
     return _BYTES_BESIDE + (listed.size_bytes if listed is not None else 0)
 
 
 _cache: dict[str, Segment] = {}     # by name, which no two segments anywhere share
 _lists = _Lists()
+_counts = _Counts()
 
 
 def forget() -> None:
     """Drop what is kept in memory."""
     _cache.clear()
     _lists.clear()
+    _counts.clear()
 
 
 def create_tables(db: sqlite3.Connection) -> None:
@@ -314,8 +343,7 @@ def counts(db: sqlite3.Connection, kind: EvidenceKind, tokens: Collection[str]) 
     found: Counter[str] = Counter()
     segments = _segments(db, kind)
     for segment in segments:
-        lists = _lists.of(db, segment, [*tokens, *map(_SECOND_KEY.format, tokens)])     # `ranked` asks for both
-        found.update({token: lists[token].rows for token in tokens if token in lists})
+        found.update({token: rows for token, rows in _counts.of(db, segment, tokens).items() if rows})
         if segment.dead is not None:
             gone = "SELECT token, rows FROM word_gone WHERE segment = ? AND token IN {in}"
             for token, lost in select_in(db, gone, tokens, before=[segment.number]):
@@ -346,6 +374,18 @@ def ranked(
         best += zip(segment.ids[places].tolist(), scores.tolist(), strict=True)
         best = sorted(best, key=lambda hit: (-hit[1], hit[0]))[:limit]
     return best
+
+
+def holding(db: sqlite3.Connection, kind: EvidenceKind, tokens: Collection[str]) -> Iterator[int]:
+    """Evidence ids of the rows in segments that hold every one of these tokens, at least one, by segment and id."""
+    for segment in _segments(db, kind):
+        if not all(_counts.of(db, segment, tokens).values()):
+            continue
+        shortest, *others = sorted(_lists.of(db, segment, tokens).values(), key=lambda one: one.rows)
+        places = Allowed(segment.videos, dead=segment.dead, selected=None).of(shortest.places)
+        for one in others:
+            places = places[one.holds(places)]
+        yield from segment.ids[places].tolist()
 
 
 def listed(db: sqlite3.Connection, kind: EvidenceKind) -> Iterator[tuple[str, NDArray[np.int64]]]:

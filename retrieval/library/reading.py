@@ -36,6 +36,7 @@ from retrieval.library.segments.calibration import choose
 from retrieval.library.segments.files import FOLDER as SEGMENTS
 from retrieval.library.vector_kinds import CLIPS, VectorKind, is_kept, kept_kinds
 from retrieval.library.vectors import unpack
+from retrieval.library.video_names import VideoNames
 from retrieval.library.words import is_current
 from retrieval.library.writing import path_key
 from retrieval.records import EVIDENCE_KINDS, Generation, Location, Video
@@ -147,17 +148,20 @@ def active_generation(db: sqlite3.Connection, *, kind: VectorKind = CLIPS) -> tu
     return None if row is None else (int(row[0]), _generation(row[1:]))
 
 
-def clip_hits(db: sqlite3.Connection, found: Iterable[tuple[int, float]]) -> list[ClipHit]:
+def clip_hits(db: sqlite3.Connection, found: Iterable[tuple[int, float]], *, names: VideoNames) -> list[ClipHit]:
     """The clips of vector rows and their scores, in the order given."""
     scores = dict(found)
     sql = (
-        "SELECT x.number, c.id, v.id, c.start_ms, c.end_ms, c.keyframe_ms FROM clip_vectors x "
-        "JOIN clips c ON c.id = x.clip JOIN videos v ON v.number = c.video WHERE x.number IN {in}"
+        "SELECT x.number, c.id, c.video, c.start_ms, c.end_ms, c.keyframe_ms FROM clip_vectors x "
+        "JOIN clips c ON c.id = x.clip WHERE x.number IN {in}"
     )
-    names = ("clip_id", "video_id", "start_ms", "end_ms", "keyframe_ms")
+    rows = list(select_in(db, sql, scores))
+    ids = names.of(db, [row[2] for row in rows])
     hits = {
-        number: ClipHit(score=scores[number], **dict(zip(names, row, strict=True)))
-        for number, *row in select_in(db, sql, scores)
+        number: ClipHit(
+            clip_id=clip, video_id=ids[video], start_ms=start_ms, end_ms=end_ms, keyframe_ms=keyframe_ms, score=scores[number]
+        )
+        for number, clip, video, start_ms, end_ms, keyframe_ms in rows
     }
     return [hits[number] for number in scores]
 
@@ -255,9 +259,11 @@ def frame_rows(db: sqlite3.Connection, clip_ids: Collection[int]) -> tuple[int, 
         "SELECT c.id, c.frame_times_ms, f.file, f.offset, f.count, f.crc32 FROM clips c "
         "JOIN frame_records f ON f.clip = c.id AND f.generation = ? WHERE c.id IN {in}"
     )
+    found = list(select_in(db, sql, clip_ids, before=[number]))
+    every = json.loads(f"[{','.join(times for _, times, *_ in found)}]")     # at once: each reading has a cost of its own
     rows = {
-        clip: (tuple(json.loads(times)), FrameRecord(file=file, offset=offset, count=count, crc32=crc32))
-        for clip, times, file, offset, count, crc32 in select_in(db, sql, clip_ids, before=[number])
+        clip: (tuple(times), FrameRecord(file=file, offset=offset, count=count, crc32=crc32))
+        for (clip, _, file, offset, count, crc32), times in zip(found, every, strict=True)
     }
     return generation.dimension, rows
 

@@ -17,6 +17,7 @@ from retrieval.library.rows import TextGenerationStatus, WordHit
 from retrieval.library.segments import tables as segment_tables
 from retrieval.library.vector_kinds import TEXTS, is_kept
 from retrieval.library.vectors import check_unit, pack
+from retrieval.library.video_names import VideoNames
 from retrieval.records import MEANINGFUL_KINDS, Generation, Meanings
 
 Kept = dict[int, dict[str, bytes]]      # generation -> text -> its vector as it is stored
@@ -83,10 +84,10 @@ def lacking(db: sqlite3.Connection, generation: Generation, *, after: int, limit
     return db.execute(sql, [after, _SPACES, limit]).fetchall()
 
 
-def hits(db: sqlite3.Connection, found: Sequence[tuple[int, float]]) -> list[WordHit]:
+def hits(db: sqlite3.Connection, found: Sequence[tuple[int, float]], *, names: VideoNames) -> list[WordHit]:
     """The rows of evidence of these vectors and scores, in their order."""
     rows = dict(select_in(db, "SELECT number, evidence FROM text_vectors WHERE number IN {in}", [n for n, _ in found]))
-    return words.hits(db, [(rows[number], score) for number, score in found])
+    return words.hits(db, [(rows[number], score) for number, score in found], names=names)
 
 
 def status(db: sqlite3.Connection) -> Sequence[TextGenerationStatus]:

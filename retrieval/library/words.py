@@ -12,22 +12,23 @@ import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.library import postings
 from retrieval.library.database import select_in
+from retrieval.library.fresh_words import BIGRAM_WEIGHT, LEAST_WEIGHT, UNIGRAM_WEIGHT, FreshWords
 from retrieval.library.rows import WordHit
+from retrieval.library.video_names import VideoNames
 from retrieval.records import EVIDENCE_KINDS, EvidenceKind
-from retrieval.text import folding_version, is_pair, ngrams
+from retrieval.text import fold, folding_version, is_pair, ngrams, ngrams_of_folded
 
-UNIGRAM_WEIGHT = 1.0                # measured: better than equal weights on short Chinese texts
-BIGRAM_WEIGHT = 0.5                 # a bigram repeats what its two characters already said
 MOST_FRESH = 2048                   # rows in the FTS5 table of a kind; then they become a segment
 _ROWS_AT_ONCE = 65_536              # are made a segment at a rebuild; merging goes on from there
 LONGEST_QUERY = 256                 # distinct tokens; also keeps FTS5's expression within its limits
+_ROWS_LOOKED_AT = 100               # at once, for a stretch that their tokens may hold
 _LAYOUT = 3                         # count up when `columns` divides the tokens in another way
 
 Row = tuple[int, EvidenceKind, str]     # evidence id, kind, text
@@ -54,11 +55,15 @@ def match_expression(text: str) -> str | None:
     A word of two or more letters or digits also matches as the beginning of a longer one.
     """
     terms = []
-    for token in islice(dict.fromkeys(ngrams(text)), LONGEST_QUERY):
+    for token in _distinct_tokens(text):
         terms.append(f'"{token}"')
         if len(token) >= 2 and not is_pair(token):
             terms.append(f'"{token}"*')
     return " OR ".join(terms) or None
+
+
+def _distinct_tokens(text: str) -> list[str]:
+    return list(islice(dict.fromkeys(ngrams(text)), LONGEST_QUERY))
 
 
 def add_words(db: sqlite3.Connection, rows: Iterable[Row]) -> None:
@@ -113,30 +118,63 @@ def search(
     *,
     limit: int,
     selected: NDArray[np.bool_] | None = None,
+    fresh: FreshWords | None = None,
+    names: VideoNames | None = None,
 ) -> list[WordHit]:
     """The rows of one kind that share a token with `text`, by BM25, best first; equal scores by row number.
 
     selected: by number of the video, which may be found; a number beyond its end is not. All when None.
+    fresh: rows in memory that spare a question to FTS5; names: ids of videos in memory.
     """
-    if match_expression(text) is None or limit <= 0:
+    tokens = _distinct_tokens(text)
+    if not tokens or limit <= 0:
         return []
     if selected is not None:
         selected = np.append(selected, False)
-    best = _ranked_fresh(db, kind, text, limit=limit, selected=selected)
+    in_memory = fresh.of(db, kind) if fresh is not None else None
+    if in_memory is not None:
+        best = in_memory.ranked(tokens, limit=limit, selected=selected)
+    else:
+        best = _ranked_fresh(db, kind, text, limit=limit, selected=selected)
     if postings.last_id(db, kind):
-        tokens = list(islice(dict.fromkeys(ngrams(text)), LONGEST_QUERY))
-        rows, counts = document_frequency(db, kind, tokens)
+        rows, counts = document_frequency(db, kind, tokens, fresh=fresh)
         weights = {token: _weight(token, counts[token], rows) for token in tokens}
         best += postings.ranked(db, kind, weights, limit=limit, selected=selected)
         best = sorted(best, key=lambda hit: (-hit[1], hit[0]))[:limit]
-    return hits(db, best)
+    return hits(db, best, names=names or VideoNames())
+
+
+def holds(
+    db: sqlite3.Connection, kind: EvidenceKind, stretches: Sequence[str], *, fresh: FreshWords | None = None
+) -> bool:
+    """Whether a row of this kind holds all of these folded stretches of characters of an unspaced script as they stand."""
+    tokens = list(dict.fromkeys(token for stretch in stretches for token in ngrams_of_folded(stretch)))
+    telling = [token for token in tokens if is_pair(token)] or tokens       # pairs hold their characters
+    if not telling:
+        return False
+    in_memory = fresh.of(db, kind) if fresh is not None else None
+    if in_memory is not None:
+        of_fresh = in_memory.holding(telling)
+    else:
+        expression = " AND ".join(f'"{token}"' for token in telling)
+        found = db.execute(f"SELECT rowid FROM words_{kind} WHERE words_{kind} MATCH ?", [expression])
+        of_fresh = [row for (row,) in found]
+    rows = chain(of_fresh, postings.holding(db, kind, telling))
+    while part := list(islice(rows, _ROWS_LOOKED_AT)):
+        texts = select_in(db, "SELECT text FROM evidence WHERE id IN {in}", part)
+        if any(all(stretch in text for stretch in stretches) for text in (fold(text) for (text,) in texts)):
+            return True
+    return False
 
 
 def document_frequency(
-    db: sqlite3.Connection, kind: EvidenceKind, tokens: Collection[str]
+    db: sqlite3.Connection, kind: EvidenceKind, tokens: Collection[str], *, fresh: FreshWords | None = None
 ) -> tuple[int, dict[str, int]]:
-    """How many rows of this kind there are, and in how many of them each token occurs."""
+    """How many rows of this kind there are, and in how many of them each token occurs; fresh: as in `search`."""
     rows, in_segments = postings.counts(db, kind, tokens)
+    in_memory = fresh.of(db, kind) if fresh is not None else None
+    if in_memory is not None:
+        return rows + len(in_memory.ids), {token: in_memory.count(token) + in_segments[token] for token in tokens}
     counts = dict.fromkeys(tokens, 0)
     counts.update(select_in(db, f"SELECT term, doc FROM vocabulary_{kind} WHERE term IN {{in}}", counts))
     return rows + _fresh_rows(db, kind), {token: n + in_segments[token] for token, n in counts.items()}
@@ -160,18 +198,23 @@ def _ranked_fresh(
 def _weight(token: str, rows_with_token: int, rows: int) -> float:
     """As FTS5 weighs it: the inverse document frequency, a little above zero where more than half of the rows hold it."""
     inverse = math.log((rows - rows_with_token + 0.5) / (rows_with_token + 0.5))
-    return (BIGRAM_WEIGHT if is_pair(token) else UNIGRAM_WEIGHT) * max(inverse, 1e-6)
+    return (BIGRAM_WEIGHT if is_pair(token) else UNIGRAM_WEIGHT) * max(inverse, LEAST_WEIGHT)
 
 
-def hits(db: sqlite3.Connection, best: Sequence[tuple[int, float]]) -> list[WordHit]:
+def hits(db: sqlite3.Connection, best: Sequence[tuple[int, float]], *, names: VideoNames) -> list[WordHit]:
     """The rows of evidence with these numbers and scores, in their order."""
-    sql = (
-        "SELECT e.id, v.id, e.kind, e.text, e.start_ms, e.end_ms, e.source, e.confidence FROM evidence e "
-        "JOIN videos v ON v.number = e.video WHERE e.id IN {in}"
-    )
-    rows = {row[0]: row for row in select_in(db, sql, [number for number, _ in best])}
-    names = tuple(WordHit.__dataclass_fields__)
-    return [WordHit(**dict(zip(names, (*rows[n], score), strict=True))) for n, score in best if n in rows]
+    sql = "SELECT id, video, kind, text, start_ms, end_ms, source, confidence FROM evidence WHERE id IN {in}"
+    rows = {row[0]: row[1:] for row in select_in(db, sql, [number for number, _ in best])}
+    ids = names.of(db, [video for video, *_ in rows.values()])
+    found = []
+    for number, score in best:
+        if number in rows and rows[number][0] in ids:
+            video, kind, text, start_ms, end_ms, source, confidence = rows[number]
+            found.append(WordHit(
+                evidence_id=number, video_id=ids[video], kind=kind, text=text, start_ms=start_ms, end_ms=end_ms,
+                source=source, confidence=confidence, score=score,
+            ))  # fmt: skip
+    return found
 
 
 def _fresh_rows(db: sqlite3.Connection, kind: EvidenceKind) -> int:

@@ -54,7 +54,7 @@ def corrected(library: Library, query: Query, *, nothing_else: bool) -> str | No
 def _put_right(library: Library, piece: str) -> str | None:
     if _LATIN.fullmatch(piece):
         return _spelled(library, piece) if len(piece) <= _MOST_LETTERS and not _held(library, [piece]) else None
-    if not _HAN.fullmatch(piece) or not 2 <= len(piece) <= _LONGEST or is_word_of_two(piece) or _is_held(library, piece):
+    if not _HAN.fullmatch(piece) or not 2 <= len(piece) <= _LONGEST or is_word_of_two(piece) or library.holds(piece):
         return None
     return _read_alike(library, piece) or _one_other(library, piece)
 
@@ -71,7 +71,7 @@ def _spelled(library: Library, letters: str) -> str | None:
         for options in read_so[2:]:
             paths = [path + c for path in paths for c in options if path[-1] + c in held][:_MOST_PATHS]
         paths.sort(key=lambda path: -min(held[path[i : i + 2]] for i in range(len(path) - 1)))
-        found = next((path for path in paths if len(path) == 2 or _is_held(library, path)), None)
+        found = next((path for path in paths if len(path) == 2 or library.holds(path)), None)
         if found is not None:
             return found
     return None
@@ -83,8 +83,11 @@ def _read_alike(library: Library, piece: str) -> str | None:
     known = _held(library, {c for others in alike.values() for c in others})
     written = [(place, _replaced(piece, place, c)) for place, old in enumerate(piece) for c in alike[old] if c in known]
     held = _held(library, {pair for place, new in written for pair in _pairs_around(new, place)})
-    likely = (new for place, new in written if all(pair in held for pair in _pairs_around(new, place)))
-    whole = next((new for new in likely if _is_held(library, new)), None)
+    possible = [_rest_is_held(library, piece, place) for place in range(len(piece))]
+    likely = (
+        new for place, new in written if possible[place] and all(pair in held for pair in _pairs_around(new, place))
+    )
+    whole = next((new for new in likely if library.holds(new)), None)
     if whole is not None or len(piece) < 4:
         return whole
     words = {
@@ -93,6 +96,12 @@ def _read_alike(library: Library, piece: str) -> str | None:
         for pair in _pairs_around(new, place) if pair in held and is_word_of_two(pair)
     }  # fmt: skip
     return words.pop() if len(words) == 1 else None
+
+
+def _rest_is_held(library: Library, piece: str, place: int) -> bool:
+    """Whether a text holds what stands before and behind a character, as far as that is more than another character."""
+    rest = [part for part in (piece[:place], piece[place + 1 :]) if len(part) > 1]
+    return not rest or library.holds(*rest)
 
 
 def _one_other(library: Library, piece: str) -> str | None:
@@ -126,9 +135,3 @@ def _held(library: Library, tokens: Collection[str]) -> dict[str, int]:
             if rows:
                 counts[token] = counts.get(token, 0) + rows
     return counts
-
-
-def _is_held(library: Library, stretch: str) -> bool:
-    """Whether a text holds this stretch of characters as it stands."""
-    rows = (row for kind in EVIDENCE_KINDS for row in library.search_words(kind, stretch, limit=_ROWS))
-    return any(stretch in fold(row.text) for row in rows)
