@@ -100,7 +100,9 @@ class Client:
         self._busy_seconds = busy_seconds
 
     def search(self, text: str, *, k: int = 20, **filters: Any) -> Answer:
-        """The `k` best videos. filters: channel, path, tag, longer, shorter, since, until, video, hidden."""
+        """The `k` best videos. filters: channel, path, tag, longer, shorter, since, until, video, hidden, moments,
+        diversity, rank_ms.
+        """
         return _answer(self._call("POST", "/search", {"q": text, "k": k, **filters}))
 
     def similar(self, video: str, *, k: int = 20) -> Answer:

@@ -36,6 +36,7 @@ class SearchSettings:
 
     recall: int = 100  # rows a channel to begin with; more where they come from too few videos
     rerank: int = 100  # recalled clips that are compared word by word; 0 = the pooled vectors alone decide
+    rank_ms: float | None = None  # for that, best clips first, some at least; None = as long as it takes
     diversity: float = 0.3  # 0 = plain order
     moments: int = 5  # a video
     channels: frozenset[str] | None = None  # the only ones that are asked; None = all
@@ -192,8 +193,8 @@ class SearchEngine:
         if read is None:
             return channels, None, notices
         with watch.stage("rank"):
-            channels[VISUAL] = self._reranked(recall, read, frames)
-        return channels, read, notices
+            channels[VISUAL], cut = self._reranked(recall, read, frames)
+        return channels, read, notices + cut
 
     @property
     def _reads_otherwise(self) -> bool:
@@ -213,14 +214,18 @@ class SearchEngine:
         )
         return {name: recall for name, recall in found.items() if self._asks(name)}
 
-    def _reranked(self, recall: Recall, read: TextVectors, frames: StoredFrames) -> Recall:
-        """The first clips in the order of words and frames."""
+    def _reranked(self, recall: Recall, read: TextVectors, frames: StoredFrames) -> tuple[Recall, tuple[str, ...]]:
+        """The first clips in the order of words and frames, and what to tell where there was no time for all of them."""
         assert self._encoder is not None
         if self._encoder.interaction.share == 0:        # words × frames would change nothing
-            return recall
-        clips = {match.clip_id for match in recall.matches[: self._settings.rerank] if match.clip_id is not None}
-        matches = rerank(recall.matches, read, frames.of(clips), interaction=self._encoder.interaction)
-        return replace(recall, matches=matches)
+            return recall, ()
+        clips = [match.clip_id for match in recall.matches[: self._settings.rerank] if match.clip_id is not None]
+        known, looked_at = frames.within(clips, milliseconds=self._settings.rank_ms)
+        matches = rerank(recall.matches, read, known, interaction=self._encoder.interaction)
+        cut = () if looked_at == len(clips) else (
+            f"There was time to compare {looked_at} of the {len(clips)} nearest clips word by word.",
+        )  # fmt: skip
+        return replace(recall, matches=matches), cut
 
     def _read(self, query: Query) -> tuple[TextVectors | None, tuple[str, ...]]:
         """The query in the space of the library's clips; None where there is none, and what to tell about it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -19,6 +20,7 @@ from retrieval.search.results import Match
 Frames = Mapping[int, tuple[tuple[int, ...], NDArray[np.float32]]]
 
 _STEP = 1e-6    # between the scores of rows that were not looked at
+_CLIPS_AT_ONCE = 10     # between two looks at the clock
 
 
 class StoredFrames:
@@ -38,6 +40,19 @@ class StoredFrames:
             except LibraryError as error:
                 self.damage = str(error)
         return {clip: self._read[clip] for clip in clips if clip in self._read}
+
+    def within(self, clips: Sequence[int], *, milliseconds: float | None) -> tuple[Frames, int]:
+        """The frames of the first of these clips, as many as can be read in that time but some at least, and how many clips
+        that are; None = all. Reading is what takes long where frames are not in memory.
+        """
+        if milliseconds is None:
+            return self.of(clips), len(clips)
+        ends = time.perf_counter() + milliseconds / 1000
+        looked_at = 0
+        while looked_at < len(clips) and (not looked_at or time.perf_counter() < ends):
+            self.of(clips[looked_at : looked_at + _CLIPS_AT_ONCE])
+            looked_at = min(looked_at + _CLIPS_AT_ONCE, len(clips))
+        return self.of(clips[:looked_at]), looked_at
 
 
 def rerank(

@@ -38,12 +38,17 @@ class SearchFilters(Asked):
 
 
 class SearchRequest(SearchFilters):
-    """One query, or several at once in `queries`."""
+    """One query, or several at once in `queries`. moments: at most so many a video; diversity: 0 = in plain order; rank_ms:
+    time for comparing clips word by word.
+    """
 
     q: QueryText | None = None
     queries: list[QueryText] | None = Field(default=None, min_length=1, max_length=MOST_QUERIES)
     k: int = Field(default=20, ge=1, le=MOST_HITS)
     hidden: bool = False
+    moments: int = Field(default=5, ge=1, le=100)
+    diversity: float = Field(default=0.3, ge=0, le=1)
+    rank_ms: float | None = Field(default=None, ge=0, le=60_000)
 
 
 class ExampleRequest(Asked):

@@ -230,3 +230,11 @@ def test_frames_of_all_hits_are_read_in_one_call(library, monkeypatch):
         put(library, f"v{number}", clips=[clip(0, 8000, 0), clip(8000, 16_000, 0)])
     assert len(SearchEngine(library, encoder=TableEncoder()).search("狗").hits) == 5
     assert [len(clips) for clips in calls] == [10]
+
+
+def test_a_search_says_when_its_time_for_ranking_was_short(library):
+    put_series(library, "film", lines=0, clips=300)
+    for milliseconds, told in ((0, ("There was time to compare 10 of the 100 nearest clips word by word.",)), (None, ())):
+        settings = SearchSettings(rank_ms=milliseconds)
+        result = SearchEngine(library, encoder=TableEncoder(), settings=settings).search("狗")
+        assert (result.notices, len(result.hits)) == (told, 1)

@@ -8,6 +8,7 @@ import torch
 from retrieval.encoders import TextVectors
 from retrieval.errors import LibraryError
 from retrieval.model import InteractionSettings, token_wise_similarity
+from retrieval.search import reranking
 from retrieval.search.channels import ranked
 from retrieval.search.reranking import StoredFrames, rerank
 from retrieval.search.results import Match
@@ -102,3 +103,14 @@ def test_damage_is_told_once_and_costs_only_the_frames():
     frames = StoredFrames(shelf)  # type: ignore[arg-type]
     assert (frames.of({0}), frames.of({1}), len(shelf.asked)) == ({}, {}, 1)
     assert frames.damage == "The frames are damaged."
+
+
+def test_within_a_time_the_nearest_clips_are_looked_at_some_at_least(monkeypatch):
+    clips = list(range(35))
+    clock = iter(range(100))
+    monkeypatch.setattr(reranking.time, "perf_counter", lambda: next(clock))       # a second between two looks
+    for milliseconds, expected in ((0, 10), (1500, 20), (60_000, 35), (None, 35)):
+        shelf = Shelf()
+        _, looked_at = StoredFrames(shelf).within(clips, milliseconds=milliseconds)  # type: ignore[arg-type]
+        assert looked_at == expected
+        assert set().union(*shelf.asked) == set(clips[:expected])
