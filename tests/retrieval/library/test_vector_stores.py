@@ -223,6 +223,12 @@ def test_a_folder_in_use_is_one_sentence(tmp_path):
     store.close()
 
 
+def test_a_milvus_file_of_another_name_is_one_sentence(tmp_path):
+    pytest.importorskip("milvus_lite")
+    with pytest.raises(BackendError, match=r"a Milvus Lite file ends in \.db"):
+        open_store(f"milvus:{tmp_path}/vectors")
+
+
 @pytest.mark.parametrize(("kind", "client"), [("qdrant", "qdrant_client"), ("milvus", "pymilvus")])
 def test_a_missing_client_is_named_with_its_extra(kind, client, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, client, None)
