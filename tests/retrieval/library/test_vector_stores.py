@@ -87,6 +87,18 @@ def test_removed_videos_do_not_crowd_out_those_that_are_there(library, store):
     assert len(library.search_clips(vector, limit=20)) == 20
 
 
+def test_rows_that_came_and_went_before_a_push_do_not_crowd_out_those_that_are_there(library, store):
+    """Also where a segment was built in between, with which the library forgets what was deleted."""
+    for number in range(40):
+        put(library, number)
+    vector = clips(seed=int(video_id(0)[:6], 16))[0].vector
+    nearest = [hit.video_id for hit in library.search_clips(vector, limit=30)]
+    for name in dict.fromkeys(nearest[:20]):
+        library.remove(name)
+    library.compact()
+    assert len(library.search_clips(vector, limit=20)) == 20
+
+
 def test_a_filter_is_about_what_the_library_holds_now(library, store):
     """A video moved since the copy was made is found at its new path, and not at its old one."""
     put(library, "a", "/old/a.mp4")
