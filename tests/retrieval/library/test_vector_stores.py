@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -43,6 +44,36 @@ def test_a_store_that_does_not_answer_is_an_error_that_names_it_and_is_left_alon
     assert len(store.calls) == asked
     monkeypatch.setattr(stored, "monotonic", lambda: 1e9)
     assert library.search_clips(unit(DIMENSION), limit=1)
+
+
+def test_searches_that_wait_while_a_store_does_not_answer_are_refused_together(library, store):
+    put(library, "a")
+    entered, silent = threading.Event(), threading.Event()
+
+    def spaces() -> list[str]:
+        store.calls.append("spaces")
+        entered.set()
+        silent.wait(10)
+        raise BackendError("a plain store cannot be reached.")
+
+    store.spaces = spaces
+    refused = []
+
+    def search() -> None:
+        with pytest.raises(BackendError, match="cannot be reached"):
+            library.search_clips(unit(DIMENSION), limit=1)
+        refused.append(True)
+
+    threads = [threading.Thread(target=search) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    entered.wait(10)
+    time.sleep(0.3)         # the others have come as far as they can
+    silent.set()
+    for thread in threads:
+        thread.join(30)
+    assert len(refused) == 4
+    assert store.calls == ["spaces"]
 
 
 def test_a_copy_that_was_never_made_is_no_error_while_the_library_is_small(library, store, monkeypatch):
