@@ -28,7 +28,7 @@ _UNREACHABLE = ("fail connecting", "unavailable", "deadline", "timeout", "connec
 class MilvusStore:
     """`VectorStore` over pymilvus. `url` and `token` of a server, else `file`; safe to ask from several threads.
 
-    BackendError when pymilvus or milvus-lite is missing, when a server does not answer or another process has the file.
+    BackendError when pymilvus or milvus-lite is missing, when another process has the file, or its name does not end in `.db`.
     """
 
     deepest = 16_384
@@ -48,6 +48,8 @@ class MilvusStore:
         self._is_file = file is not None
         self._loaded: set[str] = set()
         if file is not None:
+            if file.suffix != ".db":                    # else it is taken for the address of a server
+                raise BackendError(f"{self.name} cannot be opened: the name of a Milvus Lite file ends in .db.")
             file.parent.mkdir(parents=True, exist_ok=True)
         self._connect = partial(MilvusClient, url or str(file), token=token or "", timeout=_CONNECT_SECONDS)
         self._connecting = threading.Lock()

@@ -137,12 +137,11 @@ class QdrantStore:
 
     def _in_turn(self, call: Callable[[], Answer]) -> Answer:
         """The folder's own code keeps several threads apart only in part."""
-        with warnings.catch_warnings():
-            if self._turn is None:
-                return call()
+        if self._turn is None:
+            return call()
+        with self._turn, warnings.catch_warnings():     # one at a time: what is caught belongs to the whole process
             warnings.simplefilter("ignore")             # of payload indexes, which a folder does without
-            with self._turn:
-                return call()
+            return call()
 
 
 def _is_transient(error: Exception) -> bool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -60,7 +62,7 @@ class StoredVectors:
         self._selections = selections
         self._store = store
         self._name = name
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._copies: dict[str, _Copy] = {}         # by kind
         self._lacking: dict[str, int] = {}          # rows that were compared nowhere, by kind
         self._down: tuple[float, str] | None = None
@@ -71,7 +73,6 @@ class StoredVectors:
     ) -> list[Hit]:  # fmt: skip
         """`VectorSearch.nearest`; what share of the nearest is found is the store's business, `recall` says nothing."""
         vector = np.asarray(vector, dtype=np.float32)
-        self._refuse_while_down()
         with self._database.reading() as db:
             active = searched_generation(db, kind, vector)
             if active is None or limit <= 0:
@@ -79,17 +80,12 @@ class StoredVectors:
             selected = self._selections.of(db, where)
             space = space_of(prefix_of(db, self._name), kind, active[1])
         wide = vector.astype(np.float64)
-        try:
-            asked = _Asked(
-                kind=kind, query=(wide / np.linalg.norm(wide)).astype(np.float32), selected=selected,
-                copy=self._copy_of(kind, space, generation=active[0], dimension=len(vector)),
-            )  # fmt: skip
+        asked = _Asked(
+            kind=kind, query=(wide / np.linalg.norm(wide)).astype(np.float32), selected=selected,
+            copy=self._copy_of(kind, space, generation=active[0], dimension=len(vector)),
+        )  # fmt: skip
+        with self._unless_down():
             return self._answer(asked, rows_of, where, limit)
-        except BackendError as error:
-            self._down = (monotonic() + _DOWN_SECONDS, str(error))
-            with self._lock:
-                self._copies.clear()    # when it is back it may hold something else
-            raise
 
     def notice(self) -> str | None:
         """How many rows are in no answer because they were not sent to the store yet."""
@@ -102,9 +98,18 @@ class StoredVectors:
         """Close the store."""
         self._store.close()
 
-    def _refuse_while_down(self) -> None:
+    @contextmanager
+    def _unless_down(self) -> Iterator[None]:
+        """Refuse for a while after the store did not answer in such a block."""
         if self._down is not None and monotonic() < self._down[0]:
             raise BackendError(self._down[1])
+        try:
+            yield
+        except BackendError as error:
+            self._down = (monotonic() + _DOWN_SECONDS, str(error))
+            with self._lock:
+                self._copies.clear()    # when it is back it may hold something else
+            raise
 
     def _answer(self, asked: _Asked, rows_of: RowsOf[Hit], where: VideoFilter | None, limit: int) -> list[Hit]:
         """Ask deeper until enough of the proposed rows stand, or there are no more."""
@@ -130,7 +135,7 @@ class StoredVectors:
 
     def _copy_of(self, kind: VectorKind, space: str, *, generation: int, dimension: int) -> _Copy:
         """What the store holds, asked again now and then, with the rows that came after it."""
-        with self._lock:
+        with self._lock, self._unless_down():       # so who waited for the lock does not wait for the store once more
             copy = self._copies.get(kind.name)
             if copy is None or copy.space != space or self._is_old(copy, kind):
                 newest = self._store.newest(space) if space in self._store.spaces() else None

@@ -146,11 +146,12 @@ def rows_after(
     before: State | None = None,
 ) -> State:  # fmt: skip
     """A state of the rows above the number `last` alone, all in memory; before: an earlier one of the same, to go on from."""
-    if before is None:
-        has_tables = tables.have_tables(db, kind)
+    has_tables = tables.have_tables(db, kind)
+    listed = tables.segment_name(db, kind, generation) if has_tables else None
+    if before is None or not before.has_tables or listed != before.listed:      # a new segment takes tombstones with it
         before = State(
             kind=kind, generation=generation, dimension=dimension, edition=edition, has_tables=has_tables, last=last,
-            tombstone=tables.last_tombstone(db, kind) if has_tables else 0,
+            listed=listed, tombstone=tables.last_tombstone(db, kind) if has_tables else 0,
         )
     return replace(_caught_up(db, before), edition=edition)
 

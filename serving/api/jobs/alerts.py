@@ -19,7 +19,7 @@ from retrieval.disk import sync_file
 from retrieval.errors import InputError, WenshiError
 from retrieval.library import Library, VideoFilter
 from retrieval.library.schema import now
-from retrieval.search import Hit
+from retrieval.search import Hit, SearchSettings
 from serving.api.answers import hit_json
 from serving.api.jobs.store import Call, HandedOn, JobStore, SavedQuery
 from serving.api.jobs.webhooks import post
@@ -102,7 +102,8 @@ class Alerts:
 
     def _asked(self, saved: SavedQuery, video_ids: Sequence[str]) -> list[_Event]:
         """What a saved query finds among these videos alone."""
-        engine = self._engines.renewed().engine
+        # what only words answered would be handed on for good: a store of vectors that is away is waited for
+        engine = self._engines.renewed().engine.with_settings(SearchSettings(words_suffice=False))
         try:
             result = engine.search(saved.q, count=len(video_ids), where=VideoFilter(videos=frozenset(video_ids)))
         except InputError as error:         # it will not be any other the next time

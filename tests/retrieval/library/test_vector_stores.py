@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -43,6 +44,36 @@ def test_a_store_that_does_not_answer_is_an_error_that_names_it_and_is_left_alon
     assert len(store.calls) == asked
     monkeypatch.setattr(stored, "monotonic", lambda: 1e9)
     assert library.search_clips(unit(DIMENSION), limit=1)
+
+
+def test_searches_that_wait_while_a_store_does_not_answer_are_refused_together(library, store):
+    put(library, "a")
+    entered, silent = threading.Event(), threading.Event()
+
+    def spaces() -> list[str]:
+        store.calls.append("spaces")
+        entered.set()
+        silent.wait(10)
+        raise BackendError("a plain store cannot be reached.")
+
+    store.spaces = spaces
+    refused = []
+
+    def search() -> None:
+        with pytest.raises(BackendError, match="cannot be reached"):
+            library.search_clips(unit(DIMENSION), limit=1)
+        refused.append(True)
+
+    threads = [threading.Thread(target=search) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    entered.wait(10)
+    time.sleep(0.3)         # the others have come as far as they can
+    silent.set()
+    for thread in threads:
+        thread.join(30)
+    assert len(refused) == 4
+    assert store.calls == ["spaces"]
 
 
 def test_a_copy_that_was_never_made_is_no_error_while_the_library_is_small(library, store, monkeypatch):
@@ -84,6 +115,18 @@ def test_removed_videos_do_not_crowd_out_those_that_are_there(library, store):
     nearest = [hit.video_id for hit in library.search_clips(vector, limit=30)]
     for name in dict.fromkeys(nearest[:20]):
         library.remove(name)
+    assert len(library.search_clips(vector, limit=20)) == 20
+
+
+def test_rows_that_came_and_went_before_a_push_do_not_crowd_out_those_that_are_there(library, store):
+    """Also where a segment was built in between, with which the library forgets what was deleted."""
+    for number in range(40):
+        put(library, number)
+    vector = clips(seed=int(video_id(0)[:6], 16))[0].vector
+    nearest = [hit.video_id for hit in library.search_clips(vector, limit=30)]
+    for name in dict.fromkeys(nearest[:20]):
+        library.remove(name)
+    library.compact()
     assert len(library.search_clips(vector, limit=20)) == 20
 
 
@@ -221,6 +264,12 @@ def test_a_folder_in_use_is_one_sentence(tmp_path):
     with pytest.raises(BackendError, match="in use by another process"):
         open_store(f"qdrant:{tmp_path}/q")
     store.close()
+
+
+def test_a_milvus_file_of_another_name_is_one_sentence(tmp_path):
+    pytest.importorskip("milvus_lite")
+    with pytest.raises(BackendError, match=r"a Milvus Lite file ends in \.db"):
+        open_store(f"milvus:{tmp_path}/vectors")
 
 
 @pytest.mark.parametrize(("kind", "client"), [("qdrant", "qdrant_client"), ("milvus", "pymilvus")])

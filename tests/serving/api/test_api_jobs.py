@@ -16,11 +16,14 @@ import httpx
 import pytest
 
 from retrieval.library import Library
+from retrieval.library.backends import Named, stored
+from serving.api.jobs import alerts
 from serving.api.jobs.store import HandedOn, JobStore
 from serving.api.jobs.watching import Watcher
 from serving.api.jobs.webhooks import post
 from serving.ingest.run import AddOptions, NoDisplay, add_videos
 from serving.ingest.sync import sync_library
+from tests.retrieval.library.vector_backends import PlainStore
 from tests.videos import write_video
 
 
@@ -201,6 +204,36 @@ def test_a_hit_that_is_handed_on_twice_carries_the_same_id(empty, serve, tmp_pat
     first, second = (json.loads(line) for line in (empty / "saved-queries.jsonl").read_text().splitlines())
     assert first["id"] == second["id"]
     assert len(first["id"]) == 32
+
+
+def test_saved_queries_are_asked_of_new_videos_once_the_store_of_the_vectors_is_back(copied, serve, monkeypatch):
+    store = PlainStore()
+    monkeypatch.setattr("serving.vectors.open_store", lambda address: Named(store, "films"))
+    monkeypatch.setattr(alerts, "_REST_SECONDS", 0.1)
+    monkeypatch.setattr(stored, "_DOWN_SECONDS", 0.0)
+    client = serve(copied, jobs=False)
+    client.post("/api/v1/saved-queries", json={"q": "放风筝"})
+    with Library.open(copied) as library:
+        start = HandedOn(library.edition()[0], 0)
+    jobs = JobStore(copied)
+    jobs.hand_on(start)
+    store.failing = True
+    serve(copied, vectors="qdrant:http://elsewhere:6333")
+    for _ in range(200):
+        if len(store.calls) > 4:        # asked again and again
+            break
+        time.sleep(0.05)
+    assert len(store.calls) > 4
+    assert jobs.handed_on() == start
+    assert not (copied / "saved-queries.jsonl").exists()
+    store.failing = False
+    for _ in range(200):
+        if jobs.handed_on() != start:
+            break
+        time.sleep(0.05)
+    jobs.close()
+    lines = [json.loads(line) for line in (copied / "saved-queries.jsonl").read_text().splitlines()]
+    assert "公园.mp4" in {line["hit"]["name"] for line in lines}
 
 
 def test_an_upload_stays_also_where_the_library_is_named_with_two_dots(empty, serve, tmp_path):
