@@ -72,6 +72,13 @@ def test_a_running_service_whose_keys_are_gone_opens_to_nobody(copied, serve):
         (copied / "keys.json").unlink(missing_ok=True)
 
 
+def test_keys_that_go_before_the_first_request_open_nothing_either(copied, serve):
+    Keys(copied).add("admin")
+    client = serve(copied, jobs=False)
+    (copied / "keys.json").unlink()
+    assert client.get("/api/v1/library").status_code == 401
+
+
 @pytest.mark.parametrize("where", [{"allowed_hosts": ("wenshi.example",)}, {"host": "0.0.0.0"}])
 def test_the_last_admin_key_cannot_be_taken_back_while_others_can_reach_the_service(copied, where):
     keys = Keys(copied)
