@@ -25,6 +25,7 @@ def create_app(service: Service) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         current_default_thread_limiter().total_tokens = _THREADS
+        app.openapi()       # kept from now on: made at the first request for it, all others would wait
         service.start()
         yield
         service.close()

@@ -37,7 +37,7 @@ class Guard:
         self._settings = settings
         self._keys = keys
         self._rate = RateLimit(rate=settings.requests_a_second, burst=settings.burst)
-        self._had_keys = False
+        self._had_keys = bool(keys.all())
         self._hosts = {host.lower() for host in settings.allowed_hosts}
 
     def admit(self, method: str, path: str, headers: Headers, *, scheme: str, address: str) -> Caller | None:

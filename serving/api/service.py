@@ -80,8 +80,8 @@ class Service:
 
     def close(self) -> None:
         self._watcher.close()
+        self._alerts.close()        # first: the worker may be asking about very many new videos
         self._worker.close()
-        self._alerts.close()
         self.sandbox.close()
         self.store.close()
         self.library.close()

@@ -72,9 +72,10 @@ class Alerts:
         try:
             while self._hand_on_some() and not self._closing.is_set():
                 pass
-        except (WenshiError, OSError) as error:
+        except Exception as error:      # whatever it is: the jobs go on
             self._not_before = time.monotonic() + _REST_SECONDS
-            log.warning("saved queries could not be asked of new videos, and will be: %s", error)
+            unforeseen = not isinstance(error, (WenshiError, OSError))
+            log.warning("saved queries could not be asked of new videos, and will be: %s", error, exc_info=unforeseen)
 
     def _hand_on_some(self) -> bool:
         """Whether there were videos to ask about."""
@@ -156,6 +157,8 @@ class Alerts:
             if status == 429 or status >= 500:
                 self._later(call, f"it answered {status}")
                 return
+            if status >= 300:
+                log.warning("a webhook answered %d to a hit and is not called for it again", status)
         self._store.call_ended(call)
 
     def _later(self, call: Call, reason: str) -> None:

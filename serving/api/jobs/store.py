@@ -52,6 +52,7 @@ CREATE TABLE IF NOT EXISTS calls (
     tries INTEGER NOT NULL DEFAULT 0,
     due REAL NOT NULL DEFAULT 0
 );
+CREATE INDEX IF NOT EXISTS calls_by_due ON calls (due, number);
 """
 _SHOWN = ("job", "kind", "state", "done", "total", "failed", "current", "message", "created_at", "finished_at")
 

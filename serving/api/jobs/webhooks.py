@@ -38,12 +38,13 @@ def check_address(url: str) -> SplitResult:
 def allowed_address(host: str, port: int, *, networks: Sequence[str]) -> str:
     """The network address to call for a name: a public one, or one of the given private networks.
 
-    Raises InputError when any address of the name is another: it could be the next one that is used.
+    Raises InputError when any address of the name is another: it could be the next one that is used. OSError when the name
+    is not known, which may pass.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise InputError(f"The webhook's host {host} is not known.") from error
+    except UnicodeError as error:
+        raise InputError(f"The webhook's host {host} is not the name of one.") from error
     addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
     allowed = [ipaddress.ip_network(network) for network in networks]
     for address in addresses:

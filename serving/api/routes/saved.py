@@ -29,7 +29,11 @@ def routes(service: Service) -> APIRouter:
             raise InputError("The query is empty: type a few words that describe the video.")
         if asked.webhook is not None:
             parts = check_address(asked.webhook)
-            allowed_address(parts.hostname or "", parts.port or 443, networks=service.settings.webhook_networks)
+            host = parts.hostname or ""
+            try:
+                allowed_address(host, parts.port or 443, networks=service.settings.webhook_networks)
+            except OSError as error:
+                raise InputError(f"The webhook's host {host} is not known.") from error
         return service.store.save_query(asked.q, asked.webhook)
 
     @router.delete("/saved-queries/{query_id}", status_code=204)

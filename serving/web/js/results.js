@@ -117,10 +117,10 @@ export function markOn(kind, { start_ms: startMs, end_ms: endMs }, durationMs) {
 export const markedText = (cut) =>
   cut.map(({ text, marked }) => (marked ? element("mark", {}, text) : text));
 
-/** Name of each channel that matched, once, and what each means by colour and word. */
 // A text of the cover and a tag that a model gave are called so.
-const badgeName = ({ name, source = "" }) => ({ cover: "cover", tagger: "seenTag" })[source.split(":")[0]] ?? name;
+const badgeName = ({ name, source }) => ({ cover: "cover", tagger: "seenTag" })[(source ?? "").split(":")[0]] ?? name;
 
+/** Name of each channel that matched, once, and what each means by colour and word. */
 export const channelBadges = (matches) =>
   [...new Map(matches.map((match) => [badgeName(match), match.name]))].map(([badge, name]) =>
     element("span", { class: "badge", "data-channel": name }, say(badge) ?? badge));

@@ -340,5 +340,5 @@ def test_drafts_that_a_kill_left_are_swept_once_they_are_old(tmp_path: Path) -> 
         (tmp_path / name).touch()
         if "young" not in name:
             os.utime(tmp_path / name, (0, 0))
-    render_all(tmp_path, [PLAIN])
+    render_all(tmp_path, specs=(PLAIN,))
     assert [name for name in names if (tmp_path / name).exists()] == names[2:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import stat
 import threading
 from ipaddress import ip_address
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 from retrieval.errors import InputError
 from serving.api.errors import ApiError
 from serving.api.jobs.uploads import safe_name
-from serving.api.jobs.webhooks import allowed_address, check_address
+from serving.api.jobs.webhooks import allowed_address, check_address, post
 from serving.api.keys import Keys
 from serving.api.limits import Gate, RateLimit
 from serving.api.running import refuse_unsafe
@@ -70,6 +71,13 @@ def test_a_running_service_whose_keys_are_gone_opens_to_nobody(copied, serve):
     for _ in range(2):
         assert client.get("/api/v1/library", headers={"Host": "wenshi.example"}).status_code == 401
         (copied / "keys.json").unlink(missing_ok=True)
+
+
+def test_keys_that_go_before_the_first_request_open_nothing_either(copied, serve):
+    Keys(copied).add("admin")
+    client = serve(copied, jobs=False)
+    (copied / "keys.json").unlink()
+    assert client.get("/api/v1/library").status_code == 401
 
 
 @pytest.mark.parametrize("where", [{"allowed_hosts": ("wenshi.example",)}, {"host": "0.0.0.0"}])
@@ -288,6 +296,15 @@ def test_a_webhook_cannot_reach_into_this_network(url):
 @pytest.mark.parametrize("address", ["8.8.8.8", "::ffff:8.8.8.8", "2606:4700::1111", "64:ff9b::8.8.8.8"])
 def test_a_webhook_may_reach_a_public_address(address):
     assert ip_address(allowed_address(address, 80, networks=())) == ip_address(address)
+
+
+def test_a_webhook_whose_host_is_not_known_for_now_is_no_forbidden_one(monkeypatch):
+    def unknown(*_, **__):
+        raise socket.gaierror("try again")
+
+    monkeypatch.setattr("serving.api.jobs.webhooks.socket.getaddrinfo", unknown)
+    with pytest.raises(OSError, match="does not answer"):
+        post("http://hooks.example/", {}, networks=())
 
 
 def test_a_webhook_may_reach_a_private_network_that_was_named():

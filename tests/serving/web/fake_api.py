@@ -39,7 +39,7 @@ def hit(number: int, *, below: bool = False) -> dict[str, Any]:
         "name": "subtitle", "rank": number + 1, "score": 3.0, "worth": 1.0, "text": SPOKEN, "marks": [[cat, cat + 1]],
         "start_ms": start_ms, "end_ms": start_ms + 3000, "source": "sidecar", "coverage": 1.0,
     }  # fmt: skip
-    seen = {**spoken, "name": "visual", "text": None, "marks": []}
+    seen = {**spoken, "name": "visual", "text": None, "marks": [], "source": None, "coverage": None}
     moment = {
         "start_ms": start_ms, "end_ms": start_ms + 3000, "best_ms": start_ms + 500, "score": 1.0, "channels": [seen, spoken]
     }
