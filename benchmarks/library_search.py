@@ -3,8 +3,8 @@
     python -m benchmarks.library_search [--clips 1000000] [--library DIR] [--queries 500]
 
 Writes the library through `Library.put` (title, speech, on-screen text, subtitles, clip and frame vectors), folds it, and
-asks it with queries cut from its own lines of speech and a vector beside the clusters, as the vector of a text is. One client, one
-thread. A library that is already in DIR is used as it is. Target: p50 <= 12 ms.
+asks it with queries cut from its own lines of speech and a vector beside the clusters, as the vector of a text is. One
+client, one thread. A library that is already in DIR is used as it is. Target: p50 <= 12 ms.
 """
 
 from __future__ import annotations
