@@ -45,7 +45,7 @@ class CoverFolders:
         stem = path.stem.casefold()
         names = [stem, f"{stem}.cover", *(_OF_A_FOLDER if videos == 1 else ())]
         named = (pictures[name + suffix] for name in names for suffix in _SUFFIXES if name + suffix in pictures)
-        return next((picture for picture in named if os.path.isfile(picture)), None)     # no folder, no link to nothing
+        return next((picture for picture in named if picture.is_file()), None)     # no folder, no link to nothing
 
     def _folder(self, folder: Path) -> tuple[dict[str, Path], int]:
         """Its pictures by folded name, and how many videos it has."""
@@ -78,7 +78,7 @@ def named_covers(rows: Mapping[Path, ManifestRow], manifest: Path | None) -> tup
         if manifest is None or name is None:
             continue
         cover = manifest.absolute().parent / name
-        if os.path.isfile(cover):       # unlike `Path.is_file`, says no to what cannot be a path
+        if os.path.isfile(cover):       # noqa: PTH113 - `Path.is_file` raises for what cannot be a path
             found[video] = cover
             continue
         missing += 1
