@@ -324,12 +324,16 @@ def main() -> int:
                     run, name, seed=seed, settings=settings, world=world, output=output, device=options.device
                 )
                 running[future] = (name, seed, output)
-            for future in as_completed(running):
-                name, seed, output = running[future]
-                figures = future.result()
-                append_finished(jobs, Finished(row=name, seed=seed, settings=digest(name, settings), figures=figures))
-                shutil.rmtree(output)
-                print(f"{name}, seed {seed}: {json.dumps(figures)}", flush=True)
+            try:
+                for future in as_completed(running):
+                    name, seed, output = running[future]
+                    figures = future.result()
+                    append_finished(jobs, Finished(row=name, seed=seed, settings=digest(name, settings), figures=figures))
+                    shutil.rmtree(output)
+                    print(f"{name}, seed {seed}: {json.dumps(figures)}", flush=True)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)      # else all that wait would be trained first
+                raise
     print(table(finished(jobs, settings)))
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from retrieval.errors import VideoError
 
 _MOST_PIXELS = 64_000_000
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+# What Pillow raises for damage; the last three come from tags of EXIF and TIFF.
+_DAMAGE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, EOFError, TypeError, struct.error)
 
 
 def jpeg_bytes(
@@ -35,7 +38,7 @@ def still_size(path: str | Path) -> tuple[int, int] | None:
             if getattr(picture, "n_frames", 1) > 1 and picture.format in ("GIF", "WEBP", "PNG"):
                 return None
             width, height = picture.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except _DAMAGE:
         return None
     if width * height > _MOST_PIXELS:
         raise VideoError("not_a_video", f"The picture has {width} x {height} pixels: scale it down.")
@@ -47,5 +50,5 @@ def read_still(path: str | Path) -> Image.Image:
     try:
         with Image.open(path, formats=_FORMATS) as picture:
             return ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except _DAMAGE as error:
         raise VideoError("corrupt", "The picture is damaged: not all of it can be read.") from error

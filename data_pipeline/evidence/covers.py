@@ -25,6 +25,8 @@ COVER = "cover:"                    # before the name of the file, in the source
 _COLUMNS = ("cover", "封面", "封面图")
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 _OF_A_FOLDER = ("cover", "poster", "封面")
+_MOST_MISSING_NAMED = 20            # of the covers of a manifest; one that names web addresses has as many as rows
+_LONGEST_NAME = 80                  # characters of a name in a notice
 
 
 class CoverFolders:
@@ -42,7 +44,8 @@ class CoverFolders:
         pictures, videos = self._folder(path.parent)
         stem = path.stem.casefold()
         names = [stem, f"{stem}.cover", *(_OF_A_FOLDER if videos == 1 else ())]
-        return next((pictures[name + suffix] for name in names for suffix in _SUFFIXES if name + suffix in pictures), None)
+        named = (pictures[name + suffix] for name in names for suffix in _SUFFIXES if name + suffix in pictures)
+        return next((picture for picture in named if picture.is_file()), None)     # no folder, no link to nothing
 
     def _folder(self, folder: Path) -> tuple[dict[str, Path], int]:
         """Its pictures by folded name, and how many videos it has."""
@@ -63,19 +66,31 @@ def named_cover(details: Mapping[str, Any]) -> str | None:
 
 
 def named_covers(rows: Mapping[Path, ManifestRow], manifest: Path | None) -> tuple[dict[Path, Path], list[str]]:
-    """The pictures that the column `cover` (`封面`) of a manifest names, relative to it, by video; and what is not there."""
+    """The pictures that the column `cover` (`封面`) of a manifest names, relative to it, by video; and what is not there.
+
+    Of what is not there the first 20 have a sentence each, and one more counts the others.
+    """
     found: dict[Path, Path] = {}
     notices: list[str] = []
+    missing = 0
     for video, row in rows.items():
         name = named_cover(row.details)
         if manifest is None or name is None:
             continue
         cover = manifest.absolute().parent / name
-        if cover.is_file():
+        if os.path.isfile(cover):       # noqa: PTH113 - `Path.is_file` raises for what cannot be a path
             found[video] = cover
-        else:
-            notices.append(f"{manifest} line {row.line}: there is no cover {name}; check its path.")
+            continue
+        missing += 1
+        if missing <= _MOST_MISSING_NAMED:
+            notices.append(f"{manifest} line {row.line}: there is no cover {_shortened(name)}; check its path.")
+    if missing > _MOST_MISSING_NAMED:
+        notices.append(f"and {missing - _MOST_MISSING_NAMED} more of the covers that {manifest} names are not there.")
     return found, notices
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
 
 
 def cover_state(cover: Path) -> str:

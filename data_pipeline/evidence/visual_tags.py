@@ -21,6 +21,7 @@ _BACKGROUND = 400                   # words that are no tags
 _SHARE = 0.99                       # of them must fit a clip less than a tag does
 _MOST = 5                           # tags of a clip
 _MOST_WORDS = 20_000
+_WORDS_AT_ONCE = 512                # an encoder gives the vectors of all tokens too
 
 
 class VisualTag(NamedTuple):
@@ -122,5 +123,8 @@ def common_nouns(count: int, *, but_for: Sequence[str]) -> list[str]:
 
 def _word_vectors(encoder: TextEncoder, words: Sequence[str]) -> NDArray[np.float32]:
     """float32 [N, D], unit length: the mean of a word in each prompt."""
-    vectors = sum(encoder.encode_texts([prompt.format(word) for word in words]).pooled for prompt in _PROMPTS)
+    parts = [words[start : start + _WORDS_AT_ONCE] for start in range(0, len(words), _WORDS_AT_ONCE)]
+    vectors = np.concatenate([
+        sum(encoder.encode_texts([prompt.format(word) for word in part]).pooled for prompt in _PROMPTS) for part in parts
+    ])  # fmt: skip
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_pipeline.evidence.covers import CoverFolders
+from data_pipeline.evidence.covers import CoverFolders, named_covers
+from data_pipeline.manifest import ManifestRow
 from retrieval.library import Library
 from retrieval.search import SearchEngine
 from serving.ingest.run import AddOptions, add_videos
@@ -48,6 +49,29 @@ def test_the_cover_of_a_video_is_found_by_name_or_as_that_of_its_folder(tmp_path
         "one/a.mp4": "A.JPG", "two/b.mp4": None, "two/c.mp4": "c.cover.png", "three/d.mp4": "封面.png",
     }  # fmt: skip
     assert CoverFolders().find(tmp_path / "nowhere" / "e.mp4") is None
+
+
+def test_a_folder_and_a_link_to_nothing_are_no_covers(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").mkdir()
+    (tmp_path / "a.png").symlink_to(tmp_path / "gone.png")
+    assert CoverFolders().find(tmp_path / "a.mp4") is None
+    (tmp_path / "a.webp").touch()
+    assert [CoverFolders().find(tmp_path / name) for name in ("a.mp4", "A.MP4")] == [tmp_path / "a.webp"] * 2
+
+
+def test_a_table_of_web_addresses_and_of_what_is_no_path_is_told_in_a_few_sentences(tmp_path: Path) -> None:
+    names = ["好" * 5_000, *(f"https://example.org/{number}.jpg" for number in range(40))]
+    rows = {
+        tmp_path / f"{number}.mp4": ManifestRow(
+            line=number + 2, file=f"{number}.mp4", title=None, tags=(), date=None, details={"cover": name}
+        )
+        for number, name in enumerate(names)
+    }  # fmt: skip
+    found, notices = named_covers(rows, tmp_path / "table.csv")
+    assert found == {}
+    assert len(notices) == 21
+    assert max(map(len, notices)) < 400
+    assert notices[-1].startswith("and 21 more of the covers")
 
 
 def test_a_cover_is_read_once_kept_by_later_runs_and_read_anew_when_it_changes(tmp_path: Path) -> None:

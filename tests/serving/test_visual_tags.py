@@ -58,6 +58,12 @@ def test_a_tag_that_goes_on_is_one_piece_and_one_that_returns_another() -> None:
     ]  # fmt: skip
 
 
+def test_a_tag_does_not_go_on_over_a_clip_that_nothing_was_seen_of() -> None:
+    clips = [clip(0, 1_000, 1, 0, 0), clip(1_000, 2_000), clip(2_000, 3_000, 1, 0, 0)]
+    pieces = tag_evidence(clips, tagger(狗=(1, 0, 0)))
+    assert [(piece.start_ms, piece.end_ms) for piece in pieces] == [(0, 1_000), (2_000, 3_000)]
+
+
 def test_the_words_at_large_share_no_character_with_the_list() -> None:
     nouns = common_nouns(300, but_for=["电影院", "小狗"])
     assert len(set(nouns)) == 300

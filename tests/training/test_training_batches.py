@@ -294,13 +294,20 @@ def test_a_position_after_a_batch_is_the_next_step():
         Position(step=3, epoch=1, epoch_step=2),
     ]  # fmt: skip
 
+
 def test_pictures_that_are_kept_are_those_of_the_shards_and_are_decoded_once(world, monkeypatch):
     samples = ShardDataset(world, split="train")
-    decoded = []
-    monkeypatch.setattr(kept, "decode", lambda sample, *frames: decoded.append(sample.key) or decode(sample, *frames))
-    size = decode(samples[0]).nbytes
-    keeping = kept.KeptPictures(2 * size)
+    decoded, whole = [], []
+
+    def counted(sample, *frames):
+        decoded.append(sample.key)
+        whole.append(not frames)
+        return decode(sample, *frames)
+
+    monkeypatch.setattr(kept, "decode", counted)
+    keeping = kept.KeptPictures(2 * decode(samples[0]).nbytes + 1)
     for number in (0, 1, 2, 0, 1, 2):
         sample = samples[number]
         assert (keeping.pictures(number, sample, [1, 0]) == decode(sample, [1, 0])).all()
     assert [decoded.count(samples.key(number)) for number in range(3)] == [1, 1, 2]
+    assert whole == [True, True, True, False]

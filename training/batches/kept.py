@@ -12,14 +12,13 @@ from data_pipeline.corpus.shard_reader import ShardSample, decode
 
 
 class KeptPictures:
-    """Pictures of samples by number. The first samples that fit into `limit` bytes stay; the others are decoded each time.
+    """Pictures of samples by number. The first ones stay, up to `limit` bytes; of the others what is asked is decoded each time.
 
     It may be asked by several threads at once.
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._bytes = 0
+        self._left = limit      # 0 once a sample did not fit: to decode others whole would serve nothing
         self._kept: dict[int, NDArray[np.uint8]] = {}
         self._lock = Lock()
 
@@ -28,11 +27,13 @@ class KeptPictures:
         kept = self._kept.get(number)
         if kept is not None:
             return kept[list(frames)]
-        if self._bytes >= self._limit:
+        if not self._left:
             return decode(sample, frames)
         whole = decode(sample)
         with self._lock:
-            if number not in self._kept and self._bytes + whole.nbytes <= self._limit:
+            if number not in self._kept and whole.nbytes <= self._left:
                 self._kept[number] = whole
-                self._bytes += whole.nbytes
+                self._left -= whole.nbytes
+            elif number not in self._kept:
+                self._left = 0
         return whole[list(frames)]
