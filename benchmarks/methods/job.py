@@ -96,8 +96,10 @@ def run_all(
                 append_finished(path, finished)
                 yield finished
         except BaseException:
-            for future in running:
-                future.cancel()
+            going = [future for future in running if not future.done() and not future.cancel()]
+            for future in as_completed(going):      # hours of work are kept, whatever ended another
+                if future.exception() is None:
+                    append_finished(path, future.result())
             raise
 
 

@@ -25,7 +25,7 @@ def characters(syllable: str) -> str:
 
 def spellings(letters: str) -> Iterator[tuple[str, ...]]:
     """Every way to cut lower-case letters into syllables, few ones first: xian gives xian, and xi an."""
-    if _SYLLABLES.fullmatch(letters) is None:
+    if not _can_be_cut(letters):
         return              # without a look at the readings, which take time and memory
     cuts: list[list[tuple[str, ...]]] = [[()]]
     for stop in range(1, len(letters) + 1):
@@ -38,11 +38,20 @@ def spellings(letters: str) -> Iterator[tuple[str, ...]]:
     yield from sorted(cuts[-1], key=len)
 
 
+def _can_be_cut(letters: str) -> bool:
+    reached = {0}           # by place: a pattern of many syllables would try every way to cut
+    for stop in range(1, len(letters) + 1):
+        starts = range(max(0, stop - _LONGEST), stop)
+        if any(start in reached and _SYLLABLE.fullmatch(letters, start, stop) for start in starts):
+            reached.add(stop)
+    return len(letters) in reached
+
+
 _LONGEST = len("zhuang")
 # Every initial before every final: more than there are, and none missing that stands in the readings.
-_SYLLABLES = re.compile(
-    "(?:(?:[zcs]h|[b-df-hj-np-tw-z])(?:a|ai|an|ang|ao|e|ei|en|eng|i|ia|ian|iang|iao|ie|in|ing|iong|iu|o|ong|ou|u|ua|uai|uan|"
-    "uang|ue|ui|un|uo|v|ve)|a|ai|an|ang|ao|e|ei|en|eng|er|o|ou)+"
+_SYLLABLE = re.compile(
+    "(?:[zcs]h|[b-df-hj-np-tw-z])(?:a|ai|an|ang|ao|e|ei|en|eng|i|ia|ian|iang|iao|ie|in|ing|iong|iu|o|ong|ou|u|ua|uai|uan|"
+    "uang|ue|ui|un|uo|v|ve)|a|ai|an|ang|ao|e|ei|en|eng|er|o|ou"
 )
 _VOWELS = set("aeiouv")      # without one stand interjections alone: hm, n, ng
 

@@ -187,7 +187,7 @@ def push(
     from retrieval.library.backends import open_store
     from serving.cli.progress import counted
 
-    opened_store, name = open_store(store)
+    opened_store, name = open_store(store, create=True)
     try:
         with Library.open(library) as opened, counted("vectors") as progress:
             pushed = opened.push_vectors(opened_store, name=name, progress=progress)

@@ -21,11 +21,11 @@ class Named(NamedTuple):
     name: str | None
 
 
-def open_store(address: str) -> Named:
+def open_store(address: str, *, create: bool = False) -> Named:
     """The store of an address: `qdrant:` or `milvus:`, then a URL, or a folder (Qdrant) or file (Milvus Lite) of this machine.
 
     `#NAME` at the end says what the copy is called. The key or token of a server comes from WENSHI_VECTORS_KEY, so that no
-    list of processes shows it. Raises BackendError.
+    list of processes shows it. create: make a folder or file that is not there. Raises BackendError.
     """
     kind, _, place = address.partition(":")
     place, _, name = place.partition("#")
@@ -37,6 +37,8 @@ def open_store(address: str) -> Named:
     key = os.environ.get(KEY_VARIABLE)
     url = place if place.startswith(("http://", "https://")) else None
     path = None if url else Path(place).expanduser().absolute()
+    if path is not None and not create and not path.exists():
+        raise BackendError(f"There is no {path}: `wenshi library push --to` makes it.")
     store: VectorStore = (
         QdrantStore(url=url, key=key, folder=path) if kind == "qdrant" else MilvusStore(url=url, token=key, file=path)
     )

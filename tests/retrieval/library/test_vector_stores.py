@@ -260,20 +260,27 @@ def test_a_server_that_is_not_there_is_one_sentence(kind, client):
 
 def test_a_folder_in_use_is_one_sentence(tmp_path):
     pytest.importorskip("qdrant_client")
-    store, _ = open_store(f"qdrant:{tmp_path}/q")
+    store, _ = open_store(f"qdrant:{tmp_path}/q", create=True)
     with pytest.raises(BackendError, match="in use by another process"):
-        open_store(f"qdrant:{tmp_path}/q")
+        open_store(f"qdrant:{tmp_path}/q", create=True)
     store.close()
 
 
 def test_a_milvus_file_of_another_name_is_one_sentence(tmp_path):
     pytest.importorskip("milvus_lite")
     with pytest.raises(BackendError, match=r"a Milvus Lite file ends in \.db"):
-        open_store(f"milvus:{tmp_path}/vectors")
+        open_store(f"milvus:{tmp_path}/vectors", create=True)
 
 
 @pytest.mark.parametrize(("kind", "client"), [("qdrant", "qdrant_client"), ("milvus", "pymilvus")])
 def test_a_missing_client_is_named_with_its_extra(kind, client, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, client, None)
     with pytest.raises(BackendError, match=rf"needs the extra `wenshi\[{kind}\]`"):
-        open_store(f"{kind}:{tmp_path}/x")
+        open_store(f"{kind}:{tmp_path}/x", create=True)
+
+
+@pytest.mark.parametrize("address", ["qdrant:{}/films", "milvus:{}/films.db"])
+def test_a_search_makes_no_store_of_a_name_that_was_mistyped(address, tmp_path):
+    with pytest.raises(BackendError, match="library push"):
+        open_store(address.format(tmp_path))
+    assert list(tmp_path.iterdir()) == []

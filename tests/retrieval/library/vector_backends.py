@@ -132,9 +132,10 @@ def _backend(backend: Backend, *needs: str, variable: str | None = None) -> obje
 EMBEDDED = _backend(Backend("embedded", lambda folder: None))
 STORES = [
     _backend(Backend("plain", _plain, outlives_a_process=False)),
-    _backend(Backend("qdrant-folder", lambda folder: open_store(f"qdrant:{folder}/qdrant").store), "qdrant_client"),
+    _backend(Backend("qdrant-folder", lambda folder: open_store(f"qdrant:{folder}/qdrant", create=True).store), "qdrant_client"),
     _backend(
-        Backend("milvus-lite", lambda folder: open_store(f"milvus:{folder}/milvus.db").store), "pymilvus", "milvus_lite"
+        Backend("milvus-lite", lambda folder: open_store(f"milvus:{folder}/milvus.db", create=True).store), "pymilvus",
+        "milvus_lite",
     ),
     _backend(
         Backend("qdrant-server", _server("WENSHI_QDRANT_URL", "qdrant"), is_exact=False), "qdrant_client",

@@ -13,7 +13,7 @@ from retrieval.library import Library
 from retrieval.records import Evidence, Location, Video
 from retrieval.search import SearchEngine, SearchResult
 from retrieval.search.exclusion import Wanted
-from retrieval.search.readings import _SYLLABLES, _characters, homophones, spellings
+from retrieval.search.readings import _SYLLABLE, _characters, homophones, spellings
 from retrieval.text import fold
 from tests.lexical_suite import lexical_queries, lexical_rows
 from tests.slip_rows import AS_THEY_STAND, ONE_OTHER, PINYIN, READ_ALIKE, RIGHT, UNWANTED
@@ -93,7 +93,7 @@ def test_an_english_word_stays_where_pictures_can_answer(tiny_chinese_clip: Path
 
 
 def test_readings_are_loaded_for_letters_that_are_syllables_alone() -> None:
-    assert all(_SYLLABLES.fullmatch(syllable) for syllable in _characters())
+    assert all(_SYLLABLE.fullmatch(syllable) for syllable in _characters())
     _characters.cache_clear()
     for word in ("python", "excel", "tokyo", "nvidia", "photo", "km"):
         assert list(spellings(word)) == []
