@@ -102,7 +102,8 @@ def read_words(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The list of tags {path} cannot be read ({error}): give a UTF-8 text file, a word a line.") from error
+        reason = error.strerror or error if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise InputError(f"The list of tags {path} cannot be read ({reason}): give a UTF-8 text file, a word a line.") from error
     words = list(dict.fromkeys(word for line in lines if (word := " ".join(line.split())) and not word.startswith("#")))
     if not 0 < len(words) <= _MOST_WORDS:
         raise InputError(f"The list of tags {path} has {len(words)} words: give 1 to {_MOST_WORDS:,}, one a line.")

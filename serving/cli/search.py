@@ -85,7 +85,10 @@ def search(
         reads, other_notice = sentence_model_for(opened, sentences)
         engine = SearchEngine(opened, encoder=encoder, sentences=reads, settings=settings)
         result = engine.search(" ".join(words), count=count, where=where)
-    for sentence in filter(None, (notice, other_notice, *result.notices)):
+        blind = None
+        if not result.hits and opened.generation() is None:
+            blind = "This library holds no vectors of pictures: only words were searched (`wenshi add --model` makes them)."
+    for sentence in filter(None, (notice, other_notice, *result.notices, blind)):
         say(f"note: {sentence}")
     if as_json:
         print_json(result.to_json())

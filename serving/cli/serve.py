@@ -92,7 +92,10 @@ def remove_key(
     key_id: Annotated[str, typer.Argument(metavar="ID")], library: LibraryOption = DEFAULT_LIBRARY
 ) -> None:
     """Take a key back; it is refused from the next request on."""
-    typer.echo(f"{_keys(library).remove(key_id).id}: removed.")
+    keys = _keys(library)
+    typer.echo(f"{keys.remove(key_id).id}: removed.")
+    if not keys.all():
+        say("note: no key is left: a service that runs now refuses everybody until `wenshi key add` makes one.")
 
 
 def _keys(library: Path) -> Keys:
