@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from data_pipeline.building.commits import (
+    Commit,
     append_commit,
     failure_counts,
     manifest_sha256,
@@ -31,6 +34,7 @@ from retrieval.errors import InputError
 EXTRACTED = "extracted"     # where videos are that were taken out of tar shards
 _BEFORE_SETTINGS = frozenset({EXTRACTED, LOCK})       # what a build writes before its settings
 Planned = Callable[[Added, int], None]      # what was added, and how many videos no shard is committed of
+MoreFound = Callable[[int], None]           # how many more videos are processed, since other stages had measured them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +53,13 @@ class Account:
 
 def build(
     sources: Sequence[SourceRow], work: Work, runner: Runner, *, planned: Planned = lambda added, waiting: None,
-    done: VideoDone = lambda video: None,
+    more: MoreFound = lambda videos: None, done: VideoDone = lambda video: None,
 ) -> Account:
     """Add sources to a corpus and process every shard that is not committed, or was measured by other stages.
 
-    It may be killed at any time and started again. Raises InputError without a source in a new corpus, CorpusError (busy,
-    write, unreadable) and what loading a model raises.
+    Which those are is not known before a worker has loaded its stages: `more` is called when the first video of them ends,
+    ahead of `done`, from the same thread. The build may be killed at any time and started again. Raises InputError without
+    a source in a new corpus, CorpusError (busy, write, unreadable) and what loading a model raises.
     """
     require_pyarrow()
     if not sources and not shard_names(work.directory):
@@ -67,7 +72,7 @@ def build(
         jobs = [ShardJob(shard=shard, previous=commits.get(shard)) for shard in shard_names(work.directory)]
         waiting = [job.shard for job in jobs if job.previous is None]
         planned(added, sum(len(shard_sources(work.directory, shard)) for shard in waiting))
-        return _processed(jobs, work, runner, done)
+        return _processed(jobs, work, runner, _Remeasured(commits, more, done))
 
 
 def check_place(directory: Path) -> None:
@@ -106,6 +111,25 @@ def account(directory: Path) -> Account:
         candidates=sum(commit.candidates for commit in found), reasons=dict(failure_counts(found).most_common()),
         manifest_sha256=manifest_sha256(found),
     )
+
+
+class _Remeasured:
+    """Takes each video that ends; the first of a committed shard says that every shard of the same stages comes again."""
+
+    def __init__(self, commits: Mapping[str, Commit], more: MoreFound, done: VideoDone) -> None:
+        self._keys = {shard: commit.stages_key for shard, commit in commits.items()}
+        self._untold: Counter[str] = Counter()      # videos by the key of the stages that had measured them
+        for commit in commits.values():
+            self._untold[commit.stages_key] += commit.rows
+        self._lock = threading.Lock()
+        self._more, self._done = more, done
+
+    def __call__(self, video: MeasuredVideo) -> None:
+        with self._lock:
+            videos = self._untold.pop(self._keys.get(video.shard, ""), 0)
+            if videos:
+                self._more(videos)
+        self._done(video)
 
 
 def _processed(jobs: Sequence[ShardJob], work: Work, runner: Runner, done: VideoDone) -> Account:

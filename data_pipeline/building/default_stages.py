@@ -27,7 +27,8 @@ from data_pipeline.sources.uploaders import corpus_salt, uploader_hash
 from retrieval.errors import WenshiError
 from retrieval.video import SidecarFolders, VideoInfo
 
-_EXAMINE_VERSION = _SUBTITLES_VERSION = _PAIR_VERSION = _SCORE_VERSION = "1"
+_EXAMINE_VERSION = _SUBTITLES_VERSION = _PAIR_VERSION = "1"
+_SCORE_VERSION = "2"
 
 
 def default_stages(settings: BuildSettings, directory: Path) -> Stages:
@@ -103,8 +104,10 @@ def _score_stage(settings: BuildSettings) -> Stage | None:
         return None
     model = load_relevance_model(settings.relevance.model, threads=settings.threads)
 
-    def score(candidates: Any, keyframes: Any, pictures: Any, screen_texts: Any) -> tuple[CandidateRow, ...]:
-        return tuple(scored(candidates, keyframes=keyframes, pictures=pictures, screen_texts=screen_texts, model=model))
+    def score(candidates: Any, keyframes: Any, pictures: Any, screen_texts: Any, shots: Any) -> tuple[CandidateRow, ...]:
+        return tuple(scored(
+            candidates, keyframes=keyframes, pictures=pictures, screen_texts=screen_texts, shots=shots, model=model
+        ))  # fmt: skip
 
     return Stage(
         name="score", version=_SCORE_VERSION, run=score, result=tuple[CandidateRow, ...],

@@ -99,8 +99,8 @@ class _Run:
             return candidates
         look_key = self._stages.look.key(video_id)
         scored: tuple[CandidateRow, ...] = self._stage(
-            stage, candidates, looked.keyframes, lambda: self._cache.parts(look_key), looked.screen_texts, content=video_id,
-            inputs=digest_of([candidates, looked.keyframes, looked.screen_texts]), beats=False,
+            stage, candidates, looked.keyframes, lambda: self._cache.parts(look_key), looked.screen_texts, looked.shots,
+            content=video_id, inputs=digest_of([candidates, looked.keyframes, looked.screen_texts, looked.shots]), beats=False,
         )
         return scored
 

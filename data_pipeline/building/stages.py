@@ -89,7 +89,7 @@ class Stages:
     examine(path) -> Examined | RowFailure;  look(path, video_id, progress) -> Looked;
     listen(path, video_id, progress) -> Heard;  subtitles(path, info, duration_ms, progress) -> Subtitles;
     pair(source, video_id, shard, duration_ms, title, speech, subtitles, screen_texts) -> tuple[CandidateRow, ...];
-    score(candidates, keyframes, pictures, screen_texts) -> tuple[CandidateRow, ...], None where no model is given.
+    score(candidates, keyframes, pictures, screen_texts, shots) -> tuple[CandidateRow, ...], None where no model is given.
     sidecars(path, duration_ms): lines of files beside the video; they may change, so nobody keeps them.
     title(source, info): what the video is called; uploader_hash(name): what a corpus says instead of a name.
     """

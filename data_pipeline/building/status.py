@@ -64,6 +64,11 @@ class ProgressFile:
         self._started = time.monotonic()
         self._write()
 
+    def expect(self, more: int) -> None:
+        """So many videos will be processed beside those that `begin` was told of."""
+        with self._lock:
+            self._expected += more
+
     def done(self, video: MeasuredVideo) -> Progress:
         """Count a video. Raises CorpusError (write)."""
         with self._lock:

@@ -192,7 +192,7 @@ class CandidateRow:
     screen_part: str = ""
     source: str = ""                # engine or "manifest"
     flags: tuple[str, ...] = ()
-    keyframes: int = 0              # how many were scored
+    keyframes: int = 0              # of the span, that were scored; 0 beside a score: by the nearest one of its shot
     relevance_mean: Score | None = None
     relevance_max: Score | None = None
     relevance_top3: Score | None = None

@@ -69,14 +69,14 @@ def export_corpus(
     directory = directory.absolute()
     _check_place(directory, settings)
     append_line(corpus / EXPORTS, {"directory": str(directory)})
-    held = chosen.held()
+    held, unfinished = chosen.held(), unfinished_directory(directory)
     if settings.form == "webdataset":
+        _empty_unless_frames(unfinished)
         shards = write_frames(
             chosen, directory, options=settings.frames, workers=workers, progress=progress,
             prepare=lambda place: _describe(place, held, settings, corpus=corpus, name=directory.name),
         )
         return _exported(directory, held, failures=shards.failures)
-    unfinished = unfinished_directory(directory)
     with only_writer(unfinished):
         _empty(unfinished)      # an ended run may have left what these filters do not let through
         _describe(unfinished, held, settings, corpus=corpus, name=directory.name)
@@ -163,6 +163,19 @@ def _check_place(directory: Path, settings: ExportSettings) -> None:
             raise InputError(f"{directory} holds an export as {form}: choose another directory for one as {settings.form}.")
     elif directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InputError(f"{directory} is there already and is no export: choose another directory.")
+
+
+def _empty_unless_frames(unfinished: Path) -> None:
+    """Frames go on with what an ended run of theirs left; what one in another form left is none of their files."""
+    if not unfinished.exists():
+        return
+    with only_writer(unfinished):
+        try:
+            form = read_settings(unfinished).form
+        except CorpusError:     # it was ended before it said, or while it was emptied
+            form = None
+        if form != "webdataset":
+            _empty(unfinished)
 
 
 def _empty(directory: Path) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from data_pipeline.corpus.measured import CandidateRow, KeyframeRow, ScreenTextRow
+from data_pipeline.corpus.measured import CandidateRow, KeyframeRow, ScreenTextRow, ShotRow
 from data_pipeline.relevance.masking import covered, quads_at
 from data_pipeline.relevance.model import RelevanceModel
 
@@ -21,19 +21,24 @@ Scores = tuple[float | None, float | None, float | None]        # mean, max, mea
 
 def scored(
     candidates: Sequence[CandidateRow], *, keyframes: Sequence[KeyframeRow], pictures: Sequence[bytes],
-    screen_texts: Sequence[ScreenTextRow], model: RelevanceModel, top: int = 3,
+    screen_texts: Sequence[ScreenTextRow], shots: Sequence[ShotRow], model: RelevanceModel, top: int = 3,
 ) -> list[CandidateRow]:
     """The candidates of one video with their scores; `pictures` are JPEG files of the kept ones of `keyframes`, in order.
 
-    A span is judged by its kept keyframes, and by the kept one that a duplicate in it repeats. Masked scores cover all
-    on-screen text in the pictures and leave it out of the text. A text or a span with nothing to judge has None.
+    A span is judged by its kept keyframes, and by the kept one that a duplicate in it repeats; one between two keyframes
+    by the nearest of its shot, and its `keyframes` stays 0. Masked scores cover all on-screen text in the pictures and
+    leave it out of the text. A text or a span with nothing to judge has None.
     Every picture and every text goes through the model once. Raises ValueError where `pictures` are not as many as the
     kept keyframes, ModelError when the model fails.
     """
     kept = [row for row in keyframes if row.dropped is None]
     if len(kept) != len(pictures):
         raise ValueError(f"there are {len(pictures)} pictures for {len(kept)} kept keyframes")
-    spans = [keyframes_of(row.start_ms, row.end_ms, keyframes) for row in candidates]
+    held = [keyframes_of(row.start_ms, row.end_ms, keyframes) for row in candidates]
+    spans = [
+        inside or nearest_of_shot(row.start_ms, row.end_ms, keyframes, shots)
+        for row, inside in zip(candidates, held, strict=True)
+    ]
     wanted = sorted({place for span in spans for place in span})
     if not wanted:
         return [replace(row, keyframes=0) for row in candidates]
@@ -43,17 +48,40 @@ def scored(
     texts = _text_vectors([*(row.text for row in candidates), *without], model)
     return [
         _with_scores(
-            row, count=len(span), model=model.name,
+            row, count=len(inside), model=model.name,
             plain=_scores(texts.get(row.text), plain[[columns[place] for place in span]], top=top),
             masked=_scores(texts.get(text), masked[[columns[place] for place in span]], top=top),
         )
-        for row, text, span in zip(candidates, without, spans, strict=True)
+        for row, text, inside, span in zip(candidates, without, held, spans, strict=True)
     ]
 
 
 def keyframes_of(start_ms: int, end_ms: int, keyframes: Sequence[KeyframeRow]) -> list[int]:
     """Numbers among the kept keyframes of those that show what is seen in [start_ms, end_ms), in order."""
     found: list[int] = []
+    for row, place in _showing(keyframes):
+        if start_ms <= row.time_ms < end_ms and place not in found[-1:]:
+            found.append(place)
+    return found
+
+
+def nearest_of_shot(
+    start_ms: int, end_ms: int, keyframes: Sequence[KeyframeRow], shots: Sequence[ShotRow]
+) -> list[int]:
+    """The number among the kept keyframes of the one nearest to the middle of [start_ms, end_ms), in the shot seen there.
+
+    Empty where that shot has none, and where a black or uniform keyframe says that there is nothing to see.
+    """
+    middle_ms = (start_ms + end_ms) // 2
+    shot = next((one.shot for one in shots if one.start_ms <= middle_ms < one.end_ms), None)
+    if any(row.dropped in ("black", "uniform") and start_ms <= row.time_ms < end_ms for row in keyframes):
+        return []
+    near = [(abs(row.time_ms - middle_ms), place) for row, place in _showing(keyframes) if row.shot == shot]
+    return [min(near)[1]] if near else []
+
+
+def _showing(keyframes: Sequence[KeyframeRow]) -> Iterator[tuple[KeyframeRow, int]]:
+    """Kept keyframes and what repeats them, each with the number of what it shows among the kept ones."""
     place, last = -1, -1            # `last`: what a duplicate here would repeat, -1 where that was not kept
     for row in keyframes:
         if row.dropped is None:
@@ -61,9 +89,8 @@ def keyframes_of(start_ms: int, end_ms: int, keyframes: Sequence[KeyframeRow]) -
             last = place
         elif row.dropped == "thinned":
             last = -1
-        if start_ms <= row.time_ms < end_ms and row.dropped in (None, "duplicate") and last >= 0 and last not in found[-1:]:
-            found.append(last)
-    return found
+        if row.dropped in (None, "duplicate") and last >= 0:
+            yield row, last
 
 
 def without_screen_text(row: CandidateRow) -> str:

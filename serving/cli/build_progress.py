@@ -18,7 +18,10 @@ _LINE_SECONDS = 10.0
 
 
 class BuildProgress:
-    """Context manager; `begin` takes how many videos are waiting, `done` each video as it ends, from any thread."""
+    """Context manager; `begin` takes how many videos are waiting, `expect` how many more are found, `done` each as it ends.
+
+    `expect` and `done` may be called from any thread.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._file = ProgressFile(directory)
@@ -42,6 +45,9 @@ class BuildProgress:
     def begin(self, expected: int) -> None:
         self._file.begin(expected)
         self._bar.update(self._task, total=expected or None)
+
+    def expect(self, more: int) -> None:
+        self._file.expect(more)
 
     def done(self, video: MeasuredVideo) -> None:
         now = self._file.done(video)

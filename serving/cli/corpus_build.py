@@ -81,7 +81,8 @@ def build(
     with BuildProgress(out) as progress:
         account = build_corpus(
             found.rows, Work(directory=out, settings=settings, make_stages=default_stages),
-            _runner(runner, workers, address), planned=lambda added, waiting: progress.begin(waiting), done=progress.done,
+            _runner(runner, workers, address), planned=lambda added, waiting: progress.begin(waiting),
+            more=progress.expect, done=progress.done,
         )  # fmt: skip
     _finish(out, settings, account, rejected=len(found.rejected), frames=frames, workers=workers, as_json=as_json)
     _fail_without_any(account)

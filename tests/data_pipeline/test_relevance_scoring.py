@@ -12,10 +12,10 @@ import pytest
 from drawn import busy
 from PIL import Image
 
-from data_pipeline.corpus.measured import CandidateRow, KeyframeRow, ScreenTextRow
+from data_pipeline.corpus.measured import CandidateRow, KeyframeRow, ScreenTextRow, ShotRow
 from data_pipeline.relevance.masking import covered, quads_at
 from data_pipeline.relevance.model import RelevanceModel, load_relevance_model
-from data_pipeline.relevance.scoring import keyframes_of, scored, without_screen_text
+from data_pipeline.relevance.scoring import keyframes_of, nearest_of_shot, scored, without_screen_text
 from data_pipeline.relevance.sentences import sentences
 from retrieval.encoders import load_encoder
 from retrieval.errors import ModelError
@@ -24,12 +24,16 @@ from tests.clip_checkpoints import build_xclip
 
 VIDEO = "a" * 64
 BAND = (0.2, 0.8, 0.8, 0.8, 0.8, 0.95, 0.2, 0.95)
+SHOTS = tuple(
+    ShotRow(video_id=VIDEO, shot=number, start_ms=start_ms, end_ms=end_ms)
+    for number, (start_ms, end_ms) in enumerate([(0, 5_000), (5_000, 60_000)])
+)
 
 
-def keyframe(number: int, dropped: str | None = None) -> KeyframeRow:
+def keyframe(number: int, dropped: str | None = None, *, shot: int = 0) -> KeyframeRow:
     """One a second, in the middle of each."""
     return KeyframeRow(
-        video_id=VIDEO, keyframe=number, time_ms=1_000 * number + 500, shot=0, sharpness=5.0, luma_mean=100.0,
+        video_id=VIDEO, keyframe=number, time_ms=1_000 * number + 500, shot=shot, sharpness=5.0, luma_mean=100.0,
         luma_deviation=40.0, hash64=0, dropped=dropped,
     )
 
@@ -76,7 +80,7 @@ def test_scores_are_mean_max_and_mean_of_the_best_three_cosines_of_the_span(mode
     pictures = [jpeg(seed) for seed in range(6)]
     keyframes = [keyframe(number) for number in range(6)]
     rows = [candidate("一只狗在草地上追球"), candidate("红色的车", start_ms=2_000, end_ms=4_000)]
-    whole, part = scored(rows, keyframes=keyframes, pictures=pictures, screen_texts=(), model=model)
+    whole, part = scored(rows, keyframes=keyframes, pictures=pictures, screen_texts=(), shots=SHOTS, model=model)
     expected = cosines(model, "一只狗在草地上追球", [opened(p) for p in pictures])
     assert whole.keyframes == 6
     assert whole.relevance_mean == pytest.approx(expected.mean(), abs=2e-5)
@@ -93,7 +97,8 @@ def test_masked_scores_cover_the_screen_text_and_leave_it_out_of_the_text(model:
     pictures = [jpeg(seed) for seed in range(4)]
     keyframes = [keyframe(number) for number in range(4)]
     row = candidate("大家好 第三集", speech_part="大家好", screen_part="第三集")
-    (found,) = scored([row], keyframes=keyframes, pictures=pictures, screen_texts=[on_screen(2_600, 9_000)], model=model)
+    lines = [on_screen(2_600, 9_000)]
+    (found,) = scored([row], keyframes=keyframes, pictures=pictures, screen_texts=lines, shots=SHOTS, model=model)
     shown = [opened(picture) for picture in pictures]
     hidden = [picture if number < 2 else covered(picture, [BAND]) for number, picture in enumerate(shown)]
     assert found.relevance_mean == pytest.approx(cosines(model, "大家好 第三集", shown).mean(), abs=2e-5)
@@ -103,24 +108,25 @@ def test_masked_scores_cover_the_screen_text_and_leave_it_out_of_the_text(model:
 
 def test_a_text_of_nothing_but_screen_text_has_no_masked_score(model: RelevanceModel) -> None:
     row = candidate("第三集", screen_part="第三集")
-    (found,) = scored([row], keyframes=[keyframe(0)], pictures=[jpeg(0)], screen_texts=[on_screen(0, 900)], model=model)
+    lines = [on_screen(0, 900)]
+    (found,) = scored([row], keyframes=[keyframe(0)], pictures=[jpeg(0)], screen_texts=lines, shots=SHOTS, model=model)
     assert found.relevance_mean is not None
     assert (found.masked_mean, found.masked_max, found.masked_top3) == (None, None, None)
 
 
 def test_a_span_without_a_keyframe_and_a_text_without_a_letter_have_no_score(model: RelevanceModel) -> None:
     rows = [candidate("一只狗", start_ms=5_000, end_ms=9_000), candidate("！！"), candidate("一只狗")]
-    outside, empty, good = scored(rows, keyframes=[keyframe(0)], pictures=[jpeg(0)], screen_texts=(), model=model)
+    outside, empty, good = scored(rows, keyframes=[keyframe(0)], pictures=[jpeg(0)], screen_texts=(), shots=SHOTS, model=model)
     assert (outside.keyframes, outside.relevance_mean) == (0, None)
     assert (empty.keyframes, empty.relevance_mean) == (1, None)
     assert good.relevance_mean is not None
-    assert scored(rows[:1], keyframes=[], pictures=[], screen_texts=(), model=model)[0].relevance_mean is None
-    assert scored([], keyframes=[keyframe(0)], pictures=[jpeg(0)], screen_texts=(), model=model) == []
+    assert scored(rows[:1], keyframes=[], pictures=[], screen_texts=(), shots=SHOTS, model=model)[0].relevance_mean is None
+    assert scored([], keyframes=[keyframe(0)], pictures=[jpeg(0)], screen_texts=(), shots=SHOTS, model=model) == []
 
 
 def test_pictures_that_are_not_those_of_the_kept_keyframes_are_refused(model: RelevanceModel) -> None:
     with pytest.raises(ValueError, match="2 pictures for 1"):
-        scored([], keyframes=[keyframe(0)], pictures=[jpeg(0)] * 2, screen_texts=(), model=model)
+        scored([], keyframes=[keyframe(0)], pictures=[jpeg(0)] * 2, screen_texts=(), shots=SHOTS, model=model)
 
 
 def test_each_picture_goes_through_the_model_once_however_many_texts_there_are(
@@ -137,7 +143,8 @@ def test_each_picture_goes_through_the_model_once_however_many_texts_there_are(
     rows = [candidate(f"第{number}句话") for number in range(20)]
     keyframes = [keyframe(number) for number in range(5)]
     scored(
-        rows, keyframes=keyframes, pictures=[jpeg(seed) for seed in range(5)], screen_texts=[on_screen(0, 900)], model=model
+        rows, keyframes=keyframes, pictures=[jpeg(seed) for seed in range(5)], screen_texts=[on_screen(0, 900)], shots=SHOTS,
+        model=model,
     )
     assert counts == [5, 2]
 
@@ -152,6 +159,28 @@ def test_a_duplicate_stands_for_the_kept_keyframe_that_it_repeats() -> None:
     assert keyframes_of(5_000, 7_000, rows) == []
     assert keyframes_of(8_000, 9_000, rows) == []
     assert keyframes_of(3_000, 8_000, rows) == [0, 1, 2]
+
+
+def test_a_span_between_two_keyframes_is_scored_by_the_nearest_one_of_its_shot(model: RelevanceModel) -> None:
+    keyframes = [keyframe(0), keyframe(4), keyframe(5, shot=1), keyframe(9, shot=1)]
+    pictures = [jpeg(seed) for seed in range(4)]
+    spans = [(1_000, 1_400), (4_600, 5_000), (5_000, 5_400), (8_000, 8_400)]
+    rows = [candidate("一只狗", start_ms=start_ms, end_ms=end_ms) for start_ms, end_ms in spans]
+    found = scored(rows, keyframes=keyframes, pictures=pictures, screen_texts=(), shots=SHOTS, model=model)
+    expected = cosines(model, "一只狗", [opened(picture) for picture in pictures])
+    assert [row.relevance_mean for row in found] == [pytest.approx(cosine, abs=2e-5) for cosine in expected]
+    assert {row.keyframes for row in found} == {0}
+
+
+def test_the_nearest_of_a_shot_may_repeat_a_kept_one_and_never_comes_from_another_shot() -> None:
+    kinds = [None, "duplicate", "black", "thinned", None]
+    rows = [keyframe(number, kind) for number, kind in enumerate(kinds)]
+    assert nearest_of_shot(1_600, 2_000, rows, SHOTS) == [0]
+    assert nearest_of_shot(3_400, 3_600, rows, SHOTS) == [1]
+    assert nearest_of_shot(2_400, 2_900, rows, SHOTS) == []         # black is what is seen there
+    assert nearest_of_shot(5_000, 5_400, rows, SHOTS) == []
+    assert nearest_of_shot(4_000, 4_400, [keyframe(0, "uniform")], SHOTS) == []
+    assert nearest_of_shot(70_000, 70_400, rows, SHOTS) == []
 
 
 def test_a_long_text_is_scored_sentence_by_sentence(model: RelevanceModel) -> None:
@@ -231,7 +260,8 @@ def test_models_that_cannot_read_chinese_are_refused_in_a_sentence(
 @pytest.mark.parametrize("kind", ["siglip", "siglip2"])
 def test_other_models_that_read_chinese_are_taken(kind: str, tiny_model: Callable[[str], Path]) -> None:
     model = load_relevance_model(str(tiny_model(kind)))
-    (found,) = scored([candidate("一只狗")], keyframes=[keyframe(0)], pictures=[jpeg(0)], screen_texts=(), model=model)
+    rows = [candidate("一只狗")]
+    (found,) = scored(rows, keyframes=[keyframe(0)], pictures=[jpeg(0)], screen_texts=(), shots=SHOTS, model=model)
     assert found.relevance_mean == pytest.approx(cosines(model, "一只狗", [opened(jpeg(0))])[0], abs=2e-5)
 
 

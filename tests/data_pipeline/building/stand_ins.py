@@ -186,7 +186,7 @@ def _pair(
     ),)  # fmt: skip
 
 
-def _score(log: Path, candidates: Any, keyframes: Any, pictures: tuple[bytes, ...], texts: Any) -> tuple[CandidateRow, ...]:
+def _score(log: Path, candidates: Any, keyframes: Any, pictures: tuple[bytes, ...], *seen: Any) -> tuple[CandidateRow, ...]:
     _called(log, "score")
     value = sum(map(len, pictures)) / 7919
     return tuple(replace(one, relevance_mean=value, keyframes=len(pictures)) for one in candidates)

@@ -121,6 +121,30 @@ def test_another_way_to_look_runs_what_depends_on_it(corpus: Path, videos: list[
     assert calls(corpus) - before == {"look": 5}        # it saw the same, so that pairs and scores stay
 
 
+def test_a_rebuild_with_other_stages_tells_of_all_its_videos_by_the_time_the_first_one_ends(
+    corpus: Path, videos: list[Path], tmp_path: Path
+) -> None:
+    built(corpus, sources_of(*videos[:4]))
+    said: list[int | str] = []
+
+    def again(settings: BuildSettings, files: list[Path]) -> list[int | str]:
+        said.clear()
+        build(
+            sources_of(*files), Work(directory=corpus, settings=settings, make_stages=make_stages), runner_here,
+            planned=lambda added, waiting: said.append(waiting), more=said.append, done=lambda video: said.append("done"),
+        )  # fmt: skip
+        return said
+
+    other = SETTINGS.model_copy(update={"relevance": Relevance(model="two")})
+    assert again(SETTINGS, videos[:4]) == [0]
+    assert again(other, videos) == [1, 4, *["done"] * 5]
+    missing = [*videos, tmp_path / "missing.mp4"]
+    assert again(other, missing) == [1, "done"]
+    commits = read_commits(corpus)
+    assert sum(commit.rows for commit in commits.values()) == 6
+    assert again(SETTINGS, missing) == [0, 6, *["done"] * 6]
+
+
 def test_a_title_that_changes_with_the_file_makes_new_pairs(corpus: Path, videos: list[Path]) -> None:
     built(corpus, sources_of(*videos[:1]))
     before = calls(corpus)

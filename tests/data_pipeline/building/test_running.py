@@ -86,6 +86,8 @@ def test_the_status_tells_what_is_committed_and_how_far_a_running_build_is(
         assert progress is not None
         assert (progress.expected, progress.done, progress.failed, progress.reasons) == (4, 1, 1, {"corrupt": 1})
         assert progress.seconds_left == pytest.approx(3 * progress.seconds)
+        file.expect(2)
+        assert file.progress.expected == 6
     assert status(corpus)[1] is None
     assert Progress(process=1, seconds=9, expected=0, done=5, failed=0).seconds_left is None
 

@@ -45,6 +45,11 @@ def settings(form: str, **more) -> ExportSettings:
     return ExportSettings(form=form, frames=FRAMES, **more)
 
 
+def ended(*_) -> None:
+    """Stands where a run is killed."""
+    raise KeyboardInterrupt
+
+
 def lines(directory: Path) -> list[dict]:
     return [json.loads(line) for line in (directory / "pairs.jsonl").read_text().splitlines()]
 
@@ -196,6 +201,35 @@ def test_what_an_ended_export_left_gets_into_no_other(corpus, tmp_path):
     (left / "of_another_licence.mp4").touch()
     export_corpus(corpus, tmp_path / "out", settings("cnvid", license_filter="commercial-ok", placing="link"))
     assert len(list((tmp_path / "out/videos").iterdir())) == 2
+
+
+def test_frames_do_not_go_on_in_what_an_ended_export_of_another_form_left(corpus, tmp_path, monkeypatch):
+    out, left = tmp_path / "out", tmp_path / ".out.part"
+    with monkeypatch.context() as patched:
+        patched.setattr("data_pipeline.export.exporting.replace_directory", ended)
+        with pytest.raises(KeyboardInterrupt):
+            export_corpus(corpus, out, settings("jsonl"))
+    assert (left / "pairs.jsonl").exists()
+    with pytest.raises(KeyboardInterrupt):
+        export_corpus(corpus, out, settings("webdataset"), progress=lambda done, _: ended() if done > 3 else None)
+    forget_rows(corpus, {next(read_table(corpus / VIDEOS, VideoRow)).video_id})
+    export_corpus(corpus, out, settings("webdataset"))
+    assert not (out / "pairs.jsonl").exists()
+    assert title_of(0).encode() not in everything_in(out)
+    assert len(ShardDataset(out, split=None)) == 6
+
+
+def test_frames_go_on_in_what_an_ended_export_of_frames_left(corpus, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    export_corpus(corpus, out, settings("webdataset"))
+    forget_rows(corpus, {next(read_table(corpus / VIDEOS, VideoRow)).video_id})
+    with monkeypatch.context() as patched:
+        patched.setattr("data_pipeline.export.frames.replace_directory", ended)
+        with pytest.raises(KeyboardInterrupt):
+            export_corpus(corpus, out, settings("webdataset"))
+    monkeypatch.setattr("data_pipeline.corpus.video_clips.frames_of_video", None)
+    export_corpus(corpus, out, settings("webdataset"))
+    assert len(ShardDataset(out, split=None)) == 6
 
 
 def test_the_command_writes_and_tells(corpus, tmp_path):
