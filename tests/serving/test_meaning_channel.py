@@ -185,8 +185,9 @@ def test_a_sentence_model_that_fails_while_adding_ends_the_run_and_keeps_what_is
 
 def test_a_search_asks_the_store_that_a_push_filled_and_goes_on_by_words_without_it(models, library, monkeypatch):
     store = PlainStore()
-    monkeypatch.setattr("retrieval.library.backends.open_store", lambda address: Named(store, address.partition("#")[2]))
-    monkeypatch.setattr("serving.vectors.open_store", lambda address: Named(store, address.partition("#")[2]))
+    named = Named(store, "films")
+    monkeypatch.setattr("retrieval.library.backends.open_store", lambda address, *, create: named)
+    monkeypatch.setattr("serving.vectors.open_store", lambda address: named)
     wenshi("library", "embed", "-l", library, "--sentences", "concepts")
     push = ("library", "push", "-l", library, "--to", "qdrant:x#films")
     assert "5 of 5 vectors in a plain store, 5 sent, 0 deleted" in wenshi(*push)

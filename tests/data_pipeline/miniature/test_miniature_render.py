@@ -326,12 +326,12 @@ def test_a_frame_outside_the_clip_or_of_an_unknown_thing_is_refused() -> None:
 
 
 def test_the_hash_covers_every_source_that_draws() -> None:
-    """What the renderer imports from its package, the list of scenes excepted."""
+    """What the renderer imports from its package, but for the list of scenes and what sweeps drafts."""
     package = "data_pipeline.miniature."
     code = f"import sys, data_pipeline.miniature.render; print(*(m for m in sys.modules if m.startswith({package!r})))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     parts = {name.removeprefix(package).split(".")[0] for name in loaded}
-    assert parts - {"scenes"} == {Path(source).stem for source in DRAWING_SOURCES}
+    assert parts - {"scenes", "drafts"} == {Path(source).stem for source in DRAWING_SOURCES}
 
 
 def test_drafts_that_a_kill_left_are_swept_once_they_are_old(tmp_path: Path) -> None:
