@@ -74,7 +74,7 @@ def put(library: Library, number: int, centres: NDArray[np.float32]) -> None:
 
 def pushed(directory: Path, address: str) -> Library:
     """The library, opened to search in a store that has been filled."""
-    store, copy = open_store(address)
+    store, copy = open_store(address, create=True)
     library = Library.open(directory)
     began = time.process_time()
     (part,) = library.push_vectors(store, name=copy)

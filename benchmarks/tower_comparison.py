@@ -21,7 +21,6 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
@@ -29,7 +28,7 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.methods.job import Finished, append_finished, digest_of, read_finished, worker_pool
+from benchmarks.methods.job import Finished, append_finished, completed, digest_of, read_finished, worker_pool
 from benchmarks.methods.statistics import mean_of
 from benchmarks.methods.world import PALETTE
 from data_pipeline.corpus.shard_reader import ShardDataset, decode
@@ -316,6 +315,12 @@ def main() -> int:
     missing = [] if options.table else [one for one in wanted if one not in done]
     if missing:
         world = draw_world(options.directory, settings)
+
+        def keep(key: tuple[str, int, Path], figures: dict[str, float]) -> None:
+            name, seed, output = key
+            append_finished(jobs, Finished(row=name, seed=seed, settings=digest(name, settings), figures=figures))
+            shutil.rmtree(output)
+
         with worker_pool(options.processes) as pool:
             running = {}
             for name, seed in missing:
@@ -324,16 +329,8 @@ def main() -> int:
                     run, name, seed=seed, settings=settings, world=world, output=output, device=options.device
                 )
                 running[future] = (name, seed, output)
-            try:
-                for future in as_completed(running):
-                    name, seed, output = running[future]
-                    figures = future.result()
-                    append_finished(jobs, Finished(row=name, seed=seed, settings=digest(name, settings), figures=figures))
-                    shutil.rmtree(output)
-                    print(f"{name}, seed {seed}: {json.dumps(figures)}", flush=True)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)      # else all that wait would be trained first
-                raise
+            for (name, seed, _), figures in completed(running, keep=keep):
+                print(f"{name}, seed {seed}: {json.dumps(figures)}", flush=True)
     print(table(finished(jobs, settings)))
     return 0
 

@@ -1,6 +1,7 @@
 """How fast the trainer trains: whole steps from shards against a bare loop on the same model and the same batch.
 
     python -m benchmarks.training_speed [--rounds 3] [--steps 12] [--batch N] [--workers 2] [--precision bf16|fp32] [--clips N]
+        [--largest 1024]
 
 A whole step reads and decodes its clips, computes loss and gradients, clips them, updates weights and their average, and
 logs. The bare loop does forward, cross entropy, backward and AdamW on one batch that is in memory. Both run in

@@ -6,11 +6,12 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -21,6 +22,7 @@ from data_pipeline.corpus.shard_reader import ShardDataset
 from retrieval.model.significance import content_words
 from training.batches.samples import training_texts
 
+_Key, _Result = TypeVar("_Key"), TypeVar("_Result")
 _FREE = Path("world")       # where the shards lie says nothing about a run
 
 
@@ -89,18 +91,31 @@ def run_all(
         return
     tag_words(world)
     with worker_pool(processes) as pool:
-        running = [pool.submit(_one, row, seed, world, scale, device) for row, seed in missing]
-        try:
-            for future in as_completed(running):
-                finished = future.result()
-                append_finished(path, finished)
-                yield finished
-        except BaseException:
-            going = [future for future in running if not future.done() and not future.cancel()]
-            for future in as_completed(going):      # hours of work are kept, whatever ended another
-                if future.exception() is None:
-                    append_finished(path, future.result())
-            raise
+        running = {pool.submit(_one, row, seed, world, scale, device): None for row, seed in missing}
+        for _, finished in completed(running, keep=lambda _, finished: append_finished(path, finished)):
+            yield finished
+
+
+def completed(
+    running: Mapping[Future[_Result], _Key], *, keep: Callable[[_Key, _Result], None]
+) -> Iterator[tuple[_Key, _Result]]:
+    """Each run and what it gave, as they are done; `keep` comes first.
+
+    When one fails or the caller is ended, those that wait are cancelled, and those that are going are kept when they end.
+    """
+    left = dict(running)
+    try:
+        for future in as_completed(running):
+            key = left.pop(future)
+            result = future.result()
+            keep(key, result)
+            yield key, result
+    except BaseException:
+        going = [future for future in left if not future.cancel()]      # some of them may be done by now
+        for future in as_completed(going):
+            if future.exception() is None:
+                keep(left[future], future.result())
+        raise
 
 
 def worker_pool(processes: int) -> Executor:

@@ -30,6 +30,12 @@ class MediaFile:
     modified_ns: int
     content_type: str
 
+    def check(self) -> None:
+        """VideoError (changed) once it was written to in place: what is read from then on may be another video."""
+        state = os.fstat(self.file.fileno())
+        if (state.st_size, state.st_mtime_ns) != (self.size_bytes, self.modified_ns):
+            raise _changed(self.path.name)
+
 
 @contextmanager
 def opened(video: StoredVideo) -> Iterator[MediaFile]:
@@ -69,5 +75,9 @@ def open_media_file(video: StoredVideo) -> MediaFile:
         file.close()
         seen = True
     if seen:
-        raise VideoError("changed", f"{name} was changed since it was added: add it again.")
+        raise _changed(name)
     raise VideoError("missing", f"{name} is no longer where it was when it was added.")
+
+
+def _changed(name: str) -> VideoError:
+    return VideoError("changed", f"{name} was changed since it was added: add it again.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 
@@ -54,6 +55,25 @@ def test_what_was_done_before_an_end_is_not_done_again(tmp_path, runs):
     assert ("plain", 0) not in again
     assert ("other", 0) not in again
     assert [len(of_rows(read_finished(path), [PLAIN, OTHER])[name]) for name in ("plain", "other")] == [2, 2]
+
+
+def test_a_run_that_was_going_when_another_failed_is_written_down(tmp_path, monkeypatch):
+    failed = Event()
+
+    def one(row, seed, world, scale, device):
+        if row.name == "plain":
+            failed.set()
+            raise RuntimeError("ended")
+        assert failed.wait(5)
+        return Finished(row=row.name, seed=seed, settings=settings_of(row), figures=FIGURES)
+
+    monkeypatch.setattr(job, "_one", one)
+    monkeypatch.setattr(job, "worker_pool", ThreadPoolExecutor)
+    monkeypatch.setattr(job, "tag_words", lambda world: None)
+    path = tmp_path / "results.jsonl"
+    with pytest.raises(RuntimeError, match="ended"):
+        list(run_all([OTHER, PLAIN], seeds=1, world=tmp_path, path=path, processes=2))
+    assert [run.row for run in read_finished(path)] == ["other"]
 
 
 def test_a_gain_is_paired_by_seed(tmp_path, runs):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -311,3 +312,12 @@ def test_pictures_that_are_kept_are_those_of_the_shards_and_are_decoded_once(wor
         assert (keeping.pictures(number, sample, [1, 0]) == decode(sample, [1, 0])).all()
     assert [decoded.count(samples.key(number)) for number in range(3)] == [1, 1, 2]
     assert whole == [True, True, True, False]
+
+
+def test_a_damaged_picture_that_is_not_asked_for_costs_nothing_where_pictures_are_kept(world):
+    sample = ShardDataset(world, split="train")[0]
+    damaged = replace(sample, jpegs=(*sample.jpegs[:-1], b"no picture"))
+    keeping = kept.KeptPictures(10**9)
+    assert (keeping.pictures(0, damaged, [0]) == decode(sample, [0])).all()
+    with pytest.raises(CorpusError):
+        keeping.pictures(0, damaged, [len(sample.jpegs) - 1])

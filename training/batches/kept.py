@@ -8,6 +8,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.shard_reader import ShardSample, decode
 
 
@@ -29,7 +30,10 @@ class KeptPictures:
             return kept[list(frames)]
         if not self._left:
             return decode(sample, frames)
-        whole = decode(sample)
+        try:
+            whole = decode(sample)
+        except CorpusError:
+            return decode(sample, frames)       # one that was not asked for may be the damaged one
         with self._lock:
             if number not in self._kept and whole.nbytes <= self._left:
                 self._kept[number] = whole

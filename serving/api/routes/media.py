@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import Annotated, BinaryIO
 from urllib.parse import quote
 
@@ -33,7 +34,10 @@ def routes(service: Service) -> APIRouter:
             media = open_media_file(service.video(video_id))
         etag = f'"{video_id[:32]}"'
         headers = {"Content-Disposition": f"inline; filename*=UTF-8''{quote(media.path.name, errors='replace')}"}
-        return _in_ranges(request, media.file, media.size_bytes, media.content_type, etag, headers)
+        with _gone_where_it_is():
+            return _in_ranges(
+                request, media.file, media.size_bytes, media.content_type, etag, headers, check=media.check
+            )
 
     @router.get("/poster.jpg", response_class=Response)
     def poster(
@@ -93,9 +97,12 @@ def _picture(made: BinaryIO) -> Response:
 
 
 def _in_ranges(
-    request: Request, file: BinaryIO, size: int, content_type: str, etag: str, headers: dict[str, str]
+    request: Request, file: BinaryIO, size: int, content_type: str, etag: str, headers: dict[str, str], *,
+    check: Callable[[], None] = lambda: None,
 ) -> Response:
-    """Takes the file over and closes it."""
+    """Takes the file over and closes it. check: raises VideoError where what was just read may not be sent: at first that is
+    raised, later the answer ends short of its length.
+    """
     headers = {**headers, "ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache"}
     if etag in request.headers.get("if-none-match", ""):
         file.close()
@@ -118,12 +125,22 @@ def _in_ranges(
     if request.method == "HEAD":
         file.close()
         return Response(status_code=status, headers=headers, media_type=content_type)
-    return StreamingResponse(_blocks(file, start, end), status_code=status, headers=headers, media_type=content_type)
+    blocks = _blocks(file, start, end, check)
+    first = next(blocks, b"")       # while a refusal can still be answered
+    return StreamingResponse(
+        chain([first], _until_changed(blocks)), status_code=status, headers=headers, media_type=content_type
+    )
 
 
-def _blocks(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+def _blocks(file: BinaryIO, start: int, end: int, check: Callable[[], None]) -> Iterator[bytes]:
     with file:
         file.seek(start)
         while start < end and (block := file.read(min(_BLOCK, end - start))):
+            check()
             start += len(block)
             yield block
+
+
+def _until_changed(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    with suppress(VideoError):
+        yield from blocks

@@ -15,7 +15,9 @@ from PIL import Image
 from retrieval.errors import InputError
 from retrieval.video import VideoReader, at_times
 from serving.api.ranges import Unsatisfiable, parse_range
+from serving.ingest.run import AddOptions, add_videos
 from serving.media.cache import DiskCache
+from serving.media.files import MediaFile
 from tests.videos import write_video
 
 
@@ -106,8 +108,6 @@ def test_subtitles_cannot_bring_tags_into_the_player(client, ids):
 
 @pytest.mark.parametrize("what", ["file", "poster.jpg", "sprite.jpg", "clip.mp4?start_ms=0&end_ms=500"])
 def test_a_file_that_is_no_longer_what_was_added_is_gone(serve, tmp_path, what):
-    from serving.ingest.run import AddOptions, add_videos
-
     video = write_video(tmp_path / "one.mp4", seed=5)
     add_videos(tmp_path / "library", [video], AddOptions(model="none", on_screen_text=False))
     client = serve(tmp_path / "library", jobs=False)
@@ -125,6 +125,33 @@ def test_a_file_that_is_no_longer_what_was_added_is_gone(serve, tmp_path, what):
     gone = client.get(address)
     assert (gone.status_code, gone.json()["error"]["kind"]) == (410, "missing")
     assert str(tmp_path) not in gone.text
+
+
+@pytest.mark.parametrize(("blocks_before", "status"), [(0, 410), (2, 200)])
+def test_bytes_that_were_written_while_a_file_is_read_are_not_sent(serve, tmp_path, monkeypatch, blocks_before, status):
+    video = write_video(tmp_path / "one.mp4", seed=5)
+    add_videos(tmp_path / "library", [video], AddOptions(model="none", on_screen_text=False))
+    client = serve(tmp_path / "library", jobs=False)
+    (known,) = client.get("/api/v1/videos").json()["videos"]
+    content, checks = video.read_bytes(), []
+    check = MediaFile.check
+
+    def edited(media):
+        if len(checks) == blocks_before:
+            video.write_bytes(b"secret" + content)
+        checks.append(None)
+        check(media)
+
+    monkeypatch.setattr(MediaFile, "check", edited)
+    monkeypatch.setattr("serving.api.routes.media._BLOCK", 100)
+    seen = b""
+    with client.stream("GET", f"/media/{known['video']}/file") as answer:
+        assert answer.status_code == status
+        for part in answer.iter_raw():
+            seen += part
+    assert len(checks) == blocks_before + 1
+    assert b"secret" not in seen
+    assert status == 410 or content.startswith(seen)
 
 
 @pytest.mark.parametrize(
