@@ -175,10 +175,10 @@ def test_two_libraries_lie_in_one_store(tmp_path):
             assert names(library, unit(DIMENSION)) == {video_id(name)}
 
 
-@pytest.mark.parametrize("address", ["", "qdrant", "qdrant:", "faiss:/x", "http://localhost:6333"])
+@pytest.mark.parametrize("address", ["", "qdrant", "qdrant:", "faiss:/x", "http://localhost:6333", "qdrant:db.local:6333"])
 def test_an_address_that_names_no_store_is_told_how_one_is_written(address):
     with pytest.raises(BackendError, match=r"names no vector store: write qdrant:"):
-        open_store(address)
+        open_store(address, create=True)
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "x" * 65, "电影"])
