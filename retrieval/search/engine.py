@@ -184,10 +184,8 @@ class SearchEngine:
             with watch.stage("recall"):
                 if meant is not None:
                     channels[MEANING] = meaning_recall(self._library, meant, rows=rows, videos=videos, where=where)
-                if read is None:
-                    recall = Recall()
-                else:
-                    recall = clip_recall(self._library, read.pooled[0], rows=rows, videos=videos, where=where)
+                if read is not None:
+                    channels[VISUAL] = clip_recall(self._library, read.pooled[0], rows=rows, videos=videos, where=where)
         except BackendError as error:
             if not self._settings.words_suffice:
                 raise
@@ -196,7 +194,7 @@ class SearchEngine:
         if read is None:
             return channels, None, notices
         with watch.stage("rank"):
-            channels[VISUAL], cut = self._reranked(recall, read, frames)
+            channels[VISUAL], cut = self._reranked(channels[VISUAL], read, frames)
         return channels, read, notices + cut
 
     @property
