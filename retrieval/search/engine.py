@@ -41,7 +41,7 @@ class SearchSettings:
     moments: int = 5  # a video
     channels: frozenset[str] | None = None  # the only ones that are asked; None = all
     show_hidden: bool = False  # after all others, also the videos that share only incidental characters with the query
-    words_suffice: bool = True  # while a store of vectors cannot be reached; else BackendError
+    words_suffice: bool = True  # while a store of vectors cannot be reached, if they are asked; else BackendError
 
 
 class SearchEngine:
@@ -187,7 +187,7 @@ class SearchEngine:
                 if read is not None:
                     channels[VISUAL] = clip_recall(self._library, read.pooled[0], rows=rows, videos=videos, where=where)
         except BackendError as error:
-            if not self._settings.words_suffice:
+            if not (self._settings.words_suffice and self._asks_words):
                 raise
             return channels, None, (*notices, f"Vectors were not searched, words were: {error}")
         notices += tuple(filter(None, [self._library.vectors_notice()]))
