@@ -46,7 +46,7 @@ def still_size(path: str | Path) -> tuple[int, int] | None:
 
 
 def read_still(path: str | Path) -> Image.Image:
-    """A still picture as a person sees it, RGB. Raises VideoError (corrupt)."""
+    """A still picture as a person sees it, RGB; `still_size` says first whether it is too large. Raises VideoError (corrupt)."""
     try:
         with Image.open(path, formats=_FORMATS) as picture:
             return ImageOps.exif_transpose(picture).convert("RGB")

@@ -20,20 +20,32 @@ from numpy.typing import NDArray
 
 from retrieval.library import postings
 from retrieval.library.database import select_in
+from retrieval.library.postings import K1, B
 from retrieval.library.schema import edition
+from retrieval.library.segments.fresh import of_videos
 from retrieval.records import EvidenceKind
 from retrieval.text import is_pair, ngrams
 
 UNIGRAM_WEIGHT = 1.0                # measured: better than equal weights on short Chinese texts
 BIGRAM_WEIGHT = 0.5                 # a bigram repeats what its two characters already said
-LEAST_WEIGHT = 1e-6                 # FTS5's own, of a token that more than half of the rows hold
 MOST_ROWS = 8192                    # of a kind in memory; an earlier form of the index may have more in its FTS5 table
-_K1, _B = 1.2, 0.75                 # as in FTS5's own bm25
+_LEAST_INVERSE = 1e-6               # FTS5's own, of a token that at least half of the rows hold
 _FEW_ASKINGS = 12                   # that FTS5 answers faster than the rows are read: about one search
 _WORTH_KEEPING = 16                 # rows that hold a token
 _TIMES = 1 << 16                    # more than a text holds a token
 _Held = tuple[NDArray[np.intp], NDArray[np.float64]]       # places in a view, and how often each holds a token
 _NOBODY: _Held = (np.zeros(0, np.intp), np.zeros(0))
+
+
+def weight_of(token: str) -> float:
+    """What an occurrence of a token counts."""
+    return BIGRAM_WEIGHT if is_pair(token) else UNIGRAM_WEIGHT
+
+
+def inverse_frequency(rows_with_token: int, *, rows: int) -> float:
+    """The inverse document frequency as FTS5 has it: a little above zero where half of the rows or more hold the token."""
+    inverse = math.log((rows - rows_with_token + 0.5) / (rows_with_token + 0.5))
+    return inverse if inverse > 0 else _LEAST_INVERSE
 
 
 @dataclass
@@ -76,18 +88,19 @@ class FreshRows:
         scores, held = np.zeros(len(self.ids)), np.zeros(len(self.ids), np.bool_)
         mean = self._lengths.mean() if len(self.ids) else 0.0
         for token in tokens:
-            weight = BIGRAM_WEIGHT if is_pair(token) else UNIGRAM_WEIGHT
+            weight = weight_of(token)
             of_token = [self._held(token)]
             if len(token) >= 2 and not is_pair(token):
                 of_token.append(self._beginning(token))
             for places, times in of_token:
-                inverse = math.log((len(self.ids) - len(places) + 0.5) / (len(places) + 0.5))
                 counts = weight * times
-                norms = _K1 * (1 - _B + _B * self._lengths[places] / mean)
-                scores[places] += (inverse if inverse > 0 else LEAST_WEIGHT) * (counts * (_K1 + 1) / (counts + norms))
+                norms = K1 * (1 - B + B * self._lengths[places] / mean)
+                inverse = inverse_frequency(len(places), rows=len(self.ids))
+                scores[places] += inverse * (counts * (K1 + 1) / (counts + norms))
                 held[places] = True
-        if selected is not None:
-            held &= selected[np.minimum(self.videos, len(selected) - 1)]
+        of_selected = of_videos(self.videos, selected)
+        if of_selected is not None:
+            held &= of_selected
         found = np.flatnonzero(held)
         best = found[np.argsort(-scores[found], kind="stable")[:limit]]
         return list(zip(self.ids[best].tolist(), scores[best].tolist(), strict=True))

@@ -28,13 +28,13 @@ from retrieval.text import is_pair, ngrams
 
 ROWS_OF_SEGMENT = 1 << 20
 _DEAD_CHUNK = 65_536                # places a row of `word_dead`
-_K1, _B = 1.2, 0.75                 # as in FTS5's own bm25
+K1, B = 1.2, 0.75                   # as in FTS5's own bm25
 _SECOND = 0.375                     # what a second occurrence adds to a row of mean length
 _SECOND_KEY = "2 {}"
 _LONGER = 0.5
 _MOST_SEGMENTS = 1024               # in memory
 _MOST_LIST_BYTES = 64_000_000
-_MOST_COUNTS = 200_000             # of keys of segments, in memory
+_MOST_COUNTS = 200_000              # of keys of segments, in memory
 _BYTES_BESIDE = 400                 # that a list in memory takes beside its numbers
 _CHECKSUM_LENGTH = 8
 LAST = "\U0010ffff"                 # after every character a token goes on with
@@ -505,7 +505,7 @@ def _arrays(db: sqlite3.Connection, number: int, name: str) -> Segment:
     segment = _cache.get(name)
     if segment is None:
         read = stored(db, number)
-        norms = (_K1 + 1) / (1 + _K1 * (1 - _B + _B * read.lengths / max(float(read.lengths.mean()), 1.0)))
+        norms = (K1 + 1) / (1 + K1 * (1 - B + B * read.lengths / max(float(read.lengths.mean()), 1.0)))
         segment = Segment(
             number=number, name=name, ids=read.ids, videos=read.videos, norms=norms.astype(np.float32),
             greatest_norm=float(norms.max()), rows=len(read.ids), state="", dead=None,

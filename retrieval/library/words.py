@@ -6,7 +6,6 @@ again from the stored text, and `token_version` tells when that would give other
 
 from __future__ import annotations
 
-import math
 import sqlite3
 import zlib
 from collections import defaultdict
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from retrieval.library import postings
 from retrieval.library.database import select_in
-from retrieval.library.fresh_words import BIGRAM_WEIGHT, LEAST_WEIGHT, UNIGRAM_WEIGHT, FreshWords
+from retrieval.library.fresh_words import BIGRAM_WEIGHT, UNIGRAM_WEIGHT, FreshWords, inverse_frequency, weight_of
 from retrieval.library.rows import WordHit
 from retrieval.library.video_names import VideoNames
 from retrieval.records import EVIDENCE_KINDS, EvidenceKind
@@ -138,7 +137,7 @@ def search(
         best = _ranked_fresh(db, kind, text, limit=limit, selected=selected)
     if postings.last_id(db, kind):
         rows, counts = document_frequency(db, kind, tokens, fresh=fresh)
-        weights = {token: _weight(token, counts[token], rows) for token in tokens}
+        weights = {token: weight_of(token) * inverse_frequency(counts[token], rows=rows) for token in tokens}
         best += postings.ranked(db, kind, weights, limit=limit, selected=selected)
         best = sorted(best, key=lambda hit: (-hit[1], hit[0]))[:limit]
     return hits(db, best, names=names or VideoNames())
@@ -193,12 +192,6 @@ def _ranked_fresh(
     rows = db.execute(sql, [expression])
     chosen = ((number, score) for number, score, video in rows if selected[min(video, len(selected) - 1)])
     return sorted(chosen, key=lambda hit: (-hit[1], hit[0]))[:limit]
-
-
-def _weight(token: str, rows_with_token: int, rows: int) -> float:
-    """As FTS5 weighs it: the inverse document frequency, a little above zero where more than half of the rows hold it."""
-    inverse = math.log((rows - rows_with_token + 0.5) / (rows_with_token + 0.5))
-    return (BIGRAM_WEIGHT if is_pair(token) else UNIGRAM_WEIGHT) * max(inverse, LEAST_WEIGHT)
 
 
 def hits(db: sqlite3.Connection, best: Sequence[tuple[int, float]], *, names: VideoNames) -> list[WordHit]:

@@ -41,7 +41,7 @@ class SearchSettings:
     moments: int = 5  # a video
     channels: frozenset[str] | None = None  # the only ones that are asked; None = all
     show_hidden: bool = False  # after all others, also the videos that share only incidental characters with the query
-    words_suffice: bool = True  # while a store of vectors cannot be reached; else BackendError
+    words_suffice: bool = True  # while a store of vectors cannot be reached, if they are asked; else BackendError
 
 
 class SearchEngine:
@@ -184,19 +184,17 @@ class SearchEngine:
             with watch.stage("recall"):
                 if meant is not None:
                     channels[MEANING] = meaning_recall(self._library, meant, rows=rows, videos=videos, where=where)
-                if read is None:
-                    recall = Recall()
-                else:
-                    recall = clip_recall(self._library, read.pooled[0], rows=rows, videos=videos, where=where)
+                if read is not None:
+                    channels[VISUAL] = clip_recall(self._library, read.pooled[0], rows=rows, videos=videos, where=where)
         except BackendError as error:
-            if not self._settings.words_suffice:
+            if not (self._settings.words_suffice and self._asks_words):
                 raise
             return channels, None, (*notices, f"Vectors were not searched, words were: {error}")
         notices += tuple(filter(None, [self._library.vectors_notice()]))
         if read is None:
             return channels, None, notices
         with watch.stage("rank"):
-            channels[VISUAL], cut = self._reranked(recall, read, frames)
+            channels[VISUAL], cut = self._reranked(channels[VISUAL], read, frames)
         return channels, read, notices + cut
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from retrieval.library.backends.milvus import MilvusStore
 from retrieval.library.backends.qdrant import QdrantStore
 
 KEY_VARIABLE = "WENSHI_VECTORS_KEY"
+_HOST = re.compile(r"[\w.-]+:\d+/?")      # a server without its http://, not a folder to be made
 
 
 class Named(NamedTuple):
@@ -29,7 +31,7 @@ def open_store(address: str, *, create: bool = False) -> Named:
     """
     kind, _, place = address.partition(":")
     place, _, name = place.partition("#")
-    if kind not in ("qdrant", "milvus") or not place:
+    if kind not in ("qdrant", "milvus") or not place or _HOST.fullmatch(place):
         raise BackendError(
             f"{address!r} names no vector store: write qdrant:http://HOST:6333, qdrant:FOLDER, milvus:http://HOST:19530 "
             "or milvus:FILE.db."

@@ -89,11 +89,12 @@ def condition_of(where: VideoFilter | None, selected: Selection | None) -> Condi
     if where is None or selected is None:
         return Condition()
     count = int(np.count_nonzero(selected))
-    by_number = where.videos is not None or any(map(has_pattern, where.paths))
+    has_patterns = any(map(has_pattern, where.paths))
+    by_number = where.videos is not None or has_patterns
     if count <= FEW_VIDEOS or (by_number and count <= MOST_VIDEOS):
         return Condition(any_of=(("video", tuple(np.flatnonzero(selected).tolist())),))
     any_of: list[tuple[str, tuple[int, ...]]] = [("tags", (_tag(tag), _EVERYTHING)) for tag in where.tags]
-    if where.paths and not any(map(has_pattern, where.paths)):
+    if where.paths and not has_patterns:
         any_of.append(("places", (*(_place(folder_key(path)) for path in where.paths), _EVERYTHING)))
     least = (("duration_ms", where.shortest_ms), ("last_day", _day(where.since)))
     most = (("duration_ms", where.longest_ms), ("first_day", _day(where.until)))

@@ -42,6 +42,7 @@ class _Copy:
     asked_at: float
     edition: tuple[str, int] | None = None          # of the library, when it was looked at for newer rows
     fresh: State | None = None                      # those rows, None = too many
+    lacking: int = 0                                # how many, when they are too many: they are compared nowhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,6 @@ class StoredVectors:
         self._name = name
         self._lock = threading.RLock()
         self._copies: dict[str, _Copy] = {}         # by kind
-        self._lacking: dict[str, int] = {}          # rows that were compared nowhere, by kind
         self._down: tuple[float, str] | None = None
 
     def nearest(
@@ -89,7 +89,7 @@ class StoredVectors:
 
     def notice(self) -> str | None:
         """How many rows are in no answer because they were not sent to the store yet."""
-        lacking = sum(self._lacking.values())
+        lacking = sum(copy.lacking for copy in tuple(self._copies.values()))
         if not lacking:
             return None
         return f"{lacking} vectors are not in {self._store.name} yet: run `wenshi library push`."
@@ -137,36 +137,36 @@ class StoredVectors:
         """What the store holds, asked again now and then, with the rows that came after it."""
         with self._lock, self._unless_down():       # so who waited for the lock does not wait for the store once more
             copy = self._copies.get(kind.name)
-            if copy is None or copy.space != space or self._is_old(copy, kind):
+            if copy is None or copy.space != space or _is_old(copy):
                 newest = self._store.newest(space) if space in self._store.spaces() else None
                 copy = _Copy(space=space, newest=newest, asked_at=monotonic())
             with self._database.reading() as db:
-                copy = self._with_fresh(db, copy, kind, generation, dimension)
+                copy = _with_fresh(db, copy, kind, generation, dimension)
             self._copies[kind.name] = copy
             return copy
 
-    def _is_old(self, copy: _Copy, kind: VectorKind) -> bool:
-        is_behind = bool(copy.fresh and copy.fresh.pieces) or bool(self._lacking.get(kind.name))
-        return is_behind and monotonic() - copy.asked_at > _AGAIN_SECONDS
 
-    def _with_fresh(
-        self, db: sqlite3.Connection, copy: _Copy, kind: VectorKind, generation: int, dimension: int
-    ) -> _Copy:
-        now, last = edition(db), copy.newest or 0
-        if copy.edition == now:
-            return copy
-        before = copy.fresh
-        if before is not None and (before.generation, before.edition[0]) != (generation, now[0]):
-            before = None
-        sql = f"SELECT count(*) FROM {kind.vectors} WHERE generation = ? AND number > ?"
-        count = int(db.execute(sql, [generation, last]).fetchone()[0])
-        self._lacking[kind.name] = count if count > MOST_FRESH else 0
-        if count > MOST_FRESH:
-            return replace(copy, edition=now, fresh=None)
-        fresh = rows_after(
-            db, last, kind=kind, generation=generation, dimension=dimension, edition=now, before=before
-        )
-        return replace(copy, edition=now, fresh=fresh)
+def _is_old(copy: _Copy) -> bool:
+    is_behind = copy.lacking > 0 or bool(copy.fresh and copy.fresh.pieces)
+    return is_behind and monotonic() - copy.asked_at > _AGAIN_SECONDS
+
+
+def _with_fresh(db: sqlite3.Connection, copy: _Copy, kind: VectorKind, generation: int, dimension: int) -> _Copy:
+    """The copy with the rows that the library has now beyond it."""
+    now, last = edition(db), copy.newest or 0
+    if copy.edition == now:
+        return copy
+    before = copy.fresh
+    if before is not None and (before.generation, before.edition[0]) != (generation, now[0]):
+        before = None
+    sql = f"SELECT count(*) FROM {kind.vectors} WHERE generation = ? AND number > ?"
+    count = int(db.execute(sql, [generation, last]).fetchone()[0])
+    if count > MOST_FRESH:
+        return replace(copy, edition=now, fresh=None, lacking=count)
+    fresh = rows_after(
+        db, last, kind=kind, generation=generation, dimension=dimension, edition=now, before=before
+    )
+    return replace(copy, edition=now, fresh=fresh, lacking=0)
 
 
 def _standing(db: sqlite3.Connection, asked: _Asked, proposed: Hits) -> Hits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ from retrieval.records import Clip, Evidence, EvidenceKind, Generation, Location
 DIMENSION = 32
 GENERATION = Generation(encoder="tower", revision="1", preprocessing="p", dimension=DIMENSION)
 OTHER_GENERATION = Generation(encoder="tower", revision="2", preprocessing="p", dimension=16)
+
+ALPHABET = "的的的的一一一是是我们在有人这中国狗猫书山水火"      # of `random_lines`; the first ones stand in most lines
 
 
 def video_id(name: object) -> str:
@@ -63,6 +66,13 @@ def put(library: Library, name: object, path: str | None = None, **changes: Any)
     }  # fmt: skip
     library.put(video(name), location(path or f"/videos/{name}.mp4"), **{**arguments, **changes})
     return video_id(name)
+
+
+def random_lines(seed: int, count: int, *, shortest: int, endings: Sequence[str]) -> list[str]:
+    """Lines of `shortest` to 20 characters, each with one of the endings."""
+    generator = random.Random(seed)
+    texts = ["".join(generator.choices(ALPHABET, k=generator.randint(shortest, 20))) for _ in range(count)]
+    return [text + generator.choice(endings) for text in texts]
 
 
 def put_lines(library: Library, number: int, texts: Sequence[str]) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from library_samples import ALPHABET, random_lines
 from library_samples import put_lines as put
 
 from retrieval.library import Library, fresh_words, postings, words
@@ -14,7 +14,6 @@ from retrieval.library.fresh_words import FreshWords
 from retrieval.library.video_names import VideoNames
 from retrieval.text import fold, ngrams
 
-ALPHABET = "的的的的一一一是是我们在有人这中国狗猫书山水火"
 QUERIES = ["的", "狗", "我们", "狗猫", "中国人", "书山水火的", "iphone", "ipho", "20", "20 狗", "iphone15的", "龙", "，"]
 
 
@@ -28,9 +27,7 @@ def library(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
 
 
 def made(seed: int, count: int) -> list[str]:
-    generator = random.Random(seed)
-    texts = ["".join(generator.choices(ALPHABET, k=generator.randint(1, 20))) for _ in range(count)]
-    return [text + generator.choice(["", "", " iphone15 iphones", " 2024", "，", " iphone"]) for text in texts]
+    return random_lines(seed, count, shortest=1, endings=["", "", " iphone15 iphones", " 2024", "，", " iphone"])
 
 
 def assert_as_fts5(library: Library, fresh: FreshWords) -> None:

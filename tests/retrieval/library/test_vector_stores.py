@@ -30,6 +30,24 @@ def names(library, vector, **wanted) -> set[str]:
     return {hit.video_id for hit in library.search_clips(vector, limit=20, where=where)}
 
 
+def put_two_and_move_one(library, store) -> None:
+    """From /old to /new, after the copy was made."""
+    put(library, "a", "/old/a.mp4")
+    put(library, "b", "/old/b.mp4")
+    library.push_vectors(store, name="films")
+    library.put_location(video_id("a"), location("/new/a.mp4"), location_evidence=[])
+    library.remove("/old/a.mp4")
+
+
+def remove_the_nearest(library):
+    """The videos of the 20 nearest clips to a vector, which is returned."""
+    vector = clips(seed=int(video_id(0)[:6], 16))[0].vector
+    nearest = [hit.video_id for hit in library.search_clips(vector, limit=30)]
+    for name in dict.fromkeys(nearest[:20]):
+        library.remove(name)
+    return vector
+
+
 def test_a_store_that_does_not_answer_is_an_error_that_names_it_and_is_left_alone_for_a_while(library, store, monkeypatch):
     put(library, "a")
     library.push_vectors(store, name="films")
@@ -111,10 +129,7 @@ def test_removed_videos_do_not_crowd_out_those_that_are_there(library, store):
     for number in range(40):
         put(library, number)
     library.push_vectors(store, name="films")
-    vector = clips(seed=int(video_id(0)[:6], 16))[0].vector
-    nearest = [hit.video_id for hit in library.search_clips(vector, limit=30)]
-    for name in dict.fromkeys(nearest[:20]):
-        library.remove(name)
+    vector = remove_the_nearest(library)
     assert len(library.search_clips(vector, limit=20)) == 20
 
 
@@ -122,32 +137,21 @@ def test_rows_that_came_and_went_before_a_push_do_not_crowd_out_those_that_are_t
     """Also where a segment was built in between, with which the library forgets what was deleted."""
     for number in range(40):
         put(library, number)
-    vector = clips(seed=int(video_id(0)[:6], 16))[0].vector
-    nearest = [hit.video_id for hit in library.search_clips(vector, limit=30)]
-    for name in dict.fromkeys(nearest[:20]):
-        library.remove(name)
+    vector = remove_the_nearest(library)
     library.compact()
     assert len(library.search_clips(vector, limit=20)) == 20
 
 
 def test_a_filter_is_about_what_the_library_holds_now(library, store):
     """A video moved since the copy was made is found at its new path, and not at its old one."""
-    put(library, "a", "/old/a.mp4")
-    put(library, "b", "/old/b.mp4")
-    library.push_vectors(store, name="films")
-    library.put_location(video_id("a"), location("/new/a.mp4"), location_evidence=[])
-    library.remove("/old/a.mp4")
+    put_two_and_move_one(library, store)
     assert names(library, unit(DIMENSION), paths=("/new",)) == {video_id("a")}
     assert names(library, unit(DIMENSION), paths=("/old",)) == {video_id("b")}
 
 
 def test_a_video_that_moved_away_is_not_found_at_its_old_path_though_the_copy_says_so(library, store, monkeypatch):
     monkeypatch.setattr(payloads, "FEW_VIDEOS", 0)
-    put(library, "a", "/old/a.mp4")
-    put(library, "b", "/old/b.mp4")
-    library.push_vectors(store, name="films")
-    library.put_location(video_id("a"), location("/new/a.mp4"), location_evidence=[])
-    library.remove("/old/a.mp4")
+    put_two_and_move_one(library, store)
     assert names(library, unit(DIMENSION), paths=("/old",)) == {video_id("b")}
 
 
@@ -175,10 +179,10 @@ def test_two_libraries_lie_in_one_store(tmp_path):
             assert names(library, unit(DIMENSION)) == {video_id(name)}
 
 
-@pytest.mark.parametrize("address", ["", "qdrant", "qdrant:", "faiss:/x", "http://localhost:6333"])
+@pytest.mark.parametrize("address", ["", "qdrant", "qdrant:", "faiss:/x", "http://localhost:6333", "qdrant:db.local:6333"])
 def test_an_address_that_names_no_store_is_told_how_one_is_written(address):
     with pytest.raises(BackendError, match=r"names no vector store: write qdrant:"):
-        open_store(address)
+        open_store(address, create=True)
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "x" * 65, "电影"])

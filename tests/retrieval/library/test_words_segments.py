@@ -11,12 +11,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from library_samples import put_lines as put
+from library_samples import random_lines
 
 from retrieval.errors import LibraryError
 from retrieval.library import Library, postings, word_checks, words
 from retrieval.text import is_pair, ngrams
-
-ALPHABET = "的的的的一一一是是我们在有人这中国狗猫书山水火"
 
 
 @pytest.fixture
@@ -28,9 +27,7 @@ def library(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
 
 
 def made(seed: int, count: int) -> list[str]:
-    generator = random.Random(seed)
-    texts = ["".join(generator.choices(ALPHABET, k=generator.randint(3, 20))) for _ in range(count)]
-    return [text + generator.choice(["", "", " iphone15", " 2024", "，"]) for text in texts]
+    return random_lines(seed, count, shortest=3, endings=["", "", " iphone15", " 2024", "，"])
 
 
 def holds(text: str, query: str) -> bool:

@@ -119,3 +119,5 @@ def test_while_the_store_of_the_vectors_is_away_words_answer_and_pictures_say_wh
     assert answer["notices"] == ["Vectors were not searched, words were: a plain store cannot be reached."]
     similar = client.get(f"/api/v1/videos/{answer['hits'][0]['video']}/similar")
     assert (similar.status_code, similar.json()["error"]["kind"], similar.headers["Retry-After"]) == (503, "vectors", "5")
+    seen = client.get("/api/v1/search", params={"q": "放风筝", "channel": "visual"})
+    assert (seen.status_code, seen.json()["error"]["kind"]) == (503, "vectors")
