@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from fastapi import Request
 
+from data_pipeline.sources.files import plain_path
 from retrieval.library import Library, StoredVideo
 from retrieval.search import SearchEngine, SearchSettings
 from serving.api.counting import Counts
@@ -37,8 +36,7 @@ class Service:
 
     def __init__(self, settings: ServeSettings) -> None:
         self.settings = settings
-        # Without `..`, as paths are written down in the library: an upload is known by its path.
-        self.directory = Path(os.path.abspath(settings.library.expanduser()))  # noqa: PTH100
+        self.directory = plain_path(settings.library.expanduser())      # an upload is known by its path
         self.library = Library.open(self.directory)
         search_in(self.library, settings.vectors)
         self.counts = Counts(self.library)

@@ -87,7 +87,7 @@ def search(
         result = engine.search(" ".join(words), count=count, where=where)
         blind = None
         if not result.hits and opened.generation() is None:
-            blind = "This library holds no vectors of pictures: only words were searched (`wenshi add --model` makes them)."
+            blind = "This library holds no vectors of pictures: what is seen was not searched (`wenshi add --model` makes them)."
     for sentence in filter(None, (notice, other_notice, *result.notices, blind)):
         say(f"note: {sentence}")
     if as_json:

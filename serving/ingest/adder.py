@@ -27,6 +27,7 @@ OnProgress = Callable[[Path, int, int], None]
 OnOutcome = Callable[[FileOutcome], None]
 
 _TAGS = "tags"  # that a tagger gave, among what was examined
+_KEPT = ("ocr", "asr", _TAGS)  # of a video's content, by runs that do not look for it
 _MOST_COVERS = 50  # remembered of one video
 _KNOWN_AT_ONCE = 20  # known files between two looks at the readers
 
@@ -262,16 +263,12 @@ class Adder:
         if self._tagger is not None and generation is not None:
             evidence += tag_evidence(job.clips, self._tagger)
             examined[_TAGS] = self._tagger.version
-        elif known is not None and _TAGS in known.examined:
-            examined[_TAGS] = known.examined[_TAGS]
-            rows = self._library.evidence(known.video.id)
-            evidence += [row for row in rows if row.source.startswith(TAGGER) and row.path is None]
-        for channel in ("ocr", "asr"):
-            if known is not None and channel in known.examined and channel not in examined:
-                # A run without on-screen text or speech must not take away what an earlier run read.
-                examined[channel] = known.examined[channel]
-                rows = self._library.evidence(known.video.id)
-                evidence += [row for row in rows if row.kind == channel and row.path is None]
+        if known is not None:
+            # A run without on-screen text, speech or tags must not take away what an earlier run found.
+            kept = {channel: known.examined[channel] for channel in _KEPT if channel in known.examined.keys() - examined}
+            rows = self._library.evidence(known.video.id) if kept else []
+            evidence += [row for row in rows if row.path is None and _examination(row) in kept]
+            examined |= kept
         self._library.put(
             analysis.video,
             self._paths.location(job.path, identity),
@@ -309,6 +306,11 @@ class Adder:
 def _covers_read(stored: StoredVideo) -> list[str]:
     """`cover_state` of every cover that was read beside one of its paths, the last first."""
     return stored.examined.get("cover", "").split()
+
+
+def _examination(row: Evidence) -> str:
+    """What found a row of a video's content, as it stands among what was examined."""
+    return _TAGS if row.source.startswith(TAGGER) else row.kind
 
 
 def generation_key(generation: Generation) -> str:

@@ -98,7 +98,8 @@ class PathRecords:
         picture, known = self.cover(path), self._library.location(str(path))
         if picture is not None:
             return picture.name
-        return None if path in self._manifest or known is None else _file_name(named_cover(known.details))
+        named = named_cover(known.details) if known is not None and path not in self._manifest else None
+        return None if named is None else Path(named).name
 
     def evidence(
         self, path: Path, video_id: str, duration_ms: int, *, cover: Sequence[Evidence] | None = None
@@ -138,7 +139,3 @@ class PathRecords:
             str(path), kind=kind, message=message, size_bytes=size_bytes, modified_ns=modified_ns
         )
         return FileOutcome(str(path), "failed", kind=kind, message=message)
-
-
-def _file_name(path: str | None) -> str | None:
-    return None if path is None else Path(path).name

@@ -16,8 +16,10 @@ from retrieval.errors import InputError
 
 _SECONDS = 10.0
 _AS_IT_IS = string.punctuation      # of an address; all else but letters and digits of ASCII is sent as %XX
-# NAT64 (RFC 6052, RFC 8215) and the IPv4-compatible form of RFC 4291: the last 32 bits are an IPv4 address.
-_ENDING_IN_IPV4 = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
+# NAT64 (RFC 6052) and the IPv4-compatible form of RFC 4291: the last 32 bits are an IPv4 address.
+_ENDING_IN_IPV4 = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96")))
+# NAT64 within one network (RFC 8215), which places the IPv4 address as it likes: older Pythons call it global.
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -84,7 +86,7 @@ def _send(parts: SplitResult, body: bytes, networks: Sequence[str]) -> int:
 
 def _is_public(address: _Address) -> bool:
     """An address that stands for others is public where all of them are."""
-    return all(one.is_global and not one.is_multicast for one in _meant_by(address))
+    return address not in _LOCAL_NAT64 and all(one.is_global and not one.is_multicast for one in _meant_by(address))
 
 
 def _meant_by(address: _Address) -> list[_Address]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -40,6 +41,13 @@ def ended(client, job: str) -> dict:
             return state
         time.sleep(0.1)
     raise AssertionError(f"the job did not end: {state}")
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    """For ten seconds at most: what has to hold is asserted by the caller."""
+    deadline = time.monotonic() + 10
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def names(client) -> set[str]:
@@ -126,10 +134,7 @@ def test_an_upload_that_a_kill_left_without_a_job_goes_at_a_start_once_it_is_old
     assert waiting.post("/api/v1/videos", files={"file": ("asked.mp4", content)}).status_code == 202
     stop(waiting)
     again = serve(empty, model="none")
-    for _ in range(100):
-        if "left.mp4" not in left():
-            break
-        time.sleep(0.05)
+    wait_until(lambda: "left.mp4" not in left())
     ended(again, again.get("/api/v1/jobs").json()["jobs"][0]["job"])
     assert left() == {"kept.mp4", "older", "asked.mp4"}
 
@@ -168,20 +173,15 @@ def test_hits_of_saved_queries_outlive_kills_before_they_are_written_and_before_
     (empty / "saved-queries.jsonl").write_bytes(b'{"half a li')
 
     client = serve(empty, model="none", webhook_networks=("127.0.0.0/8",))
-    for _ in range(100):
-        if len(lines := (empty / "saved-queries.jsonl").read_text().splitlines()) > 1:
-            break
-        time.sleep(0.05)
+    wait_until(lambda: (empty / "saved-queries.jsonl").read_bytes().count(b"\n") > 1)
+    lines = (empty / "saved-queries.jsonl").read_text().splitlines()
     assert lines[0] == '{"half a li'
     (event,) = map(json.loads, lines[1:])
     time.sleep(0.3)     # the call was tried
     stop(client)
     with listening(told, port=port):
         serve(empty, model="none", webhook_networks=("127.0.0.0/8",))
-        for _ in range(100):
-            if told:
-                break
-            time.sleep(0.1)
+        wait_until(lambda: told)
         time.sleep(0.5)
     assert told == [event]
     assert len((empty / "saved-queries.jsonl").read_text().splitlines()) == 2
@@ -219,18 +219,12 @@ def test_saved_queries_are_asked_of_new_videos_once_the_store_of_the_vectors_is_
     jobs.hand_on(start)
     store.failing = True
     serve(copied, vectors="qdrant:http://elsewhere:6333")
-    for _ in range(200):
-        if len(store.calls) > 4:        # asked again and again
-            break
-        time.sleep(0.05)
+    wait_until(lambda: len(store.calls) > 4)        # asked again and again
     assert len(store.calls) > 4
     assert jobs.handed_on() == start
     assert not (copied / "saved-queries.jsonl").exists()
     store.failing = False
-    for _ in range(200):
-        if jobs.handed_on() != start:
-            break
-        time.sleep(0.05)
+    wait_until(lambda: jobs.handed_on() != start)
     jobs.close()
     lines = [json.loads(line) for line in (copied / "saved-queries.jsonl").read_text().splitlines()]
     assert "公园.mp4" in {line["hit"]["name"] for line in lines}

@@ -280,6 +280,7 @@ def test_an_error_that_nobody_foresaw_is_told_without_its_traceback(copied, serv
         "http://0.0.0.0/", "http://192.168.1.1/", "http://[::ffff:127.0.0.1]/", "http://2130706433/", "http://224.0.0.1/",
         "http://[::ffff:10.0.0.5]/", "http://[64:ff9b::10.0.0.5]/", "http://[64:ff9b::7f00:1]/", "http://[2002:0a00:0005::1]/",
         "http://[2002:7f00:1::]/", "http://[2001:0:0a00:5::f5ff:fffa]/", "http://[2001:0:808:808::f5ff:fffa]/", "http://[::a00:5]/",
+        "http://[64:ff9b:1::10.0.0.5]/", "http://[64:ff9b:1:a00:0:500::]/", "http://[64:ff9b:1:a00:0:500:808:808]/",
         "http://100.64.0.1/", "file:///etc/passwd", "gopher://x/", "http://user:pass@example.org/", "http:///x", "x",
         "http://example.org:99999/", "http://exa mple.org/", "http://example.org/\r\nX: y",
     ],
