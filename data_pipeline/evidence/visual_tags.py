@@ -105,15 +105,20 @@ def read_words(path: Path) -> list[str]:
 
 
 def common_nouns(count: int, *, but_for: Sequence[str]) -> list[str]:
-    """The most frequent nouns of two characters in jieba's dictionary that share no character with these words."""
+    """The most frequent nouns of two characters in jieba's dictionary that share no character with these words.
+
+    Where a long list leaves too few of these, the most frequent of the others that are not in it come after them.
+    """
     import jieba
 
-    taken = set("".join(map(fold, but_for)))
+    listed = set(map(fold, but_for))
+    taken = set("".join(listed))
     with jieba.get_dict_file() as file:
         entries = (line.decode("utf-8").split() for line in file)
         nouns = [(int(entry[1]), entry[0]) for entry in entries if len(entry) == 3 and entry[2] == "n" and len(entry[0]) == 2]
     nouns.sort(key=lambda noun: (-noun[0], noun[1]))
-    return [word for _, word in nouns if taken.isdisjoint(word)][:count]
+    words = [word for _, word in nouns if word not in listed]
+    return sorted(words, key=lambda word: not taken.isdisjoint(word))[:count]
 
 
 def _of_clip(clip: Clip, tag: VisualTag, tagger: VisualTagger) -> Evidence:
