@@ -28,7 +28,7 @@ class Cover:
 
     def share(self, start_ms: int, end_ms: int) -> float:
         """How much of start..end is covered, 0..1."""
-        return (self._until(end_ms) - self._until(start_ms)) / max(end_ms - start_ms, 1) if start_ms < end_ms else 0.0
+        return (self._until(end_ms) - self._until(start_ms)) / (end_ms - start_ms) if start_ms < end_ms else 0.0
 
     def within(self, start_ms: int, end_ms: int) -> Span | None:
         """From the first to the last covered moment of start..end, None where nothing of it is covered."""

@@ -23,7 +23,7 @@ TRUE, LYRICS = "true", "lyrics"
 _WRONG = ("weak", "mismatched", LYRICS, "invention")
 # Neither duplicates nor rules: what a score alone does. All that remains are candidates with something to judge.
 RAW = SelectionSettings(
-    rejected_flags=("short", "no_keyframe"), repeated_videos=None, drop_duplicate_texts=False, drop_duplicate_videos=False,
+    rejected_flags=("short",), repeated_videos=None, drop_duplicate_texts=False, drop_duplicate_videos=False,
     validation_share=0,
 )  # fmt: skip
 RULES = SelectionSettings(drop_duplicate_texts=False, drop_duplicate_videos=False, validation_share=0)

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 
@@ -14,10 +13,9 @@ from data_pipeline.building.measured_tables import read_measured
 from data_pipeline.corpus.measured import CandidateRow, DecisionRow
 from data_pipeline.corpus.tables import read_table
 from data_pipeline.selection.select import DECISIONS
-from data_pipeline.selection.settings import ScoreName
+from data_pipeline.selection.settings import SCORES
 from retrieval.errors import InputError
 
-SCORES: tuple[str, ...] = get_args(ScoreName)
 STRATA = 10
 _RELEVANCE = "relevance"        # the reason of a pair that a lower threshold would keep
 

@@ -174,7 +174,7 @@ class CandidateRow:
     kind: caption, title, asr or subtitle. text: cleaned, with the on-screen text of the span joined where that is wanted;
     the parts are cleaned too. relevance_*: cosine of the text with the kept keyframes of the span; masked_*: the same with
     on-screen text covered in the pictures and left out of the text. flags: of the speech segments it was made of, and
-    what cleaning found: bait, personal_data, short, no_keyframe.
+    what cleaning found: bait, personal_data, short.
     """
 
     pair_id: str                    # starts of the video's and the source's id, a number; with _ between

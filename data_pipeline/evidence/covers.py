@@ -20,6 +20,7 @@ from data_pipeline.sources.files import VIDEO_SUFFIXES
 from retrieval.errors import VideoError
 from retrieval.records import Evidence
 from retrieval.stills import read_still, still_size
+from retrieval.video.sidecars import folded_name
 
 COVER = "cover:"                    # before the name of the file, in the source of the evidence
 _COLUMNS = ("cover", "封面", "封面图")
@@ -42,7 +43,7 @@ class CoverFolders:
         """
         path = Path(video).absolute()
         pictures, videos = self._folder(path.parent)
-        stem = path.stem.casefold()
+        stem = folded_name(path.stem)
         names = [stem, f"{stem}.cover", *(_OF_A_FOLDER if videos == 1 else ())]
         named = (pictures[name + suffix] for name in names for suffix in _SUFFIXES if name + suffix in pictures)
         return next((picture for picture in named if picture.is_file()), None)     # no folder, no link to nothing
@@ -54,7 +55,7 @@ class CoverFolders:
                 files = sorted(folder.iterdir())
             except OSError:
                 files = []
-            pictures = {file.name.casefold(): file for file in files if file.suffix.lower() in _SUFFIXES}
+            pictures = {folded_name(file.name): file for file in files if file.suffix.lower() in _SUFFIXES}
             self._folders[folder] = pictures, sum(file.suffix.lower() in VIDEO_SUFFIXES for file in files)
         return self._folders[folder]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -81,17 +82,10 @@ def tag_evidence(clips: Sequence[Clip], tagger: VisualTagger) -> list[Evidence]:
     done: list[Evidence] = []
     vectors = np.stack([clip.vector for clip in seen if clip.vector is not None])
     for clip, tags in zip(seen, tagger.tags(vectors), strict=True):
-        going_on: dict[str, Evidence] = {}
-        for tag in tags:
-            before = open_.pop(tag.word, None)
-            joined = before is not None and before.end_ms == clip.start_ms
-            if before is not None and not joined:
-                done.append(before)
-            confidence = tag.confidence if before is None or not joined else max(tag.confidence, before.confidence or 0.0)
-            going_on[tag.word] = Evidence(
-                kind="tag", text=tag.word, start_ms=before.start_ms if before is not None and joined else clip.start_ms,
-                end_ms=clip.end_ms, source=f"{TAGGER}{tagger.name}", confidence=round(confidence, 3),
-            )
+        going_on = {piece.text: piece for piece in (_of_clip(clip, tag, tagger) for tag in tags)}
+        for word in going_on.keys() & open_.keys():
+            if open_[word].end_ms == clip.start_ms:
+                going_on[word] = _joined(open_.pop(word), going_on[word])
         done += open_.values()
         open_ = going_on
     return sorted([*done, *open_.values()], key=lambda piece: (piece.start_ms, piece.text))
@@ -111,15 +105,31 @@ def read_words(path: Path) -> list[str]:
 
 
 def common_nouns(count: int, *, but_for: Sequence[str]) -> list[str]:
-    """The most frequent nouns of two characters in jieba's dictionary that share no character with these words."""
+    """The most frequent nouns of two characters in jieba's dictionary that share no character with these words.
+
+    Where a long list leaves too few of these, the most frequent of the others that are not in it come after them.
+    """
     import jieba
 
-    taken = set("".join(map(fold, but_for)))
+    listed = set(map(fold, but_for))
+    taken = set("".join(listed))
     with jieba.get_dict_file() as file:
         entries = (line.decode("utf-8").split() for line in file)
         nouns = [(int(entry[1]), entry[0]) for entry in entries if len(entry) == 3 and entry[2] == "n" and len(entry[0]) == 2]
     nouns.sort(key=lambda noun: (-noun[0], noun[1]))
-    return [word for _, word in nouns if taken.isdisjoint(word)][:count]
+    words = [word for _, word in nouns if word not in listed]
+    return sorted(words, key=lambda word: not taken.isdisjoint(word))[:count]
+
+
+def _of_clip(clip: Clip, tag: VisualTag, tagger: VisualTagger) -> Evidence:
+    return Evidence(
+        kind="tag", text=tag.word, start_ms=clip.start_ms, end_ms=clip.end_ms, source=f"{TAGGER}{tagger.name}",
+        confidence=round(tag.confidence, 3),
+    )
+
+
+def _joined(before: Evidence, after: Evidence) -> Evidence:
+    return replace(after, start_ms=before.start_ms, confidence=max(before.confidence or 0.0, after.confidence or 0.0))
 
 
 def _word_vectors(encoder: TextEncoder, words: Sequence[str]) -> NDArray[np.float32]:

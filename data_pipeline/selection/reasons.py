@@ -11,8 +11,8 @@ from data_pipeline.selection.settings import SPEECH_FLAGS
 KEPT = ""
 # What its owner wants, what is wrong with it, what it is too many of, and only then how well it fits and how many there are.
 REASONS = (
-    "removed", "license", *SPEECH_FLAGS, "bait", "personal_data", "short", "no_keyframe", "short_text", "too_short",
-    "too_long", "no_relevance", "split_conflict", "duplicate_video", "duplicate_text", "relevance", "balance",
+    "removed", "license", *SPEECH_FLAGS, "bait", "personal_data", "short", "short_text", "too_short", "too_long",
+    "no_relevance", "split_conflict", "duplicate_video", "duplicate_text", "relevance", "balance",
 )  # fmt: skip
 NO_TEXT = "no_text"                 # of a source without a candidate
 

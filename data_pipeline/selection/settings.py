@@ -31,7 +31,7 @@ class SelectionSettings(Section):
     threshold: float | None = None
     keep_share: float | None = Field(default=None, gt=0, le=1)
     level: Literal["pair", "video"] = "pair"
-    rejected_flags: tuple[str, ...] = (*SPEECH_FLAGS, "short", "no_keyframe")
+    rejected_flags: tuple[str, ...] = (*SPEECH_FLAGS, "short")
     licenses: tuple[str, ...] | None = None
     min_characters: int = Field(default=2, ge=0)
     min_ms: int = Field(default=0, ge=0)

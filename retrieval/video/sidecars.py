@@ -59,7 +59,7 @@ class SidecarFolders:
         video = Path(video_path).absolute()
         if video.parent not in self._found:
             self._found[video.parent] = _sidecars_by_stem(video.parent)
-        return list(self._found[video.parent].get(_folded(video.stem), ()))
+        return list(self._found[video.parent].get(folded_name(video.stem), ()))
 
 
 def find_sidecars(video_path: str | Path) -> list[Path]:
@@ -74,10 +74,10 @@ def _sidecars_by_stem(folder: Path) -> dict[str, list[Path]]:
             files = [Path(entry.path) for entry in entries if _is_file(entry)]
     except OSError:
         return {}
-    stems = {_folded(file.stem) for file in files if file.suffix.lower() not in _SUFFIXES}
+    stems = {folded_name(file.stem) for file in files if file.suffix.lower() not in _SUFFIXES}
     found: dict[str, list[Path]] = defaultdict(list)
     for sidecar in sorted(file for file in files if file.suffix.lower() in _SUFFIXES):
-        stem = _folded(sidecar.stem)
+        stem = folded_name(sidecar.stem)
         found[stem].append(sidecar)
         while stem not in stems and "." in stem:
             stem = stem.rpartition(".")[0]
@@ -92,8 +92,9 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _folded(stem: str) -> str:
-    return unicodedata.normalize("NFC", stem).casefold()
+def folded_name(name: str) -> str:
+    """A file's name or a part of it as names are compared: in upper and lower case and in NFC and NFD the same."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def sidecar_language(path: str | Path, *, video: str | Path | None = None) -> str | None:
@@ -102,8 +103,8 @@ def sidecar_language(path: str | Path, *, video: str | Path | None = None) -> st
     Only the last word counts, words such as `forced` apart, and none of the video's own name. Without `video`, its
     name is taken to end at the first dot.
     """
-    name = _folded(Path(path).stem)
-    own = _folded(Path(video).stem) if video else name.partition(".")[0]
+    name = folded_name(Path(path).stem)
+    own = folded_name(Path(video).stem) if video else name.partition(".")[0]
     words = name.removeprefix(own).replace("_", "-").split(".")[1:]
     last = next((word for word in reversed(words) if word not in _MARKS), "")
     return _LANGUAGES.get(last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,6 +50,12 @@ def test_the_cover_of_a_video_is_found_by_name_or_as_that_of_its_folder(tmp_path
         "one/a.mp4": "A.JPG", "two/b.mp4": None, "two/c.mp4": "c.cover.png", "three/d.mp4": "封面.png",
     }  # fmt: skip
     assert CoverFolders().find(tmp_path / "nowhere" / "e.mp4") is None
+
+
+def test_a_name_that_is_written_in_other_code_points_is_the_same(tmp_path: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    (tmp_path / f"{decomposed}.jpg").touch()
+    assert CoverFolders().find(tmp_path / f"{composed}.mp4") == tmp_path / f"{decomposed}.jpg"
 
 
 def test_a_folder_and_a_link_to_nothing_are_no_covers(tmp_path: Path) -> None:

@@ -70,6 +70,15 @@ def test_the_words_at_large_share_no_character_with_the_list() -> None:
     assert not set("电影院小狗") & set("".join(nouns))
 
 
+def test_a_list_that_holds_every_character_leaves_words_at_large_that_are_not_in_it() -> None:
+    characters = sorted(set("".join(common_nouns(100_000, but_for=[]))))
+    first = common_nouns(100, but_for=characters)
+    assert len(set(first)) == 100
+    others = common_nouns(100, but_for=[*characters, *first])
+    assert len(set(others)) == 100
+    assert not set(first) & set(others)
+
+
 def test_a_list_is_read_line_by_line_and_an_empty_one_is_refused(tmp_path: Path) -> None:
     words = tmp_path / "words.txt"
     words.write_text("\ufeff# 动物\n狗\n\n 红色  汽车 \n狗\n", encoding="utf-8")

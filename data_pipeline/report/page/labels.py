@@ -17,7 +17,6 @@ _LABELS = {
     "repeated": ("循环重复", "repeated"), "invention": ("识别幻觉", "invention"),
     "repeated_elsewhere": ("他处重复", "repeated elsewhere"), "lyrics": ("歌词", "lyrics"), "music": ("背景音乐", "music"),
     "bait": ("引流标签", "bait"), "personal_data": ("个人信息", "personal data"), "short": ("过短", "short"),
-    "no_keyframe": ("无关键帧", "no keyframe"),
     # kinds of text
     "caption": ("描述", "caption"), "title": ("标题", "title"), "asr": ("语音识别", "speech"), "subtitle": ("字幕", "subtitle"),
     # sound
