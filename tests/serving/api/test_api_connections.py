@@ -99,7 +99,7 @@ def test_a_client_that_does_not_read_its_answer_is_ended_and_one_that_reads_slow
         assert 0 < read < most
 
 
-def _endless(request, file, *_):
+def _endless(request, file, *_, check):
     file.close()
     return StreamingResponse(b"x" * (1 << 18) for _ in range(1 << 14))
 
