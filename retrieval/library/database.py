@@ -11,11 +11,12 @@ import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from retrieval.errors import LibraryError
-from retrieval.library.connections import BUSY_SECONDS, Reader, connect_reader, connect_writer
+from retrieval.library.connections import BUSY_SECONDS, Reader, connect_reader, connect_writer, snapshot
 from retrieval.library.schema import bump_revision
 
 _CHUNK = 500                        # parameters a statement: SQLite allowed 999 for a long time
@@ -28,23 +29,40 @@ class Database:
         self.directory = directory
         self._idle: queue.LifoQueue[Reader] = queue.LifoQueue()
         self._turn = threading.RLock()
+        self._here = threading.local()      # `db`: the connection of a snapshot that this thread holds
         self._closed = False
         with database_errors(directory):
             self._writer = connect_writer(directory) if write else None
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees one consistent state until the block ends."""
+        """A connection that sees one consistent state until the block ends: within `snapshot` that of it, else the newest."""
         if self._closed:
             raise closed_error(self.directory)
+        held: sqlite3.Connection | None = getattr(self._here, "db", None)
         with database_errors(self.directory):
+            if held is not None:
+                yield held
+                return
             reader = self._borrow()
             try:
-                with reader.undisturbed():
-                    reader.db.execute("BEGIN")
+                with reader.undisturbed(), snapshot(reader.db):
                     yield reader.db
             finally:
                 self._give_back(reader)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All that this thread reads within the block is of one state, also what it writes meanwhile is not seen."""
+        if getattr(self._here, "db", None) is not None:
+            yield
+            return
+        with self.reading() as db:
+            self._here.db = db
+            try:
+                yield
+            finally:
+                self._here.db = None
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -114,7 +132,14 @@ def select_in(
     values = list(values)
     for start in range(0, len(values), _CHUNK):
         part = values[start : start + _CHUNK]
-        yield from db.execute(sql.replace("{in}", f"({', '.join('?' * len(part))})"), [*before, *part])
+        # the last value again and again: a statement of a length that was asked before need not be prepared anew
+        part += part[-1:] * (min(1 << (len(part) - 1).bit_length(), _CHUNK) - len(part))
+        yield from db.execute(sql.replace("{in}", f"({_marks(len(part))})"), [*before, *part])
+
+
+@cache
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -247,6 +248,12 @@ class Library:
             self._merger.settle()
 
     # --- reading
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Whatever this thread reads within the block is of one state of the library, and read faster; where a store was
+        named (`search_vectors_in`), every question is of the newest state as outside of the block.
+        """
+        return self._vectors.snapshot()
 
     def setting(self, key: str) -> str | None:
         """What `set_setting` remembered, None when it never did."""

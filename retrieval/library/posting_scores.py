@@ -20,6 +20,8 @@ from retrieval.library.posting_lists import PostingList
 
 _WORTH_A_LOOK = 2000        # a list of fewer rows is added up faster than the bound is found
 _ROUNDING = 1e-4            # what sums of single precision may be off by, as a share
+_GROWN = 16                 # times as many candidates, before the best of them are looked for again
+_DENSE = 32                 # zeroing one place by its number takes as long as zeroing so many in a row
 
 
 class Places(Protocol):
@@ -62,22 +64,20 @@ def best_places(
     allowed, hold something and reach `floor` count.
     """
     ordered = sorted(terms, key=lambda term: term.listed.rows)
-    total = left = float(sum(term.weight for term in ordered))
-    with _sums(len(norms)) as (sums, touched):
-        found = _Candidates(norms, allowed)
+    left, reached = float(sum(term.weight for term in ordered)), floor
+    with _sums(len(norms)) as sums:
+        found = _Candidates(sums, norms, allowed)
         for number, term in enumerate(ordered):
             if term.listed.rows > _WORTH_A_LOOK:
-                if left < total - left:     # before that, no row can have more than what is left
-                    floor = max(floor, found.floor(sums, limit))
-                if left * greatest_norm < floor * (1 - _ROUNDING):
-                    return _finish(found, sums, ordered[number:], left=left, limit=limit, floor=floor)
-            places = term.listed.places
-            before = sums[places]
-            touched.append(places)
-            sums[places] = before + np.float32(term.weight)
-            found.add(places[before == 0])
+                reached = max(reached, found.reached(ordered[number:], limit))
+                if left * greatest_norm < reached * (1 - _ROUNDING):
+                    break
+            found.add(term)
             left -= term.weight
-        return _finish(found, sums, (), left=0.0, limit=limit, floor=floor)
+        else:
+            number, left = len(ordered), 0.0
+        asked = _Question(limit=limit, floor=floor, reached=reached, greatest_norm=greatest_norm)
+        return _finish(found, ordered[number:], asked, left=left)
 
 
 class Allowed:
@@ -98,48 +98,76 @@ class Allowed:
 
 
 class _Candidates:
-    """The rows that some list holds, of those that are allowed."""
+    """The rows that some list holds, of those that are allowed, and the sums [places] of what they have so far."""
 
-    def __init__(self, norms: NDArray[np.float32], allowed: Allowed) -> None:
-        self._norms, self._allowed = norms, allowed
-        self._parts = [(np.zeros(0, np.uint32), np.zeros(0, np.float32))]
-        self._count = 0
+    def __init__(self, sums: _Sums, norms: NDArray[np.float32], allowed: Allowed) -> None:
+        self._sums, self.norms, self._allowed = sums, norms, allowed
+        self._parts = [np.zeros(0, np.uint32)]
+        self._count = self._looked_at = self._parts_looked_at = 0
+        self._leaders = self._parts[0]
 
-    def add(self, places: NDArray[np.uint32]) -> None:
-        places = self._allowed.of(places)
-        self._parts.append((places, self._norms[places]))
-        self._count += len(places)
+    def add(self, term: Term) -> None:
+        """Give a list's weight to every row that it holds."""
+        new = self._sums.add(term.listed.places, np.float32(term.weight))
+        if len(new := self._allowed.of(new)):
+            self._parts.append(new)
+            self._count += len(new)
 
-    def all(self) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
-        """Their places and norms."""
-        if len(self._parts) > 1:
-            places, norms = zip(*self._parts, strict=True)
-            self._parts = [(np.concatenate(places), np.concatenate(norms))]
-        return self._parts[0]
+    def all(self) -> NDArray[np.uint32]:
+        """Their places, [n]."""
+        return np.concatenate(self._parts)
 
-    def floor(self, sums: NDArray[np.float32], limit: int) -> float:
-        """What the last of the `limit` best has so far."""
-        if self._count < limit:
+    def held(self, places: NDArray[np.uint32]) -> NDArray[np.float32]:
+        """What these places have so far."""
+        return self._sums.values.take(places)
+
+    def reached(self, left: Sequence[Term], limit: int) -> float:
+        """What the last of `limit` rows has that stand out so far, with what the lists that are left add to them; 0 where
+        nothing is known that was not known at the last look.
+        """
+        if self._count < max(limit, _GROWN * self._looked_at):
             return 0.0
-        places, norms = self.all()
-        return _nth(sums[places] * norms, limit)
+        self._looked_at = self._count
+        places = np.concatenate([self._leaders, *self._parts[self._parts_looked_at :]])
+        self._parts_looked_at = len(self._parts)
+        scores = self.held(places) * self.norms.take(places)
+        if len(places) > 2 * limit:
+            places = places[np.argpartition(scores, len(scores) - 2 * limit)[-2 * limit :]]
+        self._leaders = places
+        held = self.held(places)
+        for term in left:
+            held = held + np.float32(term.weight) * term.listed.holds(places)
+        return _nth(held * self.norms.take(places), limit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Question:
+    """reached: what `limit` rows have at least, as far as is known; floor: what a row must have anyhow."""
+
+    limit: int
+    floor: float
+    reached: float
+    greatest_norm: float
 
 
 def _finish(
-    found: _Candidates, sums: NDArray[np.float32], terms: Sequence[Term], *, left: float, limit: int, floor: float
+    found: _Candidates, terms: Sequence[Term], asked: _Question, *, left: float
 ) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
     """Ask the lists that are left about the candidates, and drop those that cannot be among the best any more."""
-    places, norms = found.all()
-    held = sums[places]
+    places = found.all()
+    held, reached = found.held(places), asked.reached
+    open_ = (held + np.float32(left)) * np.float32(asked.greatest_norm) >= reached * (1 - _ROUNDING)
+    places, held = places[open_], held[open_]
+    norms = found.norms.take(places)
     for term in terms:
-        open_ = (held + np.float32(left)) * norms >= floor * (1 - _ROUNDING)
+        open_ = (held + np.float32(left)) * norms >= reached * (1 - _ROUNDING)
         places, norms, held = places[open_], norms[open_], held[open_]
         held = held + np.float32(term.weight) * term.listed.holds(places)
         left -= term.weight
-        if len(places) > 4 * limit:
-            floor = max(floor, _nth(held * norms, limit))
+        if len(places) > 4 * asked.limit:
+            reached = max(reached, _nth(held * norms, asked.limit))
     scores = held * norms
-    kept = scores >= max(floor, _nth(scores, limit))
+    kept = scores >= max(asked.floor, _nth(scores, asked.limit))
     return places[kept], scores[kept]
 
 
@@ -150,18 +178,41 @@ def _nth(scores: NDArray[np.float32], limit: int) -> float:
     return float(np.partition(scores, len(scores) - limit)[len(scores) - limit])
 
 
+class _Sums:
+    """A sum for each place, zero at first."""
+
+    def __init__(self, values: NDArray[np.float32]) -> None:
+        self.values = values
+        self._touched: list[NDArray[np.uint32]] = []
+
+    def add(self, places: NDArray[np.uint32], weight: np.float32) -> NDArray[np.uint32]:
+        """Add a weight at these distinct places; those that had nothing before."""
+        before = self.values.take(places)
+        self.values[places] = before + weight
+        new = places[before == 0]
+        self._touched.append(new)
+        return new
+
+    def clear(self) -> None:
+        """Make them zero again."""
+        if _DENSE * sum(map(len, self._touched)) > len(self.values):
+            self.values.fill(0)
+            return
+        for part in self._touched:
+            self.values[part] = 0
+
+
 _buffers = threading.local()
 
 
 @contextmanager
-def _sums(places: int) -> Iterator[tuple[NDArray[np.float32], list[NDArray[np.uint32]]]]:
-    """A sum of zero for each place, of an array that this thread uses again; every place that is touched must be named."""
+def _sums(places: int) -> Iterator[_Sums]:
+    """Sums in an array that this thread uses again."""
     buffer: NDArray[np.float32] | None = getattr(_buffers, "sums", None)
     if buffer is None or len(buffer) < places:
         buffer = np.zeros(places, np.float32)
     _buffers.sums = None
-    touched: list[NDArray[np.uint32]] = []
-    yield buffer[:places], touched
-    for part in touched:
-        buffer[part] = 0
+    sums = _Sums(buffer[:places])
+    yield sums
+    sums.clear()
     _buffers.sums = buffer

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import LibraryError
+from retrieval.library.connections import once
 from retrieval.library.database import select_in
 from retrieval.library.posting_lists import PostingList, decode, encode
 from retrieval.library.posting_scores import Allowed, Term, best_places, together
@@ -185,6 +186,10 @@ def last_id(db: sqlite3.Connection, kind: EvidenceKind) -> int:
     """The last row of a kind that ever stood in a segment, 0 when none does; later rows stand in the FTS5 table."""
     if not exist(db):
         return 0
+    return once(db, (last_id, kind), lambda: _last_id(db, kind))
+
+
+def _last_id(db: sqlite3.Connection, kind: EvidenceKind) -> int:
     return int(db.execute("SELECT coalesce(max(last), 0) FROM word_parts WHERE kind = ?", [kind]).fetchone()[0])
 
 
@@ -433,6 +438,10 @@ def contradictions(db: sqlite3.Connection) -> Iterator[str]:
 
 def exist(db: sqlite3.Connection) -> bool:
     """Whether there are tables of segments; LibraryError for those of an earlier form, which are not read."""
+    return once(db, exist, lambda: _exist(db))
+
+
+def _exist(db: sqlite3.Connection) -> bool:
     names = {
         name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE name IN ('word_parts', 'word_segments')")
     }
@@ -485,6 +494,10 @@ def _read_lists(db: sqlite3.Connection, segment: Segment, wanted: Collection[str
 
 
 def _segments(db: sqlite3.Connection, kind: EvidenceKind) -> list[Segment]:
+    return once(db, (_segments, kind), lambda: _segments_of(db, kind))
+
+
+def _segments_of(db: sqlite3.Connection, kind: EvidenceKind) -> list[Segment]:
     if not exist(db):
         return []
     sql = "SELECT number, name, rows, state FROM word_parts WHERE kind = ? ORDER BY number"

@@ -9,6 +9,7 @@ import secrets
 import sqlite3
 from datetime import datetime, timezone
 
+from retrieval.library.connections import once
 from retrieval.library.digests import add_digests, seal, tables
 from retrieval.records import EVIDENCE_KINDS
 
@@ -165,6 +166,10 @@ def revision(db: sqlite3.Connection) -> int:
 
 def edition(db: sqlite3.Connection) -> tuple[str, int]:
     """What tells any two states of a library apart: its identity ("" before it was given one) and its revision."""
+    return once(db, edition, lambda: _edition(db))
+
+
+def _edition(db: sqlite3.Connection) -> tuple[str, int]:
     row = db.execute("SELECT value FROM settings WHERE key = 'identity'").fetchone()
     return "" if row is None else str(row[0]), revision(db)
 

@@ -72,6 +72,10 @@ class SearchEngine:
             raise InputError("The query is empty: type a few words that describe the video.")
         if count < 1:
             raise InputError(f"The number of results must be at least 1, not {count}.")
+        with self._library.snapshot():
+            return self._search(text, wanted, query, count=count, where=where)
+
+    def _search(self, text: str, wanted: Wanted, query: Query, *, count: int, where: VideoFilter | None) -> SearchResult:
         watch, frames = Stopwatch(), StoredFrames(self._library)
         far = _candidates(count) * (_FURTHER if wanted.without else 1)
         channels, read, notices = self._recall(query, far, frames, where, watch)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.library import reading
 from retrieval.library.backends.interface import Hit, RowsOf
+from retrieval.library.connections import forget, once
 from retrieval.library.database import Database
 from retrieval.library.filters import Selections, VideoFilter
 from retrieval.library.schema import edition
-from retrieval.library.segments import SegmentDamage, VectorIndex
+from retrieval.library.segments import SegmentDamage, State, VectorIndex
 from retrieval.library.vector_kinds import CLIPS, TEXTS, VectorKind
-from retrieval.records import Generation
 
 
 class EmbeddedVectors:
@@ -42,6 +43,21 @@ class EmbeddedVectors:
                 return self._nearest_in(index, rows_of, vector, limit, recall, where)
             except SegmentDamage as damage:
                 index.give_up(damage)        # at most once a file; its rows are in the database too
+                with self._database.reading() as db:
+                    forget(db, (State, kind.name))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """`VectorSearch.snapshot`; the states of all vectors are those of its beginning."""
+        with ExitStack() as stack:
+            with ExitStack() as locks:
+                for index in self._indexes.values():
+                    locks.enter_context(index.lock)
+                stack.enter_context(self._database.snapshot())
+                db = stack.enter_context(self._database.reading())
+                for index in self._indexes.values():
+                    self._state(db, index)
+            yield
 
     def notice(self) -> None:
         """Nothing is missing."""
@@ -56,28 +72,30 @@ class EmbeddedVectors:
         with ExitStack() as stack:
             with index.lock:
                 db = stack.enter_context(self._database.reading())
-                active = searched_generation(db, index.kind, vector)
-                if active is None:
-                    return []
-                number, generation = active
-                state = index.state(
-                    db, generation=number, dimension=generation.dimension, edition=edition(db)
-                )
+                state = self._state(db, index)
+            if state is None:
+                return []
+            check_query(vector, dimension=state.dimension)
             selected = self._selections.of(db, where)
             found = state.search(db, vector, limit=limit, recall=recall, selected=selected)
             return rows_of(db, found)
 
 
-def searched_generation(
-    db: sqlite3.Connection, kind: VectorKind, vector: NDArray[np.float32]
-) -> tuple[int, Generation] | None:
-    """The active generation, None while there is none; ValueError when `vector` cannot be compared with its vectors."""
-    active = reading.active_generation(db, kind=kind)
-    if active is None:
-        return None
-    dimension = active[1].dimension
+    def _state(self, db: sqlite3.Connection, index: VectorIndex) -> State | None:
+        """What is searched of one kind, None while no generation is active; hold the lock of the index."""
+        active = reading.active_generation(db, kind=index.kind)
+        if active is None:
+            return None
+        number, generation = active
+        return once(
+            db, (State, index.kind.name),
+            lambda: index.state(db, generation=number, dimension=generation.dimension, edition=edition(db)),
+        )  # fmt: skip
+
+
+def check_query(vector: NDArray[np.float32], *, dimension: int) -> None:
+    """ValueError for a vector that cannot be compared with those of a generation."""
     if vector.shape != (dimension,):
         raise ValueError(f"the query has the shape {vector.shape}, not ({dimension},)")
     if not np.isfinite(vector).all() or not vector.any():
         raise ValueError("the query vector is zero or holds a number that is not finite")
-    return active

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -35,6 +36,9 @@ class VectorSearch(Protocol):
 
         ValueError when `vector` is not D finite numbers or is zero; BackendError when a store cannot answer.
         """
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Within the block this thread reads one state of the library, where the vectors are part of that."""
 
     def notice(self) -> str | None:
         """What the last answers lack, as one sentence; None = nothing."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import BackendError
-from retrieval.library.backends.embedded import searched_generation
+from retrieval.library import reading
+from retrieval.library.backends.embedded import check_query
 from retrieval.library.backends.interface import Hit, RowsOf, VectorStore
 from retrieval.library.backends.payloads import Condition, condition_of
 from retrieval.library.backends.spaces import prefix_of, space_of
@@ -74,9 +75,10 @@ class StoredVectors:
         """`VectorSearch.nearest`; what share of the nearest is found is the store's business, `recall` says nothing."""
         vector = np.asarray(vector, dtype=np.float32)
         with self._database.reading() as db:
-            active = searched_generation(db, kind, vector)
+            active = reading.active_generation(db, kind=kind)
             if active is None or limit <= 0:
                 return []
+            check_query(vector, dimension=active[1].dimension)
             selected = self._selections.of(db, where)
             space = space_of(prefix_of(db, self._name), kind, active[1])
         wide = vector.astype(np.float64)
@@ -86,6 +88,10 @@ class StoredVectors:
         )  # fmt: skip
         with self._unless_down():
             return self._answer(asked, rows_of, where, limit)
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """None: the store does not stand still, and the newest state is what its rows are looked up in."""
+        return nullcontext()
 
     def notice(self) -> str | None:
         """How many rows are in no answer because they were not sent to the store yet."""

@@ -92,22 +92,28 @@ class VectorIndex:
         self._state: State | None = None
 
     def state(self, db: sqlite3.Connection, *, generation: int, dimension: int, edition: tuple[str, int]) -> State:
-        """The state of the edition that `db` sees: caught up with, or begun anew where the library was replaced."""
+        """The state of the edition that `db` sees: caught up with, or begun anew where the library was replaced.
+
+        An edition that is older than the newest is made by itself and not kept.
+        """
         before = self._state
         wanted = (generation, dimension, edition[0])
         if before is None or (before.generation, before.dimension, before.edition[0]) != wanted:
             before = None
         elif before.edition == edition:
             return before
+        newest = before is None or before.edition[1] < edition[1]
         has_tables = tables.have_tables(db, self.kind)
         listed = tables.segment_name(db, self.kind, generation) if has_tables else None
-        if before is None or not before.has_tables or listed != before.listed or self._was_made_again(listed):
+        if before is None or not newest or not before.has_tables or listed != before.listed or self._was_made_again(listed):
             before = self._opened(db, State(
                 kind=self.kind, generation=generation, dimension=dimension, edition=edition, has_tables=has_tables,
                 listed=listed,
             ))  # fmt: skip
-        self._state = replace(_caught_up(db, before), edition=edition)
-        return self._state
+        state = replace(_caught_up(db, before), edition=edition)
+        if newest:
+            self._state = state
+        return state
 
     def give_up(self, damage: SegmentDamage) -> None:
         """Go on without a segment: its rows are read out of SQLite, until a writer makes it again."""
