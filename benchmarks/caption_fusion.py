@@ -15,7 +15,6 @@ import json
 import random
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from retrieval.library import Library
@@ -82,7 +81,7 @@ def report(name: str, recalls: Mapping[int, Mapping[str, Recall]]) -> None:
 
 
 def _worth_one(recall: Recall) -> Recall:
-    return Recall(tuple(replace(match, worth=1.0) for match in recall.matches), recall.seen)
+    return Recall(tuple(match._replace(worth=1.0) for match in recall.matches), recall.seen)
 
 
 def _line(kind: EvidenceKind, text: str, start_ms: int) -> Evidence:

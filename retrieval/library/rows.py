@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from retrieval.records import Evidence, EvidenceKind, Generation, Location, Video
 
@@ -66,8 +66,7 @@ class Removed:
     video_ids: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class WordHit:
+class WordHit(NamedTuple):
     """One row of evidence that answers a query; a larger `score` is better: BM25 of shared tokens, or a cosine."""
 
     evidence_id: int
@@ -81,8 +80,7 @@ class WordHit:
     score: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClipHit:
+class ClipHit(NamedTuple):
     """One clip near a query vector; `score` is the cosine."""
 
     clip_id: int

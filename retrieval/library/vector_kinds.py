@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from retrieval.library.connections import once
+
 
 @dataclass(frozen=True, kw_only=True)
 class VectorKind:
@@ -40,7 +42,7 @@ DERIVED = tuple(table for kind in _KINDS for table in (kind.segments, kind.tombs
 def is_kept(db: sqlite3.Connection, kind: VectorKind) -> bool:
     """Whether this library has the tables of a kind: those of texts are made with the first vector of a text."""
     sql = "SELECT 1 FROM sqlite_master WHERE name = ? AND type = 'table'"
-    return db.execute(sql, [kind.vectors]).fetchone() is not None
+    return once(db, (is_kept, kind.name), lambda: db.execute(sql, [kind.vectors]).fetchone() is not None)
 
 
 def kept_kinds(db: sqlite3.Connection) -> list[VectorKind]:

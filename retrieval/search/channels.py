@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -218,7 +218,7 @@ def ranked(matches: Sequence[Match], scores: Sequence[float] | None = None) -> l
     scores = [match.score for match in matches] if scores is None else scores
     ordered = sorted(zip(scores, matches, strict=True), key=lambda one: -one[0])
     ranks = _ranks([score for score, _ in ordered])
-    return [replace(match, score=score, rank=rank) for rank, (score, match) in zip(ranks, ordered, strict=True)]
+    return [match._replace(score=score, rank=rank) for rank, (score, match) in zip(ranks, ordered, strict=True)]
 
 
 def _ranks(scores: Sequence[float]) -> list[int]:

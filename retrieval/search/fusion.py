@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from retrieval.search.results import Match
 
@@ -16,8 +16,7 @@ CHANNEL_WEIGHTS: dict[str, float] = {
 RANK_OFFSET = 60
 
 
-@dataclass(frozen=True)
-class FusedVideo:
+class FusedVideo(NamedTuple):
     """`best`: the strongest row of each channel; `matches`: every row of the video that was recalled."""
 
     video_id: str

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from retrieval.search.background import character_probabilities, word_probability
 from retrieval.text import (
@@ -132,8 +133,7 @@ class WordScorer:
         return held
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """`information` (nats) and `coverage` (0..1, its share of the query's) belong to the tokens in `held`."""
 
     score: float

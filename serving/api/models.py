@@ -12,6 +12,7 @@ from retrieval.errors import LibraryError, ModelError, WenshiError
 from retrieval.library import Library
 from retrieval.records import Generation
 from retrieval.search import SearchEngine
+from serving.memory import settle
 from serving.models import MODEL_SETTING, NO_MODEL, sentence_model_for, text_encoder_for
 
 log = logging.getLogger("wenshi.serve")
@@ -80,6 +81,7 @@ class Engines:
     def _load_beside(self) -> None:
         try:
             self._loaded = self._load()
+            settle()
         except WenshiError as error:        # such as a library that cannot be read: the next request tries again
             log.warning("the models of another generation cannot be loaded: %s", error)
         finally:

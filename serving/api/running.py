@@ -18,6 +18,7 @@ from serving.api.exposure import exposed
 from serving.api.keys import Keys
 from serving.api.service import Service
 from serving.api.settings import ServeSettings
+from serving.memory import settle
 
 _END_SECONDS = 20           # for requests that are under way when the service is told to end
 _BACKLOG = 512
@@ -58,8 +59,10 @@ def _serve(settings: ServeSettings, *, ready: Callable[[str], None], note: Calla
         note(sentence)
     host, port = listening.getsockname()[:2]
     ready(f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")
+    server = server_of(service)
+    settle()
     with suppress(KeyboardInterrupt):       # raised once more when all has ended well
-        asyncio.run(server_of(service).serve(sockets=[listening]))
+        asyncio.run(server.serve(sockets=[listening]))
 
 
 def server_of(service: Service) -> uvicorn.Server:

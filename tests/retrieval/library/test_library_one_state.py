@@ -75,7 +75,11 @@ def test_others_see_the_newest_state_while_one_reads_an_older_one(tmp_path: Path
 
 def test_an_error_within_ends_the_snapshot(tmp_path: Path) -> None:
     with Library.open(tmp_path, write=True, create=True) as library:
+        put(library, "a")
+        with library.snapshot():
+            put(library, "b", evidence=[evidence("asr", "雨")])
+            with pytest.raises(ValueError, match="shape"):
+                library.search_clips(unit(7), limit=5)
         with pytest.raises(RuntimeError), library.snapshot():
-            put(library, "a", evidence=[evidence("asr", "雨")])
             raise RuntimeError
         assert [hit.text for hit in library.search_words("asr", "雨", limit=5)] == ["雨"]
