@@ -139,6 +139,27 @@ def test_keys_are_kept_as_hashes_in_a_file_of_their_owner_alone(tmp_path):
     assert Keys(tmp_path).check(f"wenshi_{key.id}_") is None
 
 
+def test_keys_that_several_add_and_remove_at_once_are_neither_lost_nor_kept(tmp_path):
+    start = threading.Barrier(4)
+    expected: set[str] = set()
+
+    def change() -> None:
+        keys = Keys(tmp_path)
+        start.wait()
+        for _ in range(5):
+            kept, removed = keys.add("read")[0].id, keys.add("read")[0].id
+            keys.remove(removed)
+            expected.add(kept)
+
+    threads = [threading.Thread(target=change) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(expected) == 20
+    assert {key.id for key in Keys(tmp_path).all()} == expected
+
+
 def test_a_damaged_file_of_keys_lets_nobody_in(copied, serve):
     Keys(copied).add("read")
     client = serve(copied, jobs=False)
