@@ -79,7 +79,7 @@ def sync(
     with Library.open(library, write=True) as opened, AddProgress() as progress:
         options = sync_options(opened, AddOptions(on_screen_text=on_screen_text))
         report = sync_library(opened, folders or [], options, progress=progress, stopping=lambda: False)
-        calibrate_grown(opened, report, lambda: own_models(opened))
+        calibrate_grown(opened, report, lambda: own_models(opened), stopping=lambda: False)
     for sentence in report.notices:
         say(printable(f"note: {sentence}"))
     for outcome in report.outcomes:
