@@ -104,6 +104,27 @@ def test_a_copy_that_was_never_made_is_no_error_while_the_library_is_small(libra
     assert library.vectors_notice() == "4 vectors are not in a plain store yet: run `wenshi library push`."
 
 
+def test_a_few_videos_are_searched_also_where_too_many_rows_are_not_in_the_store_yet(library, store, monkeypatch):
+    """So that a saved query, which is asked of new videos alone, passes over none."""
+    monkeypatch.setattr(stored, "MOST_FRESH", 1)
+    monkeypatch.setattr(stored, "_AT_ONCE", 2)
+    put(library, "a")
+    library.push_vectors(store, name="films")
+    for name in "bcd":
+        put(library, name)
+    assert names(library, unit(DIMENSION)) == {video_id("a")}
+    wanted = frozenset(map(video_id, "abc"))
+    assert names(library, unit(DIMENSION), videos=wanted) == wanted
+    found = nearest_clips(library, wanted)
+    library.push_vectors(store, name="films")
+    monkeypatch.setattr(stored, "monotonic", lambda: 1e9)
+    assert nearest_clips(library, wanted) == found
+
+
+def nearest_clips(library, videos) -> list[int]:
+    return [hit.clip_id for hit in library.search_clips(unit(DIMENSION), limit=20, where=VideoFilter(videos=videos))]
+
+
 def test_a_push_by_another_process_is_noticed_after_a_while(library, store, monkeypatch):
     monkeypatch.setattr(stored, "MOST_FRESH", 1)
     put(library, "a")
