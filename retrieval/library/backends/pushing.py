@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from retrieval.library.backends.interface import Points, VectorStore
 from retrieval.library.backends.payloads import payloads_of
 from retrieval.library.backends.spaces import prefix_of, space_of
-from retrieval.library.database import Database
+from retrieval.library.database import Database, select_in
 from retrieval.library.vector_kinds import VectorKind, kept_kinds
 from retrieval.library.vectors import unpack
 from retrieval.records import Generation
@@ -99,18 +99,30 @@ def _push_space(
             written += int(news.sum())
             sent.append(points.numbers[news])
         progress(seen)
-    with database.reading() as db:
-        sql = f"SELECT number FROM {source.kind.vectors} WHERE generation = ?"
-        living = np.array([number for (number,) in db.execute(sql, [source.number])], np.int64)
-    gone = np.setdiff1d(np.concatenate(sent), living)
-    for start in range(0, len(gone), BATCH):
-        store.delete(space, gone[start : start + BATCH].tolist())
-    if written or len(gone):
+    deleted = 0
+    for gone in _gone(database, source, np.unique(np.concatenate(sent))):
+        store.delete(space, gone)
+        deleted += len(gone)
+    if written or deleted:
         store.flush(space)
+    with database.reading() as db:
+        sql = f"SELECT count(*) FROM {source.kind.vectors} WHERE generation = ?"
+        rows = int(db.execute(sql, [source.number]).fetchone()[0])
     return Pushed(
-        kind=source.kind.name, generation=source.generation, space=space, rows=len(living), held=store.count(space),
-        written=written, deleted=len(gone),
+        kind=source.kind.name, generation=source.generation, space=space, rows=rows, held=store.count(space),
+        written=written, deleted=deleted,
     )  # fmt: skip
+
+
+def _gone(database: Database, source: _Source, numbers: NDArray[np.int64]) -> Iterator[list[int]]:
+    """Those of the rows that the library does not have now, in parts: all living numbers at once would fill the memory."""
+    sql = f"SELECT number FROM {source.kind.vectors} WHERE generation = ? AND number IN {{in}}"
+    for start in range(0, len(numbers), BATCH):
+        part = numbers[start : start + BATCH].tolist()
+        with database.reading() as db:
+            living = {number for (number,) in select_in(db, sql, part, before=[source.number])}
+        if gone := [number for number in part if number not in living]:
+            yield gone
 
 
 def _held(store: VectorStore, space: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

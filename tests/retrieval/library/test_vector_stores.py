@@ -12,7 +12,7 @@ import pytest
 
 from retrieval.errors import BackendError
 from retrieval.library import Library, VideoFilter
-from retrieval.library.backends import open_store, payloads, retrying, stored
+from retrieval.library.backends import open_store, payloads, pushing, retrying, stored
 from tests.retrieval.library.library_samples import DIMENSION, clips, location, put, unit, video_id
 from tests.retrieval.library.vector_backends import PlainStore
 
@@ -185,6 +185,20 @@ def test_a_video_at_more_places_than_a_store_takes_is_found_at_each(library, sto
     for path in ("/one", "/one/two", "/one/two/three", "/one/two/three/a.mp4"):
         assert names(library, unit(DIMENSION), paths=(path,)) == {video_id("a")}
     assert names(library, unit(DIMENSION), paths=("/two",)) == set()
+
+
+def test_a_push_deletes_exactly_what_is_gone_however_many_requests_that_takes(library, store, monkeypatch):
+    monkeypatch.setattr(pushing, "BATCH", 3)
+    for number in range(10):
+        put(library, number)
+    library.push_vectors(store, name="films")
+    before = {number for held in store.rows.values() for number in held}
+    kept = {clip.id for number in (0, 7, 9) for clip in library.clips(video_id(number))}
+    for number in (1, 2, 3, 4, 5, 6, 8):
+        library.remove(video_id(number))
+    (pushed,) = library.push_vectors(store, name="films")
+    assert (pushed.rows, pushed.held, pushed.written, pushed.deleted) == (len(kept), len(kept), 0, len(before) - len(kept))
+    assert names(library, unit(DIMENSION)) == {video_id(number) for number in (0, 7, 9)}
 
 
 def test_two_libraries_lie_in_one_store(tmp_path):
