@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from fnmatch import translate
 from pathlib import Path
 from typing import Any
@@ -114,10 +114,11 @@ def has_pattern(path: str) -> bool:
     return _IS_PATTERN.search(path) is not None
 
 
-def day_of(text: str | None, *, modified_ns: int) -> date | None:
+def day_of(text: str | None, *, modified_ns: int, zone: tzinfo | None = None) -> date | None:
     """The day that a manifest's date names, whatever stands between year, month and day; else that of the last change.
 
-    A month or day that is missing is the first. None for a change that no calendar holds.
+    A month or day that is missing is the first. zone: where the change has that day, None = where this process runs. None
+    for a change that no calendar holds.
     """
     match = _DAY.search(text or "")
     if match:
@@ -126,7 +127,7 @@ def day_of(text: str | None, *, modified_ns: int) -> date | None:
         except ValueError:
             pass
     try:
-        return datetime.fromtimestamp(modified_ns / 1e9).date()
+        return datetime.fromtimestamp(modified_ns / 1e9, zone).date()
     except (OverflowError, OSError, ValueError):
         return None
 

@@ -6,6 +6,7 @@ import json
 import sys
 import threading
 import time
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -185,6 +186,41 @@ def test_a_video_at_more_places_than_a_store_takes_is_found_at_each(library, sto
     for path in ("/one", "/one/two", "/one/two/three", "/one/two/three/a.mp4"):
         assert names(library, unit(DIMENSION), paths=(path,)) == {video_id("a")}
     assert names(library, unit(DIMENSION), paths=("/two",)) == set()
+
+
+@pytest.fixture
+def at_home_in(monkeypatch):
+    """Move this process to another time zone."""
+
+    def move(zone: str) -> None:
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+
+    yield move
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize("hour", [0, 6, 12, 18, 23])
+@pytest.mark.parametrize(("pushed_in", "searched_in"), [("Etc/GMT-14", "Etc/GMT+12"), ("Etc/GMT+12", "Etc/GMT-14")])
+def test_the_day_of_a_file_is_that_of_who_searches_wherever_the_copy_was_pushed_from(
+    library, store, monkeypatch, at_home_in, pushed_in, searched_in, hour
+):
+    monkeypatch.setattr(payloads, "FEW_VIDEOS", 0)
+    changed = datetime(2024, 5, 5, hour, 30, tzinfo=timezone.utc)
+    put(library, "a")
+    library.put_location(
+        video_id("a"), location("/videos/a.mp4", modified_ns=int(changed.timestamp()) * 10**9), location_evidence=[]
+    )
+    at_home_in(pushed_in)
+    library.push_vectors(store, name="films")
+    at_home_in(searched_in)
+    day = datetime.fromtimestamp(changed.timestamp()).date()
+    one = timedelta(days=1)
+    assert names(library, unit(DIMENSION), since=day, until=day) == {video_id("a")}
+    assert names(library, unit(DIMENSION), since=day + one) == names(library, unit(DIMENSION), until=day - one) == set()
+    (pushed,) = library.push_vectors(store, name="films")
+    assert pushed.written == 0
 
 
 def test_a_push_deletes_exactly_what_is_gone_however_many_requests_that_takes(library, store, monkeypatch):
