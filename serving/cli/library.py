@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -180,6 +181,7 @@ def push(
         ),
     ],
     library: LibraryOption = DEFAULT_LIBRARY,
+    replace: Annotated[bool, typer.Option("--replace", help="Also where the copy of another library has this #NAME.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Bring a copy of the vectors in Qdrant or Milvus up to date, for `--vectors`; goes on where it was ended."""
@@ -187,12 +189,10 @@ def push(
     from retrieval.library.backends import open_store
     from serving.cli.progress import counted
 
-    opened_store, name = open_store(store, create=True)
-    try:
-        with Library.open(library) as opened, counted("vectors") as progress:
-            pushed = opened.push_vectors(opened_store, name=name, progress=progress)
-    finally:
-        opened_store.close()
+    with Library.open(library) as opened:       # first: where there is none, no store is made for it
+        opened_store, name = open_store(store, create=True)
+        with closing(opened_store), counted("vectors") as progress:
+            pushed = opened.push_vectors(opened_store, name=name, replace=replace, progress=progress)
     if as_json:
         print_json([asdict(part) for part in pushed])
         return

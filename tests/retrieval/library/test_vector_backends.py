@@ -124,8 +124,12 @@ class Searched:
 
 def space_of(searched: Searched) -> str:
     """The only space of a library with one generation."""
-    (space,) = (space for space in searched.store.spaces() if space.startswith(f"wenshi_{searched.copy}_"))
+    (space,) = spaces_of_clips(searched)
     return space
+
+
+def spaces_of_clips(searched: Searched) -> list[str]:
+    return [space for space in searched.store.spaces() if space.startswith(f"wenshi_{searched.copy}_clip_")]
 
 
 def copy_name(folder: Path) -> str:
@@ -384,7 +388,26 @@ def test_the_space_of_a_generation_that_is_gone_is_dropped(searched):
     searched.library.remove(video_id("a"))
     (part,) = searched.push()
     assert part.generation == GENERATION
-    assert [space for space in searched.store.spaces() if space.startswith(f"wenshi_{searched.copy}_")] == [part.space]
+    assert spaces_of_clips(searched) == [part.space]
+
+
+@every_store
+def test_the_copy_of_another_library_is_replaced_only_where_that_is_asked_for(searched, tmp_path):
+    put(searched.library, "a")
+    put(searched.library, "b", clips=clips(2, dimension=16), generation=OTHER_GENERATION)
+    searched.push()
+    with Library.open(tmp_path / "other", write=True, create=True) as other:
+        put(other, "c")
+        with pytest.raises(BackendError, match="holds the copy of another library under this name"):
+            other.push_vectors(searched.store, name=searched.copy)
+        assert len(searched.nearest(row(7).vectors[0])) == 2        # nothing was touched
+        assert [part.written for part in searched.push()] == [0, 0]
+        (part,) = other.push_vectors(searched.store, name=searched.copy, replace=True)
+        assert (part.rows, part.held) == (2, 2)
+        assert spaces_of_clips(searched) == [part.space]            # the generation that the other lacks went
+        assert [part.written for part in other.push_vectors(searched.store, name=searched.copy)] == [0]
+    with pytest.raises(BackendError, match="another library"):
+        searched.push()
 
 
 _KILLED = """

@@ -262,6 +262,13 @@ def test_a_copy_has_a_name_that_every_store_takes(library, name):
         library.push_vectors(PlainStore(), name=name)
 
 
+@pytest.mark.parametrize("address", ["qdrant:{}/films#a/b", "milvus:{}/films.db#电影"])
+def test_no_store_is_made_for_a_copy_whose_name_none_would_take(address, tmp_path):
+    with pytest.raises(BackendError, match="1 to 64 letters and digits"):
+        open_store(address.format(tmp_path), create=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_hiccup_is_tried_again_and_anything_else_is_not(monkeypatch):
     monkeypatch.setattr(retrying, "sleep", lambda seconds: None)
     calls = []
