@@ -14,14 +14,18 @@ from typing import Any, NamedTuple
 
 from retrieval.errors import LibraryError
 from retrieval.library.digests import add_function
+from retrieval.library.schema import edition
 
 DATABASE_NAME = "library.sqlite"
 BUSY_SECONDS = 30.0
 _WAL_LIMIT_BYTES = 64 * 2**20       # a long transaction may grow the log; it is cut back to this afterwards
 
 
-class _Connection(sqlite3.Connection):
-    """Makes every text that goes in one that SQLite can keep."""
+class Connection(sqlite3.Connection):
+    """Makes every text that goes in one that SQLite can keep. `file`: which of the files it reads that stood one after the
+    other in the place of the library's database, as `Database` counts them."""
+
+    file = 0
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         return super().execute(sql, _storable_row(parameters))
@@ -51,7 +55,7 @@ class Reader:
     """
 
     directory: Path
-    db: sqlite3.Connection
+    db: Connection
     opened: os.stat_result
     taken_for: FileState | None
 
@@ -109,12 +113,22 @@ def connect_reader(directory: Path) -> Reader:
         return Reader(directory, _reading(directory, "immutable=1"), opened, state)
 
 
+def edition_here(db: sqlite3.Connection) -> tuple[str, int]:
+    """`edition` for what a process keeps in memory: another one also where a copy of the library was put in its place.
+
+    Such a copy has the identity of the library, and may give its revisions and row numbers for something else.
+    """
+    assert isinstance(db, Connection)
+    identity, revision = edition(db)
+    return f"{identity} {db.file}", revision
+
+
 def log_path(directory: Path) -> Path:
     """The write-ahead log of a library."""
     return directory / f"{DATABASE_NAME}-wal"
 
 
-def _reading(directory: Path, how: str) -> sqlite3.Connection:
+def _reading(directory: Path, how: str) -> Connection:
     db = _connect(directory, how)
     try:
         db.execute("PRAGMA schema_version")         # the first to need the files
@@ -124,10 +138,10 @@ def _reading(directory: Path, how: str) -> sqlite3.Connection:
     return db
 
 
-def _connect(directory: Path, how: str) -> sqlite3.Connection:
+def _connect(directory: Path, how: str) -> Connection:
     uri = f"{(directory / DATABASE_NAME).as_uri()}?{how}"
     db = sqlite3.connect(
-        uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=_Connection
+        uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=Connection
     )
     db.execute("PRAGMA foreign_keys = ON")
     return db

@@ -6,6 +6,7 @@ Reading is safe from any number of threads: every call borrows a connection of i
 from __future__ import annotations
 
 import errno
+import os
 import queue
 import sqlite3
 import threading
@@ -29,6 +30,9 @@ class Database:
         self._idle: queue.LifoQueue[Reader] = queue.LifoQueue()
         self._turn = threading.RLock()
         self._closed = False
+        self._files = threading.Lock()
+        self._file: os.stat_result | None = None        # what the latest connection reads
+        self._file_number = 0
         with database_errors(directory):
             self._writer = connect_writer(directory) if write else None
 
@@ -79,10 +83,15 @@ class Database:
         with suppress(queue.Empty):
             while True:
                 reader = self._idle.get_nowait()
-                if reader.is_current():
+                if reader.is_current() and reader.db.file == self._file_number:
                     return reader
                 reader.db.close()
-        return connect_reader(self.directory)
+        reader = connect_reader(self.directory)
+        with self._files:
+            if self._file is None or not os.path.samestat(self._file, reader.opened):
+                self._file, self._file_number = reader.opened, self._file_number + 1
+            reader.db.file = self._file_number
+        return reader
 
     def _give_back(self, reader: Reader) -> None:
         undo(reader.db)

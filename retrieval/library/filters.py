@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import InputError
+from retrieval.library.connections import edition_here
 from retrieval.library.database import select_in
-from retrieval.library.schema import edition
 from retrieval.text import fold
 
 _KEPT = 32                          # selections of earlier searches, a byte a video each
@@ -72,7 +72,7 @@ class Selections:
         """bool by video number, True = may be found; None = every video may."""
         if wanted is None or not wanted:
             return None
-        key = (wanted, edition(db))
+        key = (wanted, edition_here(db))
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from retrieval.library import reading
 from retrieval.library.backends.interface import Hit, RowsOf
+from retrieval.library.connections import edition_here
 from retrieval.library.database import Database
 from retrieval.library.filters import Selections, VideoFilter
-from retrieval.library.schema import edition
 from retrieval.library.segments import SegmentDamage, VectorIndex
 from retrieval.library.vector_kinds import CLIPS, TEXTS, VectorKind
 from retrieval.records import Generation
@@ -61,7 +61,7 @@ class EmbeddedVectors:
                     return []
                 number, generation = active
                 state = index.state(
-                    db, generation=number, dimension=generation.dimension, edition=edition(db)
+                    db, generation=number, dimension=generation.dimension, edition=edition_here(db)
                 )
             selected = self._selections.of(db, where)
             found = state.search(db, vector, limit=limit, recall=recall, selected=selected)

@@ -22,9 +22,9 @@ from retrieval.library.backends.embedded import searched_generation
 from retrieval.library.backends.interface import Hit, RowsOf, VectorStore
 from retrieval.library.backends.payloads import FEW_VIDEOS, Condition, condition_of
 from retrieval.library.backends.spaces import prefix_of, space_of
+from retrieval.library.connections import edition_here
 from retrieval.library.database import Database, select_in
 from retrieval.library.filters import Selection, Selections, VideoFilter
-from retrieval.library.schema import edition
 from retrieval.library.segments import Hits, State, rescored, rows_after
 from retrieval.library.vector_kinds import VectorKind
 
@@ -153,7 +153,7 @@ def _is_old(copy: _Copy) -> bool:
 
 def _with_fresh(db: sqlite3.Connection, copy: _Copy, kind: VectorKind, generation: int, dimension: int) -> _Copy:
     """The copy with the rows that the library has now beyond it."""
-    now, last = edition(db), copy.newest or 0
+    now, last = edition_here(db), copy.newest or 0
     if copy.edition == now:
         return copy
     before = copy.fresh
