@@ -390,6 +390,10 @@ class Library:
         """What a person should know of the vectors that were searched last, None = they are all there."""
         return self._vectors.notice()
 
+    def hurry(self, seconds: float) -> None:
+        """The end is near: a store of vectors that has not answered so long from now is waited for no more."""
+        self._vectors.hurry(seconds)
+
     def push_vectors(
         self, store: VectorStore, *, name: str | None = None, replace: bool = False,
         progress: Callable[[int, int], None] = lambda done, total: None,

@@ -46,6 +46,9 @@ class EmbeddedVectors:
     def notice(self) -> None:
         """Nothing is missing."""
 
+    def hurry(self, seconds: float) -> None:
+        """Nobody is waited for."""
+
     def close(self) -> None:
         """Nothing to let go of: the database is the library's."""
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from retrieval.errors import BackendError
 from retrieval.library.backends.embedded import searched_generation
 from retrieval.library.backends.interface import Hit, RowsOf, VectorStore
+from retrieval.library.backends.patience import Patience
 from retrieval.library.backends.payloads import FEW_VIDEOS, Condition, condition_of
 from retrieval.library.backends.spaces import prefix_of, space_of
 from retrieval.library.connections import edition_here
@@ -65,6 +66,7 @@ class StoredVectors:
         self._selections = selections
         self._store = store
         self._name = name
+        self._patience = Patience(store.name)
         self._lock = threading.RLock()
         self._copies: dict[str, _Copy] = {}         # by kind
         self._down: tuple[float, str] | None = None
@@ -95,6 +97,13 @@ class StoredVectors:
         if not lacking:
             return None
         return f"{lacking} vectors are not in {self._store.name} yet: run `wenshi library push`."
+
+    def _newest(self, space: str) -> int | None:
+        return self._store.newest(space) if space in self._store.spaces() else None
+
+    def hurry(self, seconds: float) -> None:
+        """`VectorSearch.hurry`."""
+        self._patience.end(seconds)
 
     def close(self) -> None:
         """Close the store."""
@@ -131,14 +140,15 @@ class StoredVectors:
         nothing = asked.selected is not None and not asked.selected.any()
         if asked.copy.newest is None or nothing:
             return []
-        return self._store.search(asked.copy.space, asked.query, limit=depth, condition=condition)
+        space = asked.copy.space
+        return self._patience.ask(lambda: self._store.search(space, asked.query, limit=depth, condition=condition))
 
     def _copy_of(self, kind: VectorKind, space: str, *, generation: int, dimension: int) -> _Copy:
         """What the store holds, asked again now and then, with the rows that came after it."""
         with self._lock, self._unless_down():       # so who waited for the lock does not wait for the store once more
             copy = self._copies.get(kind.name)
             if copy is None or copy.space != space or _is_old(copy):
-                newest = self._store.newest(space) if space in self._store.spaces() else None
+                newest = self._patience.ask(lambda: self._newest(space))
                 copy = _Copy(space=space, newest=newest, asked_at=monotonic())
             with self._database.reading() as db:
                 copy = _with_fresh(db, copy, kind, generation, dimension)
