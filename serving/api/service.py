@@ -38,7 +38,7 @@ class Service:
 
     def __init__(self, settings: ServeSettings) -> None:
         self.settings = settings
-        self.directory = plain_path(settings.library.expanduser())      # an upload is known by its path
+        self.directory = plain_path(settings.library)      # an upload is known by its path
         self.library = Library.open(self.directory)
         search_in(self.library, settings.vectors)
         self.counts = Counts(self.library)

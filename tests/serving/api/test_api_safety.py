@@ -29,6 +29,15 @@ ADMIN_ROUTES = [
 READ_ROUTES = ["/api/v1/search?q=x", "/api/v1/videos", "/api/v1/library", "/metrics", f"/media/{'0' * 64}/file", "/api/v1/jobs"]
 
 
+def test_the_keys_of_a_library_under_the_home_folder_count(copied, monkeypatch):
+    monkeypatch.setenv("HOME", str(copied.parent))
+    settings = ServeSettings(library="~/library", host="0.0.0.0")
+    with pytest.raises(InputError, match="without a key"):
+        refuse_unsafe(settings)
+    Keys(copied).add("read")
+    refuse_unsafe(settings)
+
+
 def test_without_a_key_a_service_that_others_could_reach_does_not_start(copied):
     settings = ServeSettings(library=copied, host="0.0.0.0")
     with pytest.raises(InputError, match="wenshi key add"):
