@@ -143,7 +143,10 @@ def calibrate(
         str | None, typer.Option(help="Model or exported text encoder for what is seen. Default: the library's own.")
     ] = None,
 ) -> None:
-    """Ask for unrelated titles to learn what an answer by chance looks like; hits then say how sure they are."""
+    """Ask for unrelated titles to learn what an answer by chance looks like; hits then say how sure they are.
+
+    The library itself is asked: its scores are those that a search with `--vectors` shows.
+    """
     from retrieval.library import Library
     from serving.ingest.calibrating import calibrate_now, own_models
 
