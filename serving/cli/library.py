@@ -20,13 +20,19 @@ app = typer.Typer(help="Look after a library.", no_args_is_help=True)
 def status(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = False) -> None:
     """What the library holds, which model saw how much of it, and which files could not be added."""
     from retrieval.library import Library
+    from retrieval.search.confidence import stored_calibration
 
     with Library.open(library) as opened:
         state = opened.status()
+        calibration = stored_calibration(opened)
         failures = opened.failures()
         missing = [location.path for location in opened.locations() if not os.path.lexists(location.path)]
+    calibrated = calibration is not None and calibration.fits(state.clips)
     if as_json:
-        print_json({**state.as_dict(), "failures": [asdict(failure) for failure in failures], "missing": missing})
+        print_json({
+            **state.as_dict(), "calibrated": calibrated, "failures": [asdict(failure) for failure in failures],
+            "missing": missing,
+        })  # fmt: skip
         return
     typer.echo(
         f"{library}: {state.videos} videos at {state.locations} paths, {state.clips} clips, "
@@ -49,6 +55,13 @@ def status(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = False
         found = ", ".join(f"recall{depth} {share:.3f}" for depth, share in index.recall.items()) or "exact"
         rows = f"{index.rows} of {index.of_rows} {index.kind}s"
         typer.echo(f"index of {index.encoder}: {rows}, {index.bytes / 1e6:.1f} MB, {found}")
+    if calibration is None:
+        typer.echo(
+            "confidence: none yet; `wenshi library calibrate` learns it, as `wenshi add` does by itself once 20 videos with "
+            "vectors have a title"
+        )
+    elif not calibrated:
+        typer.echo("confidence: of a library of another size; `wenshi library calibrate` learns it anew")
     if state.reclaimable_bytes:
         typer.echo(f"frame vectors no longer used: {state.reclaimable_bytes / 1e6:.1f} MB")
     if state.stale_words:

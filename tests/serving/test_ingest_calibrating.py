@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from retrieval.errors import ModelError
 from retrieval.library import Library
 from retrieval.search.confidence import stored_calibration
+from serving.cli.main import app
 from serving.ingest.calibrating import calibrate_grown
 from serving.ingest.report import AddReport, FileOutcome
 from serving.ingest.run import AddOptions, add_videos
@@ -107,3 +110,22 @@ def test_an_add_with_a_model_says_when_the_library_is_too_small_for_it(tmp_path:
     report = add_videos(tmp_path / "l", [tmp_path / "a.mp4"], options)
     assert any("20 videos with a title, and 1 have one" in notice for notice in report.notices)
     assert add_videos(tmp_path / "l", [tmp_path / "a.mp4"], options).notices == []
+
+
+def test_the_status_of_a_library_says_whether_its_hits_have_a_confidence(tmp_path: Path) -> None:
+    def status(*options: str) -> str:
+        shown = CliRunner().invoke(app, ["library", "status", "-l", str(tmp_path / "l"), *options], catch_exceptions=False)
+        return shown.stdout
+
+    with library(tmp_path / "l", videos=20):
+        pass
+    assert "confidence: none yet" in status()
+    assert json.loads(status("--json"))["calibrated"] is False
+    with Library.open(tmp_path / "l", write=True) as opened:
+        calibrate_grown(opened, added(), lambda: (Axes(), None), stopping=never)
+    assert "confidence" not in status()
+    assert json.loads(status("--json"))["calibrated"] is True
+    with Library.open(tmp_path / "l", write=True) as opened:
+        for number in range(15):
+            opened.remove(f"/{number}.mp4")
+    assert "confidence: of a library of another size" in status()
