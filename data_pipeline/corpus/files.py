@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,6 +84,16 @@ def only_writer(directory: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def empty(directory: Path) -> None:
+    """Delete everything in a directory but the lock of its writer. Raises CorpusError (write)."""
+    with disk_errors(directory):
+        for path in directory.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
 
 
 @contextmanager

@@ -39,10 +39,21 @@ def write_shards(
     Raises InputError (an id that is unfit or comes twice), CorpusError: busy, write, unreadable, other_rows when
     the directory was written from other sources or in another form.
     """
+    with only_writer(Path(directory)):
+        return write_shards_alone(
+            sources, directory, form=form, rows_per_shard=rows_per_shard, workers=workers, progress=progress
+        )
+
+
+def write_shards_alone(
+    sources: Iterable[SampleSource], directory: str | Path, *, form: PictureFormat = _FORM, rows_per_shard: int = 1000,
+    workers: int = 1, progress: Callable[[int], None] | None = None,
+) -> ShardList:
+    """`write_shards` for who is the `only_writer` of the directory already, and never busy."""
     if rows_per_shard < 1:
         raise InputError(f"rows_per_shard is {rows_per_shard}, but must be at least 1.")
     directory, tell = Path(directory), progress or (lambda done: None)
-    with only_writer(directory), Processes(workers) as processes:
+    with Processes(workers) as processes:
         encode_all: Encode = partial(processes.map, partial(_encoded, form=form), crashed=_crashed)
         shards = _begun(directory, ShardList(form=form, rows_per_shard=rows_per_shard))
         stream = _checked(sources)

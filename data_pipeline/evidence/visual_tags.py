@@ -22,6 +22,7 @@ _BACKGROUND = 400                   # words that are no tags
 _SHARE = 0.99                       # of them must fit a clip less than a tag does
 _MOST = 5                           # tags of a clip
 _MOST_WORDS = 20_000
+_CLIPS_AT_ONCE = 64                 # compared with all words: 5 MB
 _WORDS_AT_ONCE = 512                # an encoder gives the vectors of all tokens too
 
 
@@ -65,6 +66,12 @@ class ZeroShotTagger:
         self._chance = _word_vectors(encoder, chance)
 
     def tags(self, vectors: NDArray[np.float32]) -> list[list[VisualTag]]:
+        found: list[list[VisualTag]] = []
+        for start in range(0, len(vectors), _CLIPS_AT_ONCE):
+            found += self._tags(vectors[start : start + _CLIPS_AT_ONCE])
+        return found
+
+    def _tags(self, vectors: NDArray[np.float32]) -> list[list[VisualTag]]:
         found = []
         for scores, chance in zip(vectors @ self._vectors.T, np.sort(vectors @ self._chance.T, axis=1), strict=True):
             shares = np.searchsorted(chance, scores) / len(chance)

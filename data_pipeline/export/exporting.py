@@ -11,7 +11,7 @@ from typing import Literal
 
 from data_pipeline.corpus.about import read_about
 from data_pipeline.corpus.errors import CorpusError
-from data_pipeline.corpus.files import LOCK, disk_errors, only_writer, whole_file, write_json
+from data_pipeline.corpus.files import LOCK, disk_errors, empty, only_writer, whole_file, write_json
 from data_pipeline.corpus.line_log import append_line, read_lines
 from data_pipeline.corpus.shard_list import RowFailure
 from data_pipeline.corpus.shard_removal import remove_videos
@@ -22,6 +22,7 @@ from data_pipeline.export.cnvid import Placing, forget_entries, write_layout
 from data_pipeline.export.frames import FrameOptions, clips_of, unfinished_directory, write_frames
 from data_pipeline.export.lines import forget_lines, write_lines
 from data_pipeline.export.parquet import forget_rows, write_tables
+from data_pipeline.selection.removed import read_removed
 from retrieval.disk import replace_directory, settle_directory
 from retrieval.errors import InputError
 
@@ -62,11 +63,22 @@ def export_corpus(
 ) -> Exported:
     """Write the finished pairs of a corpus into `directory`, with a card; an earlier export there is replaced.
 
-    The corpus knows of the export before anything of it is on the disk. Raises InputError when `directory` holds something
+    The corpus knows of the export before anything of it is on the disk, and what is removed from the corpus meanwhile goes
+    from the export before this returns. Raises InputError when `directory` holds something
     else, or nothing passes the filters; CorpusError (busy, write, unreadable).
     """
-    chosen = choose(corpus, license_filter=settings.license_filter, split=settings.split)
     directory = directory.absolute()
+    held, failures = _export(corpus, directory, settings, workers, progress)
+    if gone := {one.video_id for one in held} & read_removed(corpus).videos:
+        remove_from_export(directory, gone, corpus=corpus)
+        held = read_held(directory)
+    return _exported(directory, held, failures=failures)
+
+
+def _export(
+    corpus: Path, directory: Path, settings: ExportSettings, workers: int, progress: Callable[[int, int], None]
+) -> tuple[list[Held], tuple[RowFailure, ...]]:
+    chosen = choose(corpus, license_filter=settings.license_filter, split=settings.split)
     _check_place(directory, settings)
     append_line(corpus / EXPORTS, {"directory": str(directory)})
     held, unfinished = chosen.held(), unfinished_directory(directory)
@@ -76,13 +88,13 @@ def export_corpus(
             chosen, directory, options=settings.frames, workers=workers, progress=progress,
             prepare=lambda place: _describe(place, held, settings, corpus=corpus, name=directory.name),
         )
-        return _exported(directory, held, failures=shards.failures)
+        return held, shards.failures
     with only_writer(unfinished):
-        _empty(unfinished)      # an ended run may have left what these filters do not let through
+        empty(unfinished)      # an ended run may have left what these filters do not let through
         _describe(unfinished, held, settings, corpus=corpus, name=directory.name)
         _write(chosen, unfinished, settings)
         replace_directory(unfinished, directory)
-    return _exported(directory, held)
+    return held, ()
 
 
 def exports_of(corpus: Path) -> list[Path]:
@@ -107,23 +119,28 @@ def _would_hold(corpus: Path, settings: ExportSettings) -> list[Held]:
 
 
 def reach_export(directory: Path) -> bool:
-    """Clear away what an ended run left beside an export, and tell whether there is one. Raises CorpusError (write)."""
-    with disk_errors(directory):
+    """Clear away what an ended run left beside an export, and tell whether there is one.
+
+    Raises CorpusError: write; busy while it is being written.
+    """
+    if not directory.parent.is_dir():
+        return False
+    unfinished = unfinished_directory(directory)
+    with only_writer(unfinished), disk_errors(directory):
         settle_directory(directory)
-        if (unfinished := unfinished_directory(directory)).exists():
-            shutil.rmtree(unfinished)
-        return directory.is_dir() and any(directory.iterdir())
+        shutil.rmtree(unfinished)
+        return directory.is_dir() and any(path.name not in (LOCK, HELD) for path in directory.iterdir())
 
 
 def remove_from_export(directory: Path, video_ids: Collection[str], *, corpus: Path) -> bool:
     """Take videos out of an export and write its card again; whether it held any.
 
-    The corpus itself is without them already. Raises CorpusError: busy, write, unreadable.
+    The corpus itself need not be without them yet. Raises CorpusError: busy, write, unreadable.
     """
     settings, held = read_settings(directory), read_held(directory)
     left = [one for one in held if one.video_id not in video_ids]
     if settings.form == "webdataset":
-        remove_videos(directory, video_ids, remaining=_remaining(corpus, settings))
+        remove_videos(directory, video_ids, remaining=_remaining(corpus, settings, without=video_ids))
     else:
         with only_writer(directory):
             _FORGET[settings.form](directory, video_ids)
@@ -145,12 +162,12 @@ def read_held(directory: Path) -> list[Held]:
     return [Held(**line) for line in read_lines(directory / HELD)]
 
 
-def _remaining(corpus: Path, settings: ExportSettings) -> Iterable[VideoClip]:
+def _remaining(corpus: Path, settings: ExportSettings, *, without: Collection[str]) -> Iterable[VideoClip]:
     try:
         chosen = choose(corpus, license_filter=settings.license_filter, split=settings.split)
     except InputError:          # the last video was taken out
         return ()
-    return clips_of(chosen, settings.frames)
+    return (clip for clip in clips_of(chosen, settings.frames) if clip.video not in without)
 
 
 def _check_place(directory: Path, settings: ExportSettings) -> None:
@@ -175,16 +192,7 @@ def _empty_unless_frames(unfinished: Path) -> None:
         except CorpusError:     # it was ended before it said, or while it was emptied
             form = None
         if form != "webdataset":
-            _empty(unfinished)
-
-
-def _empty(directory: Path) -> None:
-    with disk_errors(directory):
-        for path in directory.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            elif path.name != LOCK:
-                path.unlink()
+            empty(unfinished)
 
 
 def _write(chosen: Chosen, directory: Path, settings: ExportSettings) -> None:

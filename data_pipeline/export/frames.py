@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_pipeline.corpus.errors import CorpusError
-from data_pipeline.corpus.files import disk_errors
+from data_pipeline.corpus.files import empty, only_writer
 from data_pipeline.corpus.samples import PictureFormat, SampleText
 from data_pipeline.corpus.shard_list import ShardList
-from data_pipeline.corpus.shards import write_shards
+from data_pipeline.corpus.shards import write_shards_alone
 from data_pipeline.corpus.video_clips import ClipFit, VideoClip
 from data_pipeline.export.chosen import Chosen
 from retrieval.disk import replace_directory, settle_directory
@@ -39,25 +39,26 @@ def write_frames(
     list. Raises CorpusError and InputError as `write_shards`.
     """
     def written(place: Path) -> ShardList:
-        with disk_errors(place):
-            place.mkdir(exist_ok=True)
         prepare(place)
-        return write_shards(
+        return write_shards_alone(
             _clips(chosen, options, threads=0 if workers == 1 else 1), place,
             form=PictureFormat(height=options.side, width=options.side, quality=options.quality),
             rows_per_shard=options.rows_per_shard, workers=workers, progress=lambda done: progress(done, len(chosen.clips)),
         )
 
     settle_directory(directory)
+    with only_writer(directory):
+        shards = _unless_other(written, directory)
     unfinished = unfinished_directory(directory)
-    shards = _unless_other(written, directory)
-    if shards is None:
-        shards = _unless_other(written, unfinished)     # what an earlier run began there goes on
+    with only_writer(unfinished):
         if shards is None:
-            shutil.rmtree(unfinished)
-            shards = written(unfinished)
-        replace_directory(unfinished, directory)
-    shutil.rmtree(unfinished, ignore_errors=True)
+            shards = _unless_other(written, unfinished)     # what an earlier run began there goes on
+            if shards is None:
+                empty(unfinished)
+                shards = written(unfinished)
+            replace_directory(unfinished, directory)
+        else:
+            shutil.rmtree(unfinished, ignore_errors=True)
     return shards
 
 

@@ -30,13 +30,15 @@ _DERIVED = (ACCOUNTS, "report.html", "statistics.json", "audit.html", "audit.csv
 
 @dataclass(frozen=True, kw_only=True)
 class Removal:
-    """What is out now, of this call and of all before; unreached: exports that are not where they were written."""
+    """What is out now, of this call and of all before; unreached: exports that are not where they were written; busy: exports
+    that another process is writing: it leaves out what is removed before it ends, but not where it is killed."""
 
     videos: int
     sources: int
     shards: int
     exports: tuple[Path, ...]
     unreached: tuple[Path, ...]
+    busy: tuple[Path, ...]
 
 
 def remove(
@@ -57,17 +59,23 @@ def remove(
         write_table(corpus / SOURCES, all_sources(corpus), SourceRow)
         remove_uncommitted(corpus)
         _clear_tables(corpus, removed)
-        exports, unreached = [], []
+        exports, unreached, busy = [], [], []
         for export in exports_of(corpus):
-            if not reach_export(export):
-                unreached.append(export)
+            try:
+                if not reach_export(export):
+                    unreached.append(export)
+                    continue
+                if remove_from_export(export, removed.videos, corpus=corpus):
+                    exports.append(export)
+            except CorpusError as error:
+                if error.kind != "busy":
+                    raise
+                busy.append(export)
                 continue
-            if remove_from_export(export, removed.videos, corpus=corpus):
-                exports.append(export)
             reached(export)
         return Removal(
             videos=len(removed.videos), sources=len(removed.sources), shards=len(shards), exports=tuple(exports),
-            unreached=tuple(unreached),
+            unreached=tuple(unreached), busy=tuple(busy),
         )
 
 

@@ -6,64 +6,33 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from retrieval.errors import LibraryError
 from retrieval.library.digests import add_function
+from retrieval.library.remembering import RememberingConnection
+from retrieval.library.schema import edition
 
 DATABASE_NAME = "library.sqlite"
 BUSY_SECONDS = 30.0
 _STATEMENTS = 512                   # kept prepared for a connection
 _WAL_LIMIT_BYTES = 64 * 2**20       # a long transaction may grow the log; it is cut back to this afterwards
 
-Found = TypeVar("Found")
+class Connection(RememberingConnection):
+    """Makes every text that goes in one that SQLite can keep. `file`: which of the files it reads that stood one after the
+    other in the place of the library's database, as `Database` counts them."""
 
-
-class _Connection(sqlite3.Connection):
-    """Makes every text that goes in one that SQLite can keep. known: what was found in the snapshot that is being read,
-    None outside of one.
-    """
-
-    known: dict[Hashable, Any] | None = None
+    file = 0
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         return super().execute(sql, _storable_row(parameters))
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
         return super().executemany(sql, map(_storable_row, parameters))
-
-
-@contextmanager
-def snapshot(db: sqlite3.Connection) -> Iterator[None]:
-    """Within the block all that is read is of one state, and `once` remembers; the caller ends the transaction."""
-    assert isinstance(db, _Connection)
-    db.known = {}
-    try:
-        db.execute("BEGIN")
-        yield
-    finally:
-        db.known = None
-
-
-def once(db: sqlite3.Connection, key: Hashable, find: Callable[[], Found]) -> Found:
-    """What `find` gives, which is asked once in a snapshot, and every time where the connection is in none."""
-    known = db.known if isinstance(db, _Connection) else None
-    if known is None:
-        return find()
-    if key not in known:
-        known[key] = find()
-    found: Found = known[key]
-    return found
-
-
-def forget(db: sqlite3.Connection, key: Hashable) -> None:
-    """Let `once` find this again."""
-    if isinstance(db, _Connection) and db.known is not None:
-        db.known.pop(key, None)
 
 
 def storable(text: str) -> str:
@@ -87,7 +56,7 @@ class Reader:
     """
 
     directory: Path
-    db: sqlite3.Connection
+    db: Connection
     opened: os.stat_result
     taken_for: FileState | None
 
@@ -145,12 +114,22 @@ def connect_reader(directory: Path) -> Reader:
         return Reader(directory, _reading(directory, "immutable=1"), opened, state)
 
 
+def edition_here(db: sqlite3.Connection) -> tuple[str, int]:
+    """`edition` for what a process keeps in memory: another one also where a copy of the library was put in its place.
+
+    Such a copy has the identity of the library, and may give its revisions and row numbers for something else.
+    """
+    assert isinstance(db, Connection)
+    identity, revision = edition(db)
+    return f"{identity} {db.file}", revision
+
+
 def log_path(directory: Path) -> Path:
     """The write-ahead log of a library."""
     return directory / f"{DATABASE_NAME}-wal"
 
 
-def _reading(directory: Path, how: str) -> sqlite3.Connection:
+def _reading(directory: Path, how: str) -> Connection:
     db = _connect(directory, how)
     try:
         db.execute("PRAGMA schema_version")         # the first to need the files
@@ -160,10 +139,10 @@ def _reading(directory: Path, how: str) -> sqlite3.Connection:
     return db
 
 
-def _connect(directory: Path, how: str) -> sqlite3.Connection:
+def _connect(directory: Path, how: str) -> Connection:
     uri = f"{(directory / DATABASE_NAME).as_uri()}?{how}"
     db = sqlite3.connect(
-        uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=_Connection,
+        uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=Connection,
         cached_statements=_STATEMENTS,
     )  # fmt: skip
     db.execute("PRAGMA foreign_keys = ON")

@@ -6,6 +6,7 @@ Reading is safe from any number of threads: every call borrows a connection of i
 from __future__ import annotations
 
 import errno
+import os
 import queue
 import sqlite3
 import threading
@@ -16,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.errors import LibraryError
-from retrieval.library.connections import BUSY_SECONDS, Reader, connect_reader, connect_writer, snapshot
+from retrieval.library.connections import BUSY_SECONDS, Reader, connect_reader, connect_writer
+from retrieval.library.remembering import snapshot
 from retrieval.library.schema import bump_revision
 
 _CHUNK = 500                        # parameters a statement: SQLite allowed 999 for a long time
@@ -31,6 +33,9 @@ class Database:
         self._turn = threading.RLock()
         self._here = threading.local()      # `db`: the connection of a snapshot that this thread holds
         self._closed = False
+        self._files = threading.Lock()
+        self._file: os.stat_result | None = None        # what the latest connection reads
+        self._file_number = 0
         with database_errors(directory):
             self._writer = connect_writer(directory) if write else None
 
@@ -97,10 +102,15 @@ class Database:
         with suppress(queue.Empty):
             while True:
                 reader = self._idle.get_nowait()
-                if reader.is_current():
+                if reader.is_current() and reader.db.file == self._file_number:
                     return reader
                 reader.db.close()
-        return connect_reader(self.directory)
+        reader = connect_reader(self.directory)
+        with self._files:
+            if self._file is None or not os.path.samestat(self._file, reader.opened):
+                self._file, self._file_number = reader.opened, self._file_number + 1
+            reader.db.file = self._file_number
+        return reader
 
     def _give_back(self, reader: Reader) -> None:
         undo(reader.db)

@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from fnmatch import translate
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import InputError
+from retrieval.library.connections import edition_here
 from retrieval.library.database import select_in
-from retrieval.library.schema import edition
 from retrieval.text import fold
 
 _KEPT = 32                          # selections of earlier searches, a byte a video each
@@ -72,7 +72,7 @@ class Selections:
         """bool by video number, True = may be found; None = every video may."""
         if wanted is None or not wanted:
             return None
-        key = (wanted, edition(db))
+        key = (wanted, edition_here(db))
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -114,10 +114,11 @@ def has_pattern(path: str) -> bool:
     return _IS_PATTERN.search(path) is not None
 
 
-def day_of(text: str | None, *, modified_ns: int) -> date | None:
+def day_of(text: str | None, *, modified_ns: int, zone: tzinfo | None = None) -> date | None:
     """The day that a manifest's date names, whatever stands between year, month and day; else that of the last change.
 
-    A month or day that is missing is the first. None for a change that no calendar holds.
+    A month or day that is missing is the first. zone: where the change has that day, None = where this process runs. None
+    for a change that no calendar holds.
     """
     match = _DAY.search(text or "")
     if match:
@@ -126,7 +127,7 @@ def day_of(text: str | None, *, modified_ns: int) -> date | None:
         except ValueError:
             pass
     try:
-        return datetime.fromtimestamp(modified_ns / 1e9).date()
+        return datetime.fromtimestamp(modified_ns / 1e9, zone).date()
     except (OverflowError, OSError, ValueError):
         return None
 

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.library import postings
+from retrieval.library.connections import edition_here
 from retrieval.library.database import select_in
 from retrieval.library.postings import K1, B
-from retrieval.library.schema import edition
 from retrieval.library.segments.fresh import of_videos
 from retrieval.records import EvidenceKind
 from retrieval.text import is_pair, ngrams
@@ -147,7 +147,7 @@ class FreshWords:
 
     def of(self, db: sqlite3.Connection, kind: EvidenceKind) -> FreshRows | None:
         """The rows that `db` sees; None where FTS5 is to be asked: at first, and where there are too many."""
-        now = edition(db)
+        now = edition_here(db)
         with self._lock:
             view = self._views.get(kind)
             if view is not None and view.edition == now:

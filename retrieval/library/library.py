@@ -397,15 +397,21 @@ class Library:
         """What a person should know of the vectors that were searched last, None = they are all there."""
         return self._vectors.notice()
 
+    def hurry(self, seconds: float) -> None:
+        """The end is near: a store of vectors that has not answered so long from now is waited for no more."""
+        self._vectors.hurry(seconds)
+
     def push_vectors(
-        self, store: VectorStore, *, name: str | None = None, progress: Callable[[int, int], None] = lambda done, total: None
-    ) -> list[Pushed]:
+        self, store: VectorStore, *, name: str | None = None, replace: bool = False,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> list[Pushed]:  # fmt: skip
         """Bring a store's copy of all vectors up to date: what is new or other is sent, what is gone is deleted.
 
-        name: what the store knows the copy by, None = this library's identity. May be ended at any time: the next call
-        goes on. progress: is told how many rows were looked at, of how many. BackendError when the store refuses.
+        name: what the store knows the copy by, None = this library's identity. replace: also where a copy of another library
+        has this name. May be ended at any time: the next call goes on. progress: is told how many rows were looked at, of
+        how many. BackendError when the store refuses, or has the copy of another library under this name.
         """
-        return push(self._database, store, name=name, progress=progress)
+        return push(self._database, store, name=name, replace=replace, progress=progress)
 
     def texts_without_vector(
         self, generation: Generation, *, limit: int, after: int = 0

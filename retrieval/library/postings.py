@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import LibraryError
-from retrieval.library.connections import once
 from retrieval.library.database import select_in
 from retrieval.library.posting_lists import PostingList, decode, encode
 from retrieval.library.posting_scores import Allowed, Term, best_places, together
+from retrieval.library.remembering import once
 from retrieval.records import EVIDENCE_KINDS, EvidenceKind
 from retrieval.text import is_pair, ngrams
 

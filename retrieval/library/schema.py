@@ -9,8 +9,8 @@ import secrets
 import sqlite3
 from datetime import datetime, timezone
 
-from retrieval.library.connections import once
 from retrieval.library.digests import add_digests, seal, tables
+from retrieval.library.remembering import once
 from retrieval.records import EVIDENCE_KINDS
 
 APPLICATION_ID = 0x57454E53         # "WENS": marks the SQLite file as a library

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from retrieval.library.connections import once
+from retrieval.library.remembering import once
 
 
 @dataclass(frozen=True, kw_only=True)

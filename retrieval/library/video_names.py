@@ -6,8 +6,8 @@ import sqlite3
 import threading
 from collections.abc import Collection
 
+from retrieval.library.connections import edition_here
 from retrieval.library.database import select_in
-from retrieval.library.schema import edition
 
 _MOST = 200_000                     # about 150 bytes each
 
@@ -22,7 +22,7 @@ class VideoNames:
 
     def of(self, db: sqlite3.Connection, numbers: Collection[int]) -> dict[int, str]:
         """The ids of these videos; an unknown one is left out."""
-        identity, _ = edition(db)
+        identity, _ = edition_here(db)
         with self._lock:
             if identity != self._identity or len(self._ids) > _MOST:
                 self._identity, self._ids = identity, {}

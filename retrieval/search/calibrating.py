@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 
 from retrieval.encoders import SentenceModel, TextEncoder
@@ -19,13 +19,14 @@ _FIRST = 5      # videos that are looked at for the best one that is not the tit
 
 
 def calibrate(
-    library: Library, encoder: TextEncoder | None, sentences: SentenceModel | None = None, *, seed: int = 0
-) -> Calibration:
+    library: Library, encoder: TextEncoder | None, sentences: SentenceModel | None = None, *, seed: int = 0,
+    before_each: Callable[[], None] = lambda: None,
+) -> Calibration:  # fmt: skip
     """Ask for titles of the library (at most 200, drawn at random), and note the best score among the other videos.
 
     Scores are those of a search, re-ranked where the model does so. encoder, sentences: None = the channel is not asked,
-    and then never speaks for a hit. Raises InputError when fewer than 20 videos have a title: that says nothing of what
-    is left to chance.
+    and then never speaks for a hit. before_each: called before every question, so that it can end all by raising. Raises
+    InputError when fewer than 20 videos have a title: that says nothing of what is left to chance.
     """
     best: dict[str, tuple[float, ...]] = {}
     titles = list(questions(library, seed=seed))
@@ -34,7 +35,10 @@ def calibrate(
             continue
         settings = SearchSettings(channels=frozenset({channel}), diversity=0.0)
         engine = SearchEngine(library, encoder=encoder, sentences=sentences, settings=settings)
-        scores = [_best_of_others(engine, title, video_id) for video_id, title in titles]
+        scores = []
+        for video_id, title in titles:
+            before_each()
+            scores.append(_best_of_others(engine, title, video_id))
         best[channel] = tuple(sorted(score for score in scores if score is not None))
         if len(best[channel]) < FEWEST:
             raise InputError(

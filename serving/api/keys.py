@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import json
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from retrieval.disk import sync_file, sync_folder
 from retrieval.errors import InputError, LibraryError
+from retrieval.library.database import database_errors
 from retrieval.library.schema import now
 from serving.api.exposure import exposure_looked_at
 
 Role = Literal["read", "admin"]
 KEYS_NAME = "keys.json"
+LOCK_NAME = "keys.lock"
 _PREFIX = "wenshi"
 
 
@@ -47,14 +52,14 @@ class Keys:
         """A new key and the text that its owner has to show; it cannot be had again."""
         secret = secrets.token_urlsafe(32)
         key = Key(id=secrets.token_hex(4), role=role, name=name, digest=_digest(secret), created_at=now())
-        self._write([*self.all(), key])
+        with self._changing() as kept:
+            self._write([*kept.values(), key])
         return key, f"{_PREFIX}_{key.id}_{secret}"
 
     def remove(self, key_id: str) -> Key:
         """Forget a key. InputError when there is none with this id, or when it is the last of an administrator while a
         service is open to others: then nobody would rule it, or everybody."""
-        with exposure_looked_at(self._path.parent) as is_exposed:
-            kept = {key.id: key for key in self.all()}
+        with self._changing() as kept, exposure_looked_at(self._path.parent) as is_exposed:
             if key_id not in kept:
                 raise InputError(f"There is no key {key_id}: `wenshi key list` names them.")
             removed = kept.pop(key_id)
@@ -75,6 +80,13 @@ class Keys:
         expected = key.digest if key is not None else _NOBODY
         right = hmac.compare_digest(_digest(secret), expected)
         return key if right and prefix == _PREFIX else None
+
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, Key]]:
+        """All keys, by their ids, while nobody else adds or removes one."""
+        with database_errors(self._path.parent), (self._path.parent / LOCK_NAME).open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield self._parse() if self._path.exists() else {}
 
     def _current(self) -> dict[str, Key]:
         state = _state(self._path)

@@ -72,7 +72,19 @@ def server_of(service: Service) -> uvicorn.Server:
         access_log=False, timeout_graceful_shutdown=_END_SECONDS, timeout_keep_alive=_IDLE_SECONDS,
         limit_concurrency=MOST_CONNECTIONS, h11_max_incomplete_event_size=1 << 16,
     )
-    return uvicorn.Server(config)
+    return _Server(config, service)
+
+
+class _Server(uvicorn.Server):
+    """Tells the service of its end before the requests under way are waited for."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._service.hurry()
+        await super().shutdown(sockets)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from retrieval.search import CHANNELS
+from retrieval.search import CHANNELS, SearchSettings
 
 MOST_HITS, MOST_QUERIES, MOST_LETTERS = 1000, 32, 2000
 VideoId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -46,8 +46,8 @@ class SearchRequest(SearchFilters):
     queries: list[QueryText] | None = Field(default=None, min_length=1, max_length=MOST_QUERIES)
     k: int = Field(default=20, ge=1, le=MOST_HITS)
     hidden: bool = False
-    moments: int = Field(default=5, ge=1, le=100)
-    diversity: float = Field(default=0.3, ge=0, le=1)
+    moments: int = Field(default=SearchSettings.moments, ge=1, le=100)
+    diversity: float = Field(default=SearchSettings.diversity, ge=0, le=1)
     rank_ms: float | None = Field(default=None, ge=0, le=60_000)
 
 

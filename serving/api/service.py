@@ -30,13 +30,15 @@ from serving.media.maker import MediaMaker
 from serving.media.sandbox import Sandbox
 from serving.vectors import search_in
 
+_STORE_SECONDS = 1.5        # that requests under way still wait for a store of vectors when the service is told to end
+
 
 class Service:
     """A library open for reading, its engine, and what makes pictures. LibraryError when the library cannot be opened."""
 
     def __init__(self, settings: ServeSettings) -> None:
         self.settings = settings
-        self.directory = plain_path(settings.library.expanduser())      # an upload is known by its path
+        self.directory = plain_path(settings.library)      # an upload is known by its path
         self.library = Library.open(self.directory)
         search_in(self.library, settings.vectors)
         self.counts = Counts(self.library)
@@ -76,7 +78,12 @@ class Service:
             if self.settings.watch:
                 self._watcher.start()
 
+    def hurry(self) -> None:
+        """The end is near: nothing waits any longer for a store of vectors that may be away."""
+        self.library.hurry(_STORE_SECONDS)
+
     def close(self) -> None:
+        self.hurry()
         self._watcher.close()
         self._alerts.close()        # first: the worker may be asking about very many new videos
         self._worker.close()

@@ -6,8 +6,9 @@ import ipaddress
 import os
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 def _cache_folder() -> Path:
@@ -22,7 +23,7 @@ class ServeSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    library: Path
+    library: Annotated[Path, AfterValidator(Path.expanduser)]
     host: str = "127.0.0.1"
     port: int = 8000
     model: str | None = None

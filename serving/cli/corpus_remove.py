@@ -33,7 +33,7 @@ def remove(
     if as_json:
         print_json({
             "videos": done.videos, "sources": done.sources, "exports": list(map(str, done.exports)),
-            "unreached": list(map(str, done.unreached)),
+            "unreached": list(map(str, done.unreached)), "busy": list(map(str, done.busy)),
         })  # fmt: skip
     else:
         typer.echo(
@@ -43,5 +43,7 @@ def remove(
         typer.echo("`wenshi corpus filter` decides anew about what is left, and writes the report.")
     for export in done.unreached:
         say(f"{printable(str(export))} is not there: bring the export back and run this with --again, or delete its copies.")
-    if done.unreached:
+    for export in done.busy:
+        say(f"{printable(str(export))} is being written: run this with --again when that has ended.")
+    if done.unreached or done.busy:
         raise typer.Exit(1)

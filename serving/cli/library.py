@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -19,13 +20,19 @@ app = typer.Typer(help="Look after a library.", no_args_is_help=True)
 def status(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = False) -> None:
     """What the library holds, which model saw how much of it, and which files could not be added."""
     from retrieval.library import Library
+    from retrieval.search.confidence import stored_calibration
 
     with Library.open(library) as opened:
         state = opened.status()
+        calibration = stored_calibration(opened)
         failures = opened.failures()
         missing = [location.path for location in opened.locations() if not os.path.lexists(location.path)]
+    calibrated = calibration is not None and calibration.fits(state.clips)
     if as_json:
-        print_json({**state.as_dict(), "failures": [asdict(failure) for failure in failures], "missing": missing})
+        print_json({
+            **state.as_dict(), "calibrated": calibrated, "failures": [asdict(failure) for failure in failures],
+            "missing": missing,
+        })  # fmt: skip
         return
     typer.echo(
         f"{library}: {state.videos} videos at {state.locations} paths, {state.clips} clips, "
@@ -48,6 +55,13 @@ def status(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = False
         found = ", ".join(f"recall{depth} {share:.3f}" for depth, share in index.recall.items()) or "exact"
         rows = f"{index.rows} of {index.of_rows} {index.kind}s"
         typer.echo(f"index of {index.encoder}: {rows}, {index.bytes / 1e6:.1f} MB, {found}")
+    if calibration is None:
+        typer.echo(
+            "confidence: none yet; `wenshi library calibrate` learns it, as `wenshi add` does by itself once 20 videos with "
+            "vectors have a title"
+        )
+    elif not calibrated:
+        typer.echo("confidence: of a library of another size; `wenshi library calibrate` learns it anew")
     if state.reclaimable_bytes:
         typer.echo(f"frame vectors no longer used: {state.reclaimable_bytes / 1e6:.1f} MB")
     if state.stale_words:
@@ -79,7 +93,7 @@ def sync(
     with Library.open(library, write=True) as opened, AddProgress() as progress:
         options = sync_options(opened, AddOptions(on_screen_text=on_screen_text))
         report = sync_library(opened, folders or [], options, progress=progress, stopping=lambda: False)
-        calibrate_grown(opened, report, lambda: own_models(opened))
+        calibrate_grown(opened, report, lambda: own_models(opened), stopping=lambda: False)
     for sentence in report.notices:
         say(printable(f"note: {sentence}"))
     for outcome in report.outcomes:
@@ -142,7 +156,10 @@ def calibrate(
         str | None, typer.Option(help="Model or exported text encoder for what is seen. Default: the library's own.")
     ] = None,
 ) -> None:
-    """Ask for unrelated titles to learn what an answer by chance looks like; hits then say how sure they are."""
+    """Ask for unrelated titles to learn what an answer by chance looks like; hits then say how sure they are.
+
+    The library itself is asked: its scores are those that a search with `--vectors` shows.
+    """
     from retrieval.library import Library
     from serving.ingest.calibrating import calibrate_now, own_models
 
@@ -180,6 +197,7 @@ def push(
         ),
     ],
     library: LibraryOption = DEFAULT_LIBRARY,
+    replace: Annotated[bool, typer.Option("--replace", help="Also where the copy of another library has this #NAME.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Bring a copy of the vectors in Qdrant or Milvus up to date, for `--vectors`; goes on where it was ended."""
@@ -187,12 +205,10 @@ def push(
     from retrieval.library.backends import open_store
     from serving.cli.progress import counted
 
-    opened_store, name = open_store(store, create=True)
-    try:
-        with Library.open(library) as opened, counted("vectors") as progress:
-            pushed = opened.push_vectors(opened_store, name=name, progress=progress)
-    finally:
-        opened_store.close()
+    with Library.open(library) as opened:       # first: where there is none, no store is made for it
+        opened_store, name = open_store(store, create=True)
+        with closing(opened_store), counted("vectors") as progress:
+            pushed = opened.push_vectors(opened_store, name=name, replace=replace, progress=progress)
     if as_json:
         print_json([asdict(part) for part in pushed])
         return

@@ -6,20 +6,23 @@ from typing import Annotated
 
 import typer
 
-from serving.cli.options import DEFAULT_LIBRARY, LibraryOption
+from serving.cli.options import DEFAULT_LIBRARY, LibraryOption, VectorsOption
 
 
 def mcp(
     library: LibraryOption = DEFAULT_LIBRARY,
     model: Annotated[str | None, typer.Option(help="Model for the visual channel, as for `search`.")] = None,
+    vectors: VectorsOption = None,
 ) -> None:
     """Serve search and moments to an assistant over standard input and output (Model Context Protocol)."""
     from retrieval.errors import InputError
     from retrieval.library import Library
+    from serving.vectors import search_in
 
     try:
         from serving.mcp import mcp_server
     except ImportError as error:
         raise InputError("`wenshi mcp` needs the extra `wenshi[mcp]`: pip install 'wenshi[mcp]'.") from error
     with Library.open(library) as opened:
+        search_in(opened, vectors)
         mcp_server(opened, model=model).run()

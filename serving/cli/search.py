@@ -55,8 +55,11 @@ def search(
     since: SinceFilter = None,
     until: UntilFilter = None,
     video: VideoIdFilter = None,
-    moments: Annotated[int, typer.Option(min=1, help="At most so many moments a video.")] = 5,
-    diversity: Annotated[float, typer.Option(min=0, max=1, help="How much results should differ; 0 = in plain order.")] = 0.3,
+    moments: Annotated[int | None, typer.Option(min=1, help="At most so many moments a video. Default: a few.")] = None,
+    diversity: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="How much results should differ; 0 = in plain order. Default: a little."),
+    ] = None,
     rank_ms: Annotated[
         float | None, typer.Option(min=0, help="Time for comparing clips word by word, in ms. Default: as long as it takes.")
     ] = None,
@@ -77,8 +80,10 @@ def search(
         path=path, tag=tag, longer=longer, shorter=shorter, since=since, until=until, video=video
     )
     settings = SearchSettings(
-        channels=frozenset(channel) if channel else None, moments=moments, diversity=diversity, rank_ms=rank_ms
-    )
+        channels=frozenset(channel) if channel else None, rank_ms=rank_ms,
+        moments=SearchSettings.moments if moments is None else moments,
+        diversity=SearchSettings.diversity if diversity is None else diversity,
+    )  # fmt: skip
     with Library.open(library) as opened:
         search_in(opened, vectors)
         encoder, notice = text_encoder_for(opened, model)

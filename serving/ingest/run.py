@@ -73,7 +73,7 @@ def add_videos(
     plan = _plan(library_path, _found(paths, options), options)
     with Library.open(library_path, write=True, create=True) as library:
         report = _carry_out(plan, library, options, progress or NoDisplay(), lambda: False)
-        calibrate_grown(library, report, lambda: own_models(library))
+        calibrate_grown(library, report, lambda: own_models(library), stopping=lambda: False)
         return report
 
 

@@ -183,6 +183,14 @@ def test_a_sentence_model_that_fails_while_adding_ends_the_run_and_keeps_what_is
         assert len(opened.video_ids()) == 2
 
 
+def test_a_push_of_a_library_that_is_not_there_makes_no_store(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr("retrieval.library.backends.open_store", lambda address, *, create: made.append(address))
+    refused = CliRunner().invoke(app, ["library", "push", "-l", str(tmp_path / "mistyped"), "--to", "qdrant:x"])
+    assert "does not exist" in str(refused.exception)
+    assert made == []
+
+
 def test_a_search_asks_the_store_that_a_push_filled_and_goes_on_by_words_without_it(models, library, monkeypatch):
     store = PlainStore()
     named = Named(store, "films")
@@ -192,6 +200,12 @@ def test_a_search_asks_the_store_that_a_push_filled_and_goes_on_by_words_without
     push = ("library", "push", "-l", library, "--to", "qdrant:x#films")
     assert "5 of 5 vectors in a plain store, 5 sent, 0 deleted" in wenshi(*push)
     assert "5 of 5 vectors in a plain store, 0 sent, 0 deleted" in wenshi(*push)
+
+    with Library.open(library.with_name("other"), write=True, create=True):
+        pass
+    other = ("library", "push", "-l", str(library.with_name("other")), "--to", "qdrant:x#films")
+    refused = CliRunner().invoke(app, other)
+    assert "or --replace to put this library in its place" in str(refused.exception)
 
     by_meaning = ("--channel", "meaning")
     assert found(library, "汽车", "--vectors", "qdrant:x#films", *by_meaning) == ["2 meaning"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -47,6 +48,17 @@ def tagger(**known: tuple[float, float, float]) -> ZeroShotTagger:
 def test_a_word_is_a_tag_where_it_fits_better_than_words_at_large() -> None:
     found = tagger(狗=(1, 0, 0), 船=(0, 1, 0)).tags(np.array([[0.9, 0, 0.4], [0.2, 0.1, 0.9], [0.6, 0.7, 0.1]], np.float32))
     assert found == [[VisualTag("狗", 1.0)], [], [VisualTag("船", 1.0), VisualTag("狗", 1.0)]]
+
+
+def test_a_film_of_thousands_of_clips_is_compared_part_by_part() -> None:
+    looked_for = tagger(**{f"词{number}。": (0, 1, 0) for number in range(400)}, 狗=(1, 0, 0))
+    vectors = np.tile(np.array([[0.9, 0, 0.4], [0, 0, 1]], np.float32), (3_000, 1))
+    tracemalloc.start()
+    found = looked_for.tags(vectors)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == [[VisualTag("狗", 1.0)], []] * 3_000
+    assert peak < 4 << 20           # all clips and words at once take 10 MB
 
 
 def test_a_tag_that_goes_on_is_one_piece_and_one_that_returns_another() -> None:

@@ -11,6 +11,7 @@ from retrieval.errors import BackendError
 from retrieval.library.backends.interface import VectorStore
 from retrieval.library.backends.milvus import MilvusStore
 from retrieval.library.backends.qdrant import QdrantStore
+from retrieval.library.backends.spaces import check_name
 
 KEY_VARIABLE = "WENSHI_VECTORS_KEY"
 _HOST = re.compile(r"[\w.-]+:\d+/?")      # a server without its http://, not a folder to be made
@@ -36,6 +37,8 @@ def open_store(address: str, *, create: bool = False) -> Named:
             f"{address!r} names no vector store: write qdrant:http://HOST:6333, qdrant:FOLDER, milvus:http://HOST:19530 "
             "or milvus:FILE.db."
         )
+    if name:
+        check_name(name)
     key = os.environ.get(KEY_VARIABLE)
     url = place if place.startswith(("http://", "https://")) else None
     path = None if url else Path(place).expanduser().absolute()

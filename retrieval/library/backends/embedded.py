@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from retrieval.library import reading
 from retrieval.library.backends.interface import Hit, RowsOf
-from retrieval.library.connections import forget, once
+from retrieval.library.connections import edition_here
 from retrieval.library.database import Database
 from retrieval.library.filters import Selections, VideoFilter
-from retrieval.library.schema import edition
+from retrieval.library.remembering import forget, once
 from retrieval.library.segments import SegmentDamage, State, VectorIndex
 from retrieval.library.vector_kinds import CLIPS, TEXTS, VectorKind
 
@@ -62,6 +62,9 @@ class EmbeddedVectors:
     def notice(self) -> None:
         """Nothing is missing."""
 
+    def hurry(self, seconds: float) -> None:
+        """Nobody is waited for."""
+
     def close(self) -> None:
         """Nothing to let go of: the database is the library's."""
 
@@ -89,7 +92,7 @@ class EmbeddedVectors:
         number, generation = active
         return once(
             db, (State, index.kind.name),
-            lambda: index.state(db, generation=number, dimension=generation.dimension, edition=edition(db)),
+            lambda: index.state(db, generation=number, dimension=generation.dimension, edition=edition_here(db)),
         )  # fmt: skip
 
 

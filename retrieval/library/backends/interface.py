@@ -43,6 +43,9 @@ class VectorSearch(Protocol):
     def notice(self) -> str | None:
         """What the last answers lack, as one sentence; None = nothing."""
 
+    def hurry(self, seconds: float) -> None:
+        """Wait for a store no longer than so long from now: what it has not answered by then is a BackendError."""
+
     def close(self) -> None:
         """Let go of files and connections."""
 

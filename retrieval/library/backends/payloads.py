@@ -1,7 +1,8 @@
 """What a store knows of a row beside its vector, so that it can filter by itself; all of it whole numbers.
 
 Paths and tags are stored as hashes: any bytes can be asked for, and a store learns no name. A condition may let too much
-through (two days of two paths, equal hashes), never too little: the library looks at each answer again.
+through (two days of two paths, a day of another time zone, equal hashes), never too little: the library looks at each
+answer again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import astuple, dataclass
-from datetime import date
+from datetime import date, timezone
 from hashlib import sha256
 
 import numpy as np
@@ -29,7 +30,8 @@ _EVERYTHING = 0                     # in place of a list that is too long: match
 class Payload:
     """What can be asked of a row: its video's number, and of that the paths with all folders above, tags, length and days.
 
-    Days are counted from the year 1; a video without one has a first day that lies behind the last.
+    Days are counted from the year 1, that of a file's change in UTC, wherever it is pushed from; a video without one has a
+    first day that lies behind the last.
     """
 
     video: int
@@ -67,7 +69,7 @@ def payloads_of(db: sqlite3.Connection, videos: Collection[int]) -> dict[int, Pa
     sql = "SELECT video, path, json_extract(details, '$.date'), modified_ns FROM locations WHERE video IN {in}"
     for video, path, text, modified_ns in select_in(db, sql, videos):
         places[video].update(_place(part) for part in _with_folders(path))
-        day = day_of(None if text is None else str(text), modified_ns=modified_ns)
+        day = day_of(None if text is None else str(text), modified_ns=modified_ns, zone=timezone.utc)
         if day is not None:
             days[video].append(day.toordinal())
     tags: dict[int, set[int]] = defaultdict(set)
@@ -96,8 +98,9 @@ def condition_of(where: VideoFilter | None, selected: Selection | None) -> Condi
     any_of: list[tuple[str, tuple[int, ...]]] = [("tags", (_tag(tag), _EVERYTHING)) for tag in where.tags]
     if where.paths and not has_patterns:
         any_of.append(("places", (*(_place(folder_key(path)) for path in where.paths), _EVERYTHING)))
-    least = (("duration_ms", where.shortest_ms), ("last_day", _day(where.since)))
-    most = (("duration_ms", where.longest_ms), ("first_day", _day(where.until)))
+    # where it is searched, a change may have the day before or after that in UTC
+    least = (("duration_ms", where.shortest_ms), ("last_day", _day(where.since, beside=-1)))
+    most = (("duration_ms", where.longest_ms), ("first_day", _day(where.until, beside=1)))
     return Condition(any_of=tuple(any_of), least=_said(least), most=_said(most))
 
 
@@ -105,8 +108,8 @@ def _said(bounds: Iterable[tuple[str, int | None]]) -> tuple[tuple[str, int], ..
     return tuple((field, bound) for field, bound in bounds if bound is not None)
 
 
-def _day(day: date | None) -> int | None:
-    return None if day is None else day.toordinal()
+def _day(day: date | None, *, beside: int) -> int | None:
+    return None if day is None else day.toordinal() + beside
 
 
 def _with_folders(path: bytes) -> Iterator[bytes]:

@@ -10,15 +10,17 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.errors import BackendError
 from retrieval.library.backends.interface import Points, VectorStore
 from retrieval.library.backends.payloads import payloads_of
-from retrieval.library.backends.spaces import prefix_of, space_of
-from retrieval.library.database import Database
+from retrieval.library.backends.spaces import owner_mark, owner_marks, prefix_of, space_of
+from retrieval.library.database import Database, select_in
 from retrieval.library.vector_kinds import VectorKind, kept_kinds
 from retrieval.library.vectors import unpack
 from retrieval.records import Generation
 
 BATCH = 512                         # rows a request, at most
+_LEAST_DIMENSION = 2                # that every store takes
 _NUMBERS = 1_000_000                # of a request: 20 MB as JSON, and a Qdrant takes 32 MB
 
 
@@ -44,18 +46,22 @@ class _Source:
 
 
 def push(
-    database: Database, store: VectorStore, *, name: str | None, progress: Callable[[int, int], None]
+    database: Database, store: VectorStore, *, name: str | None, replace: bool, progress: Callable[[int, int], None]
 ) -> list[Pushed]:
     """Send what is new or other, delete what is gone, drop the spaces of generations that the library no longer has.
 
     Rows go in the order of their numbers, each request is kept before the next is sent, and what the store holds is asked
-    for first: so after a kill nothing is sent twice but one request. The library may be written meanwhile.
+    for first: so after a kill nothing is sent twice but one request. The library may be written meanwhile. A copy that has a
+    name says of which library it is: BackendError when it is of another, unless this one is to `replace` it.
     """
     with database.reading() as db:
         prefix = prefix_of(db, name)
+        mark = None if name is None else owner_mark(db, prefix)
         sources = [source for kind in kept_kinds(db) for source in _sources(db, kind)]
     spaces = {space_of(prefix, source.kind, source.generation): source for source in sources}
     there = {space for space in store.spaces() if space.startswith(prefix)}
+    if mark is not None:
+        there -= _own(store, mark, {space for space in there if space.startswith(owner_marks(prefix))}, replace=replace)
     for space in there - spaces.keys():
         store.drop(space)
     pushed, done, total = [], 0, sum(source.rows for source in sources)
@@ -64,6 +70,21 @@ def push(
         pushed.append(_push_space(database, store, space, source, partial(_add, progress, done, total)))
         done += source.rows
     return pushed
+
+
+def _own(store: VectorStore, mark: str, marks: set[str], *, replace: bool) -> set[str]:
+    """Note whose the copy is, before anything in it is changed; the marks that stood there. BackendError as `push` raises."""
+    others = marks - {mark}
+    if others and not replace:
+        raise BackendError(
+            f"{store.name} holds the copy of another library under this name, or of this one before it was restored: give "
+            "another #NAME, or --replace to put this library in its place."
+        )
+    if mark not in marks:
+        store.make(mark, dimension=_LEAST_DIMENSION)
+    for other in others:
+        store.drop(other)
+    return marks
 
 
 def _add(progress: Callable[[int, int], None], before: int, total: int, rows: int) -> None:
@@ -99,18 +120,30 @@ def _push_space(
             written += int(news.sum())
             sent.append(points.numbers[news])
         progress(seen)
-    with database.reading() as db:
-        sql = f"SELECT number FROM {source.kind.vectors} WHERE generation = ?"
-        living = np.array([number for (number,) in db.execute(sql, [source.number])], np.int64)
-    gone = np.setdiff1d(np.concatenate(sent), living)
-    for start in range(0, len(gone), BATCH):
-        store.delete(space, gone[start : start + BATCH].tolist())
-    if written or len(gone):
+    deleted = 0
+    for gone in _gone(database, source, np.unique(np.concatenate(sent))):
+        store.delete(space, gone)
+        deleted += len(gone)
+    if written or deleted:
         store.flush(space)
+    with database.reading() as db:
+        sql = f"SELECT count(*) FROM {source.kind.vectors} WHERE generation = ?"
+        rows = int(db.execute(sql, [source.number]).fetchone()[0])
     return Pushed(
-        kind=source.kind.name, generation=source.generation, space=space, rows=len(living), held=store.count(space),
-        written=written, deleted=len(gone),
+        kind=source.kind.name, generation=source.generation, space=space, rows=rows, held=store.count(space),
+        written=written, deleted=deleted,
     )  # fmt: skip
+
+
+def _gone(database: Database, source: _Source, numbers: NDArray[np.int64]) -> Iterator[list[int]]:
+    """Those of the rows that the library does not have now, in parts: all living numbers at once would fill the memory."""
+    sql = f"SELECT number FROM {source.kind.vectors} WHERE generation = ? AND number IN {{in}}"
+    for start in range(0, len(numbers), BATCH):
+        part = numbers[start : start + BATCH].tolist()
+        with database.reading() as db:
+            living = {number for (number,) in select_in(db, sql, part, before=[source.number])}
+        if gone := [number for number in part if number not in living]:
+            yield gone
 
 
 def _held(store: VectorStore, space: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

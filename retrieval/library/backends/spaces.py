@@ -20,15 +20,34 @@ def prefix_of(db: sqlite3.Connection, name: str | None) -> str:
     BackendError for a name that not every store would take, and for a library that has no identity yet.
     """
     if name is None:
-        name = edition(db)[0][:16]
+        name = _identity(db)
+    check_name(name)
+    return f"wenshi_{name}_"
+
+
+def check_name(name: str) -> None:
+    """BackendError for a name of a copy that not every store would take."""
     if not _NAME.fullmatch(name):
         raise BackendError(
             f"{name!r} cannot name the copy of a library in a store: use 1 to 64 letters and digits, as in qdrant:URL#films"
         )
-    return f"wenshi_{name}_"
+
+
+def owner_mark(db: sqlite3.Connection, prefix: str) -> str:
+    """The name of an empty space, which says that the copy with this prefix is of this library."""
+    return f"{owner_marks(prefix)}{_identity(db)}"
+
+
+def owner_marks(prefix: str) -> str:
+    """What such names begin with, whichever the library."""
+    return f"{prefix}of_"
 
 
 def space_of(prefix: str, kind: VectorKind, generation: Generation) -> str:
     """The space of one generation: the same in every copy of a library."""
     key = (generation.revision, generation.preprocessing, generation.dimension, generation.encoder)
     return f"{prefix}{kind.name}_{sha256(repr(key).encode()).hexdigest()[:16]}"
+
+
+def _identity(db: sqlite3.Connection) -> str:
+    return edition(db)[0][:16]

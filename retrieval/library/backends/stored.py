@@ -2,7 +2,7 @@
 
 The store only proposes rows: those that the library no longer has, or that a filter does not let through at present, are
 left out, and the others are ranked by their cosines to the vectors in the library. Rows newer than the newest in the
-store are compared here.
+store are compared here; where those are too many, only a search among a few videos still compares theirs.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ from retrieval.errors import BackendError
 from retrieval.library import reading
 from retrieval.library.backends.embedded import check_query
 from retrieval.library.backends.interface import Hit, RowsOf, VectorStore
-from retrieval.library.backends.payloads import Condition, condition_of
+from retrieval.library.backends.patience import Patience
+from retrieval.library.backends.payloads import FEW_VIDEOS, Condition, condition_of
 from retrieval.library.backends.spaces import prefix_of, space_of
+from retrieval.library.connections import edition_here
 from retrieval.library.database import Database, select_in
 from retrieval.library.filters import Selection, Selections, VideoFilter
-from retrieval.library.schema import edition
 from retrieval.library.segments import Hits, State, rescored, rows_after
 from retrieval.library.vector_kinds import VectorKind
 
 MOST_FRESH = 20_000                 # rows that are not in the store yet and compared here, at most
+_AT_ONCE = 8192                     # vectors that are read at once
 _AGAIN_SECONDS = 60.0               # how often the store is asked what it holds while it lacks rows
 _DOWN_SECONDS = 5.0                 # for so long a store that did not answer is not asked
 
@@ -51,6 +53,7 @@ class _Asked:
     """One search: what is looked for, and in which state of the copy."""
 
     kind: VectorKind
+    generation: int
     query: NDArray[np.float32]
     selected: Selection | None
     copy: _Copy
@@ -64,6 +67,7 @@ class StoredVectors:
         self._selections = selections
         self._store = store
         self._name = name
+        self._patience = Patience(store.name)
         self._lock = threading.RLock()
         self._copies: dict[str, _Copy] = {}         # by kind
         self._down: tuple[float, str] | None = None
@@ -83,7 +87,7 @@ class StoredVectors:
             space = space_of(prefix_of(db, self._name), kind, active[1])
         wide = vector.astype(np.float64)
         asked = _Asked(
-            kind=kind, query=(wide / np.linalg.norm(wide)).astype(np.float32), selected=selected,
+            kind=kind, generation=active[0], query=(wide / np.linalg.norm(wide)).astype(np.float32), selected=selected,
             copy=self._copy_of(kind, space, generation=active[0], dimension=len(vector)),
         )  # fmt: skip
         with self._unless_down():
@@ -99,6 +103,13 @@ class StoredVectors:
         if not lacking:
             return None
         return f"{lacking} vectors are not in {self._store.name} yet: run `wenshi library push`."
+
+    def _newest(self, space: str) -> int | None:
+        return self._store.newest(space) if space in self._store.spaces() else None
+
+    def hurry(self, seconds: float) -> None:
+        """`VectorSearch.hurry`."""
+        self._patience.end(seconds)
 
     def close(self) -> None:
         """Close the store."""
@@ -126,10 +137,8 @@ class StoredVectors:
             with self._database.reading() as db:
                 hits = _standing(db, asked, proposed)
                 if len(hits) >= limit or len(proposed) < depth or depth == self._store.deepest:
-                    if asked.copy.fresh is not None:
-                        known = {number for number, _ in hits}
-                        new = asked.copy.fresh.search(db, asked.query, limit=limit, selected=asked.selected)
-                        hits += [hit for hit in _living(db, asked.kind, new) if hit[0] not in known]
+                    known = {number for number, _ in hits}
+                    hits += [hit for hit in _unsent(db, asked, limit) if hit[0] not in known]
                     return rows_of(db, sorted(hits, key=lambda hit: (-hit[1], hit[0]))[:limit])
             depth = min(2 * depth, self._store.deepest)
 
@@ -137,14 +146,15 @@ class StoredVectors:
         nothing = asked.selected is not None and not asked.selected.any()
         if asked.copy.newest is None or nothing:
             return []
-        return self._store.search(asked.copy.space, asked.query, limit=depth, condition=condition)
+        space = asked.copy.space
+        return self._patience.ask(lambda: self._store.search(space, asked.query, limit=depth, condition=condition))
 
     def _copy_of(self, kind: VectorKind, space: str, *, generation: int, dimension: int) -> _Copy:
         """What the store holds, asked again now and then, with the rows that came after it."""
         with self._lock, self._unless_down():       # so who waited for the lock does not wait for the store once more
             copy = self._copies.get(kind.name)
             if copy is None or copy.space != space or _is_old(copy):
-                newest = self._store.newest(space) if space in self._store.spaces() else None
+                newest = self._patience.ask(lambda: self._newest(space))
                 copy = _Copy(space=space, newest=newest, asked_at=monotonic())
             with self._database.reading() as db:
                 copy = _with_fresh(db, copy, kind, generation, dimension)
@@ -159,7 +169,7 @@ def _is_old(copy: _Copy) -> bool:
 
 def _with_fresh(db: sqlite3.Connection, copy: _Copy, kind: VectorKind, generation: int, dimension: int) -> _Copy:
     """The copy with the rows that the library has now beyond it."""
-    now, last = edition(db), copy.newest or 0
+    now, last = edition_here(db), copy.newest or 0
     if copy.edition == now:
         return copy
     before = copy.fresh
@@ -184,6 +194,26 @@ def _standing(db: sqlite3.Connection, asked: _Asked, proposed: Hits) -> Hits:
     videos = dict(select_in(db, sql, [number for number, _ in hits]))
     chosen = asked.selected
     return [hit for hit in hits if videos[hit[0]] < len(chosen) and chosen[videos[hit[0]]]]
+
+
+def _unsent(db: sqlite3.Connection, asked: _Asked, limit: int) -> Hits:
+    """The nearest of the rows that the store does not have yet, as far as they are compared here."""
+    if asked.copy.fresh is not None:
+        new = asked.copy.fresh.search(db, asked.query, limit=limit, selected=asked.selected)
+        return _living(db, asked.kind, new)
+    if asked.selected is None or np.count_nonzero(asked.selected) > FEW_VIDEOS:
+        return []
+    kind = asked.kind
+    sql = (         # in this order: by the few videos, not by the many rows
+        f"SELECT x.number FROM {kind.owner} o CROSS JOIN {kind.vectors} x ON x.{kind.key} = o.id "
+        "WHERE x.generation = ? AND x.number > ? AND o.video IN {in}"
+    )
+    videos = np.flatnonzero(asked.selected).tolist()
+    newer = [(number, 0.0) for (number,) in select_in(db, sql, videos, before=[asked.generation, asked.copy.newest or 0])]
+    nearest: Hits = []
+    for start in range(0, len(newer), _AT_ONCE):
+        nearest += rescored(db, kind, newer[start : start + _AT_ONCE], asked.query)[:limit]
+    return nearest
 
 
 def _living(db: sqlite3.Connection, kind: VectorKind, hits: Hits) -> Hits:

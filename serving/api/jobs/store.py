@@ -228,8 +228,9 @@ class JobStore:
         return saved
 
     def forget_query(self, query_id: str) -> bool:
-        """False when there was none with this id."""
+        """End a saved query, and with it the calls that were still to be made; False when there was none with this id."""
         with self._writing() as db:
+            db.execute("DELETE FROM calls WHERE json_extract(event, '$.saved_query') = ?", [query_id])
             return db.execute("DELETE FROM saved_queries WHERE id = ?", [query_id]).rowcount > 0
 
     # --- what saved queries found
@@ -241,11 +242,15 @@ class JobStore:
         return HandedOn(*row) if row else None
 
     def hand_on(self, reached: HandedOn, calls: Collection[tuple[str, Mapping[str, Any]]] = ()) -> None:
-        """Videos up to there were asked about; `calls`: (webhook, event) that follow from it. Both or neither."""
+        """Videos up to there were asked about; `calls`: (webhook, event) that follow from it. Both or neither.
+
+        An event names its `saved_query`: one that is gone by now is told nothing.
+        """
         with self._writing() as db:
             db.execute("INSERT OR REPLACE INTO handed_on VALUES (1, ?, ?)", [reached.library, reached.place])
-            rows = [(webhook, json.dumps(event, ensure_ascii=False)) for webhook, event in calls]
-            db.executemany("INSERT INTO calls (webhook, event) VALUES (?, ?)", rows)
+            rows = [(webhook, json.dumps(event, ensure_ascii=False), event["saved_query"]) for webhook, event in calls]
+            sql = "INSERT INTO calls (webhook, event) SELECT ?, ? WHERE EXISTS (SELECT 1 FROM saved_queries WHERE id = ?)"
+            db.executemany(sql, rows)
 
     def calls_waiting(self) -> int:
         with self._reading() as db:

@@ -135,7 +135,7 @@ class JobWorker:
                 return AddReport(files=0, interrupted=not embedded.finished)
             add = sync_library if job.kind == "sync" else add_to_library
             report = add(library, paths, self._options, progress=notes, stopping=stopping)
-            calibrate_grown(library, report, self._models)
+            calibrate_grown(library, report, self._models, stopping=stopping)
             return report
         finally:
             notes.write()

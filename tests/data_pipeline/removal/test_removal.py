@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from data_pipeline.export.exporting import FORMS, ExportSettings, export_corpus
 from data_pipeline.export.frames import FrameOptions
 from data_pipeline.removal.remove import remove
 from data_pipeline.selection.removed import read_removed
+from retrieval.disk import replace_directory
 from retrieval.errors import InputError
 from serving.cli.main import app
 from tests.data_pipeline.export.finished_corpus import (
@@ -138,6 +140,30 @@ def test_an_export_that_was_begun_and_ended_stops_no_removal_and_keeps_nothing(c
     assert (tmp_path / ".begun.part").exists()
     assert remove(corpus, paths=[paths[1]]).unreached == (tmp_path / "begun",)
     assert not (tmp_path / ".begun.part").exists()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_removal_leaves_a_running_export_alone_which_then_keeps_nothing_of_it(corpus, tmp_path, paths, form, monkeypatch):
+    """The removal comes just before the finished export takes its place, when everything has been written."""
+    done = []
+    module = "data_pipeline.export.frames" if form == "webdataset" else "data_pipeline.export.exporting"
+
+    def removed_first(new: Path, directory: Path) -> None:
+        if directory.name == "running":
+            done.append(remove(corpus, paths=[paths[1]]))
+            assert (new / "held.jsonl").exists()
+        replace_directory(new, directory)
+
+    running = ExportSettings(form=form, frames=FrameOptions(count=1, side=16), placing="link")
+    if form == "webdataset":        # one in place of others grows beside them
+        export_corpus(corpus, tmp_path / "running", replace(running, split="train"))
+    monkeypatch.setattr(f"{module}.replace_directory", removed_first)
+    exported = export_corpus(corpus, tmp_path / "running", running)
+    assert [(removal.busy, removal.unreached) for removal in done] == [((tmp_path / "running",), ())]
+    assert exported.videos == 3
+    left = everything_left(corpus) + everything_in(tmp_path / "running")
+    assert not [trace for trace in traces(1, paths) if trace in left]
+    assert all(title_of(number).encode() in left for number in (0, 2, 3))
 
 
 def test_copies_of_a_removed_content_go_with_it(tmp_path, paths):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,26 @@ def test_an_open_reader_follows_a_restore(tmp_path: Path, noise: bool, fold: boo
         assert answers(reader) == fresh(directory) != before
         changed(directory)
         assert answers(reader) == fresh(directory)
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_an_open_reader_follows_a_copy_that_was_put_back_by_hand(tmp_path: Path, moved: bool) -> None:
+    """Which has the identity of what it replaces, and gives its revisions and numbers again for something else."""
+    directory = filled(tmp_path / "library")
+    shutil.copytree(directory, tmp_path / "copy")
+    with Library.open(directory, write=True) as library:
+        put(library, "x", evidence=[evidence("asr", "小狗 六")])
+    with Library.open(directory) as reader:
+        for _ in range(3):          # so that it keeps rows in memory
+            before = answers(reader)
+        if moved:
+            directory.rename(tmp_path / "away")
+        else:
+            shutil.rmtree(directory)
+        shutil.copytree(tmp_path / "copy", directory)
+        with Library.open(directory, write=True) as library:
+            put(library, "y", evidence=[evidence("asr", "小狗 七")])
+        assert answers(reader) == fresh(directory) != before
 
 
 def test_the_same_revision_of_another_library_is_not_taken_for_the_same(tmp_path: Path) -> None:

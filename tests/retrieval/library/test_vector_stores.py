@@ -6,13 +6,14 @@ import json
 import sys
 import threading
 import time
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from retrieval.errors import BackendError
 from retrieval.library import Library, VideoFilter
-from retrieval.library.backends import open_store, payloads, retrying, stored
+from retrieval.library.backends import open_store, payloads, pushing, retrying, stored
 from tests.retrieval.library.library_samples import DIMENSION, clips, location, put, unit, video_id
 from tests.retrieval.library.vector_backends import PlainStore
 
@@ -104,6 +105,27 @@ def test_a_copy_that_was_never_made_is_no_error_while_the_library_is_small(libra
     assert library.vectors_notice() == "4 vectors are not in a plain store yet: run `wenshi library push`."
 
 
+def test_a_few_videos_are_searched_also_where_too_many_rows_are_not_in_the_store_yet(library, store, monkeypatch):
+    """So that a saved query, which is asked of new videos alone, passes over none."""
+    monkeypatch.setattr(stored, "MOST_FRESH", 1)
+    monkeypatch.setattr(stored, "_AT_ONCE", 2)
+    put(library, "a")
+    library.push_vectors(store, name="films")
+    for name in "bcd":
+        put(library, name)
+    assert names(library, unit(DIMENSION)) == {video_id("a")}
+    wanted = frozenset(map(video_id, "abc"))
+    assert names(library, unit(DIMENSION), videos=wanted) == wanted
+    found = nearest_clips(library, wanted)
+    library.push_vectors(store, name="films")
+    monkeypatch.setattr(stored, "monotonic", lambda: 1e9)
+    assert nearest_clips(library, wanted) == found
+
+
+def nearest_clips(library, videos) -> list[int]:
+    return [hit.clip_id for hit in library.search_clips(unit(DIMENSION), limit=20, where=VideoFilter(videos=videos))]
+
+
 def test_a_push_by_another_process_is_noticed_after_a_while(library, store, monkeypatch):
     monkeypatch.setattr(stored, "MOST_FRESH", 1)
     put(library, "a")
@@ -166,6 +188,55 @@ def test_a_video_at_more_places_than_a_store_takes_is_found_at_each(library, sto
     assert names(library, unit(DIMENSION), paths=("/two",)) == set()
 
 
+@pytest.fixture
+def at_home_in(monkeypatch):
+    """Move this process to another time zone."""
+
+    def move(zone: str) -> None:
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+
+    yield move
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize("hour", [0, 6, 12, 18, 23])
+@pytest.mark.parametrize(("pushed_in", "searched_in"), [("Etc/GMT-14", "Etc/GMT+12"), ("Etc/GMT+12", "Etc/GMT-14")])
+def test_the_day_of_a_file_is_that_of_who_searches_wherever_the_copy_was_pushed_from(
+    library, store, monkeypatch, at_home_in, pushed_in, searched_in, hour
+):
+    monkeypatch.setattr(payloads, "FEW_VIDEOS", 0)
+    changed = datetime(2024, 5, 5, hour, 30, tzinfo=timezone.utc)
+    put(library, "a")
+    library.put_location(
+        video_id("a"), location("/videos/a.mp4", modified_ns=int(changed.timestamp()) * 10**9), location_evidence=[]
+    )
+    at_home_in(pushed_in)
+    library.push_vectors(store, name="films")
+    at_home_in(searched_in)
+    day = datetime.fromtimestamp(changed.timestamp()).date()
+    one = timedelta(days=1)
+    assert names(library, unit(DIMENSION), since=day, until=day) == {video_id("a")}
+    assert names(library, unit(DIMENSION), since=day + one) == names(library, unit(DIMENSION), until=day - one) == set()
+    (pushed,) = library.push_vectors(store, name="films")
+    assert pushed.written == 0
+
+
+def test_a_push_deletes_exactly_what_is_gone_however_many_requests_that_takes(library, store, monkeypatch):
+    monkeypatch.setattr(pushing, "BATCH", 3)
+    for number in range(10):
+        put(library, number)
+    library.push_vectors(store, name="films")
+    before = {number for held in store.rows.values() for number in held}
+    kept = {clip.id for number in (0, 7, 9) for clip in library.clips(video_id(number))}
+    for number in (1, 2, 3, 4, 5, 6, 8):
+        library.remove(video_id(number))
+    (pushed,) = library.push_vectors(store, name="films")
+    assert (pushed.rows, pushed.held, pushed.written, pushed.deleted) == (len(kept), len(kept), 0, len(before) - len(kept))
+    assert names(library, unit(DIMENSION)) == {video_id(number) for number in (0, 7, 9)}
+
+
 def test_two_libraries_lie_in_one_store(tmp_path):
     store = PlainStore()
     for name in "ab":
@@ -189,6 +260,13 @@ def test_an_address_that_names_no_store_is_told_how_one_is_written(address):
 def test_a_copy_has_a_name_that_every_store_takes(library, name):
     with pytest.raises(BackendError, match="1 to 64 letters and digits"):
         library.push_vectors(PlainStore(), name=name)
+
+
+@pytest.mark.parametrize("address", ["qdrant:{}/films#a/b", "milvus:{}/films.db#电影"])
+def test_no_store_is_made_for_a_copy_whose_name_none_would_take(address, tmp_path):
+    with pytest.raises(BackendError, match="1 to 64 letters and digits"):
+        open_store(address.format(tmp_path), create=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_hiccup_is_tried_again_and_anything_else_is_not(monkeypatch):

@@ -7,17 +7,22 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from fastapi.responses import StreamingResponse
 
+from retrieval.library import Library
+from retrieval.library.backends import Named
 from serving.api.connections import MOST_CONNECTIONS
+from serving.api.jobs.store import HandedOn, JobStore
 from serving.api.running import server_of
 from serving.api.service import Service
 from serving.api.settings import ServeSettings
+from tests.retrieval.library.vector_backends import PlainStore
 
 HALF_A_HEAD = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
 BODY_TO_COME = (
@@ -26,9 +31,9 @@ BODY_TO_COME = (
 
 
 @contextmanager
-def listening(library: Path, cache: Path, **settings: float) -> Iterator[int]:
+def listening(library: Path, cache: Path, **settings: Any) -> Iterator[int]:
     """A service over real sockets in a thread of its own; its port."""
-    service = Service(ServeSettings(library=library, media_cache=cache, jobs=False, media_at_once=1, **settings))
+    service = Service(ServeSettings(library=library, media_cache=cache, media_at_once=1, **{"jobs": False, **settings}))
     server = server_of(service)
     with socket.create_server(("127.0.0.1", 0), backlog=MOST_CONNECTIONS) as listener:
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
@@ -113,3 +118,39 @@ def test_as_many_silent_connections_as_there_may_be_shut_nobody_out(filled, tmp_
             assert client.get("/api/v1/search", params={"q": "风筝"}).status_code == 200
         silent[0].settimeout(5)
         assert silent[0].recv(1) == b""     # the one that waited longest made room
+
+
+def test_a_service_ends_soon_while_a_request_and_a_saved_query_wait_for_a_silent_store(copied, tmp_path, monkeypatch):
+    store, silence, asked = PlainStore(), threading.Event(), []
+    monkeypatch.setattr("serving.vectors.open_store", lambda address: Named(store, "films"))
+    with Library.open(copied) as library:
+        library.push_vectors(store, name="films")
+        identity, _ = library.edition()
+    with closing(JobStore(copied)) as jobs:
+        jobs.save_query("放风筝", None)
+        jobs.hand_on(HandedOn(identity, 0))
+
+    def search(*_: object, **__: object) -> list[tuple[int, float]]:
+        asked.append(1)
+        if len(asked) > 1:          # the first comes as the service starts
+            silence.wait(60)
+        return []
+
+    store.search = search
+    answers: list[httpx.Response] = []
+    with listening(copied, tmp_path, jobs=True, vectors="qdrant:http://elsewhere:6333") as port:
+        url = f"http://127.0.0.1:{port}/api/v1/search?q=放风筝"
+        asking = threading.Thread(target=lambda: answers.append(httpx.get(url, timeout=60)), daemon=True)
+        asking.start()
+        deadline = time.monotonic() + 20
+        while len(asked) < 3 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        began = time.monotonic()
+    took = time.monotonic() - began
+    asking.join(timeout=10)
+    silence.set()
+    assert len(asked) == 3
+    assert took < 8                 # a second and a half for the store, the rest for a machine with much else to do
+    assert answers[0].status_code == 200
+    assert any("did not answer before the end" in notice for notice in answers[0].json()["notices"])
+    assert [hit["name"] for hit in answers[0].json()["hits"]] == ["公园.mp4"]

@@ -187,6 +187,28 @@ def test_hits_of_saved_queries_outlive_kills_before_they_are_written_and_before_
     assert len((empty / "saved-queries.jsonl").read_text().splitlines()) == 2
 
 
+def test_a_saved_query_that_is_deleted_calls_nobody_any_more(empty, serve):
+    client = serve(empty, model="none", jobs=False)
+    hook = "https://example.org/hook"
+    store = JobStore(empty)
+    ended, kept = (store.save_query(q, hook) for q in ("风筝", "小猫"))
+    calls = [(hook, {"saved_query": saved.id, "n": n}) for n, saved in enumerate([ended, kept, ended])]
+    store.hand_on(HandedOn("a library", 1), calls)
+    tried = store.next_call()
+    assert tried.event == calls[0][1]
+    assert client.delete(f"/api/v1/saved-queries/{ended.id}").status_code == 204
+    store.call_again(tried, seconds=0)                          # it was on its way, in vain
+    store.hand_on(HandedOn("a library", 2), calls)              # videos were being asked about meanwhile
+    store.close()
+    later = JobStore(empty)
+    waiting = []
+    while (call := later.next_call()) is not None:
+        waiting.append(call.event)
+        later.call_ended(call)
+    later.close()
+    assert waiting == [calls[1][1], calls[1][1]]
+
+
 def test_a_hit_that_is_handed_on_twice_carries_the_same_id(empty, serve, tmp_path):
     client = serve(empty, model="none", jobs=False)
     client.post("/api/v1/saved-queries", json={"q": "风筝"})

@@ -12,11 +12,13 @@ import time
 import pytest
 import uvicorn
 from mcp import ClientSession, StdioServerParameters, stdio_client
+from typer.testing import CliRunner
 
 from serving.api.app import create_app
 from serving.api.keys import Keys
 from serving.api.service import Service
 from serving.api.settings import ServeSettings
+from serving.cli.main import app
 from serving.client import Client, ServiceError
 
 
@@ -81,3 +83,8 @@ def test_an_assistant_finds_videos_and_moments(filled):
     assert names == {"search", "moments"}
     assert found["hits"][0]["file"] == "公园.mp4"
     assert 500 in [moment["start_ms"] for moment in moments["moments"]]
+
+
+def test_an_assistant_may_ask_a_store_of_vectors_too(filled):
+    refused = CliRunner().invoke(app, ["mcp", "-l", str(filled / "library"), "--vectors", "faiss:x"])
+    assert "names no vector store" in str(refused.exception)

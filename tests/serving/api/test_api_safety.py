@@ -29,6 +29,15 @@ ADMIN_ROUTES = [
 READ_ROUTES = ["/api/v1/search?q=x", "/api/v1/videos", "/api/v1/library", "/metrics", f"/media/{'0' * 64}/file", "/api/v1/jobs"]
 
 
+def test_the_keys_of_a_library_under_the_home_folder_count(copied, monkeypatch):
+    monkeypatch.setenv("HOME", str(copied.parent))
+    settings = ServeSettings(library="~/library", host="0.0.0.0")
+    with pytest.raises(InputError, match="without a key"):
+        refuse_unsafe(settings)
+    Keys(copied).add("read")
+    refuse_unsafe(settings)
+
+
 def test_without_a_key_a_service_that_others_could_reach_does_not_start(copied):
     settings = ServeSettings(library=copied, host="0.0.0.0")
     with pytest.raises(InputError, match="wenshi key add"):
@@ -137,6 +146,27 @@ def test_keys_are_kept_as_hashes_in_a_file_of_their_owner_alone(tmp_path):
     assert Keys(tmp_path).check(shown + "x") is None
     assert Keys(tmp_path).check(shown.replace("wenshi_", "")) is None
     assert Keys(tmp_path).check(f"wenshi_{key.id}_") is None
+
+
+def test_keys_that_several_add_and_remove_at_once_are_neither_lost_nor_kept(tmp_path):
+    start = threading.Barrier(4)
+    expected: set[str] = set()
+
+    def change() -> None:
+        keys = Keys(tmp_path)
+        start.wait()
+        for _ in range(5):
+            kept, removed = keys.add("read")[0].id, keys.add("read")[0].id
+            keys.remove(removed)
+            expected.add(kept)
+
+    threads = [threading.Thread(target=change) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(expected) == 20
+    assert {key.id for key in Keys(tmp_path).all()} == expected
 
 
 def test_a_damaged_file_of_keys_lets_nobody_in(copied, serve):
