@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from data_pipeline.building.models import ModelsLoader, load_models
 from data_pipeline.building.settings import BuildSettings
 from data_pipeline.building.stages import Stage, StageProgress, Stages, Subtitles, parameters_of
 from data_pipeline.corpus.examined import Examined, examine
@@ -17,9 +18,9 @@ from data_pipeline.evidence.subtitles import sidecar_evidence, subtitle_evidence
 from data_pipeline.evidence.titles import content_titles
 from data_pipeline.looking.look import LOOK_VERSION, Looked, LookSettings, look
 from data_pipeline.pairs.candidates import candidate_rows
-from data_pipeline.relevance.model import load_relevance_model
+from data_pipeline.relevance.model import TextPictureModel
 from data_pipeline.relevance.scoring import scored
-from data_pipeline.sound.engines import speech_engine
+from data_pipeline.sound.engines import SpeechEngine
 from data_pipeline.sound.listen import LISTEN_VERSION, Heard, listen
 from data_pipeline.sound.sherpa_tagger import SherpaTagger
 from data_pipeline.sound.voice import SileroVoice
@@ -31,21 +32,23 @@ _EXAMINE_VERSION = _SUBTITLES_VERSION = _PAIR_VERSION = "1"
 _SCORE_VERSION = "2"
 
 
-def default_stages(settings: BuildSettings, directory: Path) -> Stages:
-    """Load every engine and model that the settings ask for.
+def default_stages(settings: BuildSettings, directory: Path, load: ModelsLoader = load_models) -> Stages:
+    """Load every engine and model that the settings ask for; `load` gives the heavy ones.
 
     Raises InputError for an engine that does not exist, ModelError when one or its model is not there.
     """
+    models = load(settings)
     return Stages(
         examine=Stage(name="examine", version=_EXAMINE_VERSION, run=examine, result=Examined | RowFailure),
         look=_look_stage(settings),
-        listen=_listen_stage(settings),
+        listen=_listen_stage(settings, models.speech),
         subtitles=Stage(name="subtitles", version=_SUBTITLES_VERSION, run=_subtitles, result=Subtitles),
         pair=_pair_stage(settings),
-        score=_score_stage(settings),
+        score=_score_stage(models.relevance),
         sidecars=partial(_sidecars, SidecarFolders()),
         title=_title,
         uploader_hash=partial(uploader_hash, salt=corpus_salt(directory)),
+        cpu_seconds=models.cpu_seconds,
     )
 
 
@@ -66,11 +69,8 @@ def _look_stage(settings: BuildSettings) -> Stage:
     )
 
 
-def _listen_stage(settings: BuildSettings) -> Stage:
+def _listen_stage(settings: BuildSettings, engine: SpeechEngine | None) -> Stage:
     asked = settings.speech
-    engine = None if asked.engine is None else speech_engine(
-        asked.engine, model=asked.model, threads=settings.threads, language=asked.language
-    )
     voice = SileroVoice() if asked.voice else None
     tagger = None if asked.tagger is None else SherpaTagger(asked.tagger)
     listeners = [one for one in (engine, voice, tagger) if one is not None]
@@ -99,10 +99,9 @@ def _pair_stage(settings: BuildSettings) -> Stage:
     )  # fmt: skip
 
 
-def _score_stage(settings: BuildSettings) -> Stage | None:
-    if settings.relevance.model is None:
+def _score_stage(model: TextPictureModel | None) -> Stage | None:
+    if model is None:
         return None
-    model = load_relevance_model(settings.relevance.model, threads=settings.threads)
 
     def score(candidates: Any, keyframes: Any, pictures: Any, screen_texts: Any, shots: Any) -> tuple[CandidateRow, ...]:
         return tuple(scored(

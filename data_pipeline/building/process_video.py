@@ -133,12 +133,12 @@ class _Run:
         values = [argument() if callable(argument) else argument for argument in arguments]
         if beats:
             values.append(lambda position, duration: self._heartbeat(stage.name, position, duration))
-        cpu, wall = time.process_time(), time.perf_counter()
+        cpu, wall = self._stages.cpu_seconds(), time.perf_counter()
         result = stage.run(*values)
         parts: tuple[bytes, ...] = ()
         if stage.binary:
             parts, result = getattr(result, stage.binary), replace(result, **{stage.binary: ()})
-        cpu_ms, wall_ms = (round(1000 * seconds) for seconds in (time.process_time() - cpu, time.perf_counter() - wall))
+        cpu_ms, wall_ms = (round(1000 * seconds) for seconds in (self._stages.cpu_seconds() - cpu, time.perf_counter() - wall))
         kept = Kept(_adapter(stage.result).dump_json(result), cpu_ms, wall_ms)
         return kept, parts, _adapter(stage.result).validate_json(kept.data)
 

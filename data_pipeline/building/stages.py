@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Protocol
@@ -92,6 +93,7 @@ class Stages:
     score(candidates, keyframes, pictures, screen_texts, shots) -> tuple[CandidateRow, ...], None where no model is given.
     sidecars(path, duration_ms): lines of files beside the video; they may change, so nobody keeps them.
     title(source, info): what the video is called; uploader_hash(name): what a corpus says instead of a name.
+    cpu_seconds: CPU time so far of whoever runs the stages.
     """
 
     examine: Stage
@@ -103,6 +105,7 @@ class Stages:
     sidecars: Callable[[str, int], Subtitles]
     title: Callable[[SourceRow, VideoInfo], str | None]
     uploader_hash: Callable[[str], str]
+    cpu_seconds: Callable[[], float] = time.process_time
 
     @property
     def all(self) -> tuple[Stage, ...]:
