@@ -11,7 +11,7 @@ from data_pipeline.building.default_stages import default_stages
 from data_pipeline.building.local import Work, local_runner
 from data_pipeline.building.models import ModelsLoader, load_models
 from data_pipeline.building.settings import BuildSettings, Relevance, ScreenText
-from data_pipeline.building.stages import Stage, StageProgress, Stages, Subtitles
+from data_pipeline.building.stages import FoundLines, Stage, StageProgress, Stages
 from data_pipeline.corpus.measured import SpeechRow
 from data_pipeline.evidence.subtitles import sidecar_evidence
 from data_pipeline.miniature.raw_collection import MANIFEST
@@ -73,8 +73,8 @@ def stages(settings: BuildSettings, directory: Path, load: ModelsLoader = load_m
     return replace(real, listen=listening, sidecars=_none)
 
 
-def _none(path: str, duration_ms: int) -> Subtitles:
-    return Subtitles()
+def _none(path: str, duration_ms: int) -> FoundLines:
+    return FoundLines()
 
 
 def _segment(video_id: str, place: int, start_ms: int, end_ms: int, text: str) -> SpeechRow:

@@ -12,12 +12,13 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from data_pipeline.building.stage_cache import Kept, StageCache
-from data_pipeline.building.stages import Heard, Looked, Stage, Stages, Subtitles, digest_of
+from data_pipeline.building.stages import FoundLines, Heard, Looked, Stage, Stages, digest_of
 from data_pipeline.building.video_rows import VideoRows, failed_video, measured_video
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.examined import Examined
 from data_pipeline.corpus.measured import CandidateRow, SourceRow, StageRow
 from data_pipeline.corpus.shard_list import RowFailure
+from data_pipeline.evidence.covers import cover_state
 from data_pipeline.evidence.repeated_speech import with_repeats
 from retrieval.errors import InputError, ModelError, VideoError, WenshiError
 
@@ -63,21 +64,22 @@ class _Run:
         self.video_id = video_id = examined.video_id
         looked: Looked = self._stage(stages.look, path, video_id, content=video_id)
         heard: Heard = self._stage(stages.listen, path, video_id, content=video_id)
-        subtitles: Subtitles = self._stage(stages.subtitles, path, looked.info, looked.duration_ms, content=video_id)
+        subtitles: FoundLines = self._stage(stages.subtitles, path, looked.info, looked.duration_ms, content=video_id)
         sidecars = stages.sidecars(path, looked.duration_ms)
+        cover = self._on_cover(path, looked.duration_ms, video_id)
         if _file_state(path) != state:
             raise VideoError("changed", f"{path} changed while it was being read; build again when it is complete.")
         title = stages.title(source, looked.info)
         screen_texts = with_repeats(looked.screen_texts, heard.segments)
         lines = (*subtitles.lines, *sidecars.lines)
-        pairs = (source, video_id, shard, looked.duration_ms, title, heard.segments, lines, screen_texts)
+        pairs = (source, video_id, shard, looked.duration_ms, title, cover.lines, heard.segments, lines, screen_texts)
         candidates: tuple[CandidateRow, ...] = self._stage(
             stages.pair, *pairs, content=video_id, inputs=digest_of(pairs), beats=False
         )
         candidates = self._scored(candidates, looked, video_id)
         video = measured_video(
             source, shard=shard, examined=examined, looked=looked, heard=heard, title=title, uploader_hash=uploader_hash,
-            notices=(*subtitles.notices, *sidecars.notices),
+            notices=(*subtitles.notices, *sidecars.notices, *cover.notices),
         )
         costs = tuple(replace(cost, video_id=video_id) for cost in self._costs)
         return VideoRows(video=video, others={
@@ -91,6 +93,16 @@ class _Run:
         )
         if isinstance(found, RowFailure):
             raise VideoError(found.kind, found.message)
+        return found
+
+    def _on_cover(self, path: str, duration_ms: int, video_id: str) -> FoundLines:
+        stage, cover = self._stages.cover, self._stages.find_cover(path)
+        if stage is None or cover is None:
+            return FoundLines()
+        found: FoundLines = self._stage(
+            stage, str(cover), duration_ms, content=video_id, inputs=digest_of([cover_state(cover), duration_ms]), beats=False,
+            keep=lambda lines: not lines.notices,
+        )  # fmt: skip
         return found
 
     def _scored(self, candidates: tuple[CandidateRow, ...], looked: Looked, video_id: str) -> tuple[CandidateRow, ...]:

@@ -27,7 +27,7 @@ from data_pipeline.building.process_shard import VideoDone
 from data_pipeline.building.process_video import process_video
 from data_pipeline.building.settings import BuildSettings
 from data_pipeline.building.stage_cache import StageCache
-from data_pipeline.building.stages import Stage, Stages, Subtitles, parameters_of
+from data_pipeline.building.stages import FoundLines, Stage, Stages, parameters_of
 from data_pipeline.building.video_rows import VideoRows
 from data_pipeline.corpus.examined import Examined, examine
 from data_pipeline.corpus.measured import (
@@ -40,8 +40,10 @@ from data_pipeline.corpus.measured import (
     SpeechRow,
 )
 from data_pipeline.corpus.shard_list import RowFailure
+from data_pipeline.evidence.covers import CoverFolders
 from data_pipeline.relevance.model import TextPictureModel
 from retrieval.errors import ModelError, VideoError
+from retrieval.records import Evidence
 from retrieval.video import VideoInfo, VideoReader
 
 CALLS = "calls.txt"
@@ -118,10 +120,12 @@ def make_stages(settings: BuildSettings, directory: Path, load: ModelsLoader = l
         examine=Stage(name="examine", version="1", run=partial(_examine, log), result=Examined | RowFailure),
         look=looks,
         listen=Stage(name="listen", version="1", run=partial(_listen, log), result=Sound),
-        subtitles=Stage(name="subtitles", version="1", run=lambda *_: Subtitles(), result=Subtitles),
+        subtitles=Stage(name="subtitles", version="1", run=lambda *_: FoundLines(), result=FoundLines),
+        cover=Stage(name="cover", version="1", run=partial(_on_cover, log), result=FoundLines),
         pair=Stage(name="pair", version="1", run=partial(_pair, log), result=tuple[CandidateRow, ...]),
         score=score if settings.relevance.model else None,
-        sidecars=lambda path, duration_ms: Subtitles(),
+        sidecars=lambda path, duration_ms: FoundLines(),
+        find_cover=CoverFolders().find,
         title=lambda source, info: source.title or info.title,
         uploader_hash=lambda name: parameters_of(name),
     )
@@ -171,7 +175,7 @@ def _examine(log: Path, path: str) -> Examined | RowFailure:
 def _look(log: Path, path: str, video_id: str, progress: Any) -> Seen:
     _called(log, "look")
     _trouble(Path(path).stem)
-    if "once" in path and not Path(path).with_name("mended").exists():
+    if "once" in Path(path).stem and not Path(path).with_name("mended").exists():
         raise VideoError("timeout", f"{path} took too long.")
     with VideoReader(path, threads=1) as reader:
         for frame in reader.frames():
@@ -211,10 +215,20 @@ def _listen(log: Path, path: str, video_id: str, progress: Any) -> Sound:
     return Sound(status="heard", audio_spans=(span, replace(span, span=1, start_ms=20, end_ms=90)))
 
 
+def _on_cover(log: Path, cover: str, duration_ms: int) -> FoundLines:
+    _called(log, "cover")
+    text = Path(cover).read_text()
+    if not text:
+        return FoundLines(notices=(f"The cover {cover} is empty.",))
+    return FoundLines((Evidence(kind="ocr", text=text, start_ms=0, end_ms=duration_ms, source=cover),))
+
+
 def _pair(
-    log: Path, source: SourceRow, video_id: str, shard: str, duration_ms: int, title: str | None, *texts: Any
+    log: Path, source: SourceRow, video_id: str, shard: str, duration_ms: int, title: str | None, cover: Sequence[Evidence],
+    *texts: Any,
 ) -> tuple[CandidateRow, ...]:
     _called(log, "pair")
+    title = " ".join([*filter(None, [title]), *(line.text for line in cover)]) or None
     if title is None:
         return ()
     return (CandidateRow(
