@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from data_pipeline.evidence.covers import CoverFolders, named_covers
 from data_pipeline.manifest import ManifestRow
 from retrieval.library import Library
 from retrieval.search import SearchEngine
+from serving.cli.main import app
 from serving.ingest.run import AddOptions, add_videos
 from tests.data_pipeline.drawn import with_text
 from tests.videos import write_video
@@ -90,7 +92,13 @@ def test_a_cover_is_read_once_kept_by_later_runs_and_read_anew_when_it_changes(t
     assert found(library, "红烧排骨") == []
 
     cover = write_cover(folder / "clip.png", "红烧排骨的做法")
-    assert added(library, folder) == ["updated"]
+    report = add_videos(library, [folder], OPTIONS)
+    assert (report.counts["updated"], report.found) == (1, "; 1 cover read (1 line)")
+    assert (report.to_json()["covers"], report.to_json()["cover_lines"]) == (1, 1)
+    with Library.open(library) as opened:
+        assert (opened.count_evidence_from("cover:"), opened.count_evidence_from("tagger:")) == (1, 0)
+    told = CliRunner().invoke(app, ["library", "status", "--library", str(library)]).output
+    assert "ocr 1 (1 of them on covers)" in told
     assert found(library, "红烧排骨") == [("clip.mp4", "cover:clip.png")]
     assert added(library, folder) == ["unchanged"]
     assert added(library, folder, replace(OPTIONS, on_screen_text=False)) == ["unchanged"]

@@ -19,13 +19,13 @@ pytest.importorskip("rapidocr", reason="on-screen text needs rapidocr")
 def test_a_cover_is_read_by_the_engine_of_the_on_screen_text(tmp_path: Path) -> None:
     stages = default_stages(BuildSettings(speech=Speech(voice=False)), tmp_path)
     cover, broken = tmp_path / "猫.jpg", tmp_path / "狗.jpg"
-    Image.fromarray(with_text(np.full((360, 640, 3), 90, np.uint8), "肥而不腻", y=0.5, size=60)).save(cover)
+    Image.fromarray(with_text(np.full((360, 640, 3), 90, np.uint8), "红烧肉", y=0.5, size=60)).save(cover)
     broken.write_bytes(b"no picture")
     assert stages.cover is not None
     assert stages.cover.model_digest == stages.look.model_digest != ""
     found: FoundLines = stages.cover.run(str(cover), 9000)
     assert [(line.text, line.start_ms, line.end_ms, line.source) for line in found.lines] == [
-        ("肥而不腻", 0, 9000, "cover:猫.jpg")
+        ("红烧肉", 0, 9000, "cover:猫.jpg")
     ]
     assert "狗.jpg is no picture" in stages.cover.run(str(broken), 9000).notices[0]
     assert stages.find_cover(str(tmp_path / "猫.mp4")) == cover

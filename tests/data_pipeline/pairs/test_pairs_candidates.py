@@ -18,11 +18,13 @@ DURATION_MS = 20_000
 
 def candidates(
     *, source: SourceRow | None = None, title: str | None = None, cover: list[Evidence] | None = None,
-    speech: list[SpeechRow] | None = None, subtitles: list[Evidence] | None = None, screen: list[ScreenTextRow] | None = None, **settings: Any,
+    speech: list[SpeechRow] | None = None, subtitles: list[Evidence] | None = None, screen: list[ScreenTextRow] | None = None,
+    **settings: Any,
 ) -> list[CandidateRow]:
     return candidate_rows(
         source or SourceRow(source_id="cd" * 16, uri="/猫.mp4"), video_id=VIDEO, shard="s0", duration_ms=DURATION_MS, title=title,
-        cover=cover or [], speech=speech or [], subtitles=subtitles or [], screen_texts=screen or [], settings=PairSettings(**settings),
+        cover=cover or [], speech=speech or [], subtitles=subtitles or [], screen_texts=screen or [],
+        settings=PairSettings(**settings),
     )
 
 
@@ -58,7 +60,8 @@ def on_cover(*texts: str) -> list[Evidence]:
 
 
 def test_what_stands_on_a_cover_is_one_text_of_the_whole_video_beside_the_title() -> None:
-    title, cover = candidates(title="三分钟学会红烧肉", cover=on_cover("三分鐘學會", "肥而不腻", "肥而不腻", "。。", "扣1领菜谱13800138000"))
+    blocks = on_cover("三分鐘學會", "肥而不腻", "肥而不腻", "。。", "订购请打13800138000")
+    title, cover = candidates(title="三分钟学会红烧肉", cover=blocks)
     assert title.kind == "title"
     assert (cover.kind, cover.start_ms, cover.end_ms, cover.source) == ("cover", 0, DURATION_MS, "cover:猫.jpg")
     assert cover.text.startswith("肥而不腻 ")
