@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from queue import Empty, Queue
+from queue import Empty, LifoQueue
 
 from data_pipeline.building.asked_models import ModelFacts, answer, facts_of
 from data_pipeline.building.isolated import IsolatedProcess, Ready, Stopped, Stopping, serving
@@ -19,7 +19,7 @@ _LOOK_SECONDS = 0.25
 
 
 class ModelPool:
-    """count: of processes; each answers one question at a time, and starts when there is one for it."""
+    """count: of processes; each answers one question at a time, and starts when the others that are there have no time."""
 
     def __init__(
         self, load_models: ModelsLoader, settings: BuildSettings, *, count: int, stopped: Stopping = lambda: False
@@ -33,7 +33,7 @@ class ModelPool:
                 memory_bytes=settings.limits.memory_bytes, stopped=stopped,
             ) for _ in range(count)
         ]  # fmt: skip
-        self._free: Queue[IsolatedProcess] = Queue()
+        self._free: LifoQueue[IsolatedProcess] = LifoQueue()        # those that are started come first
         for process in self._processes:
             self._free.put(process)
 
@@ -52,8 +52,9 @@ class ModelPool:
 
         Raises Stopped, and ModelError when the models are not those that the first process loaded.
         """
+        facts = self.facts
         with self._taken() as process:
-            if process.facts != self.facts:
+            if process.facts != facts:
                 raise ModelError("A model changed while the build ran: start the build again.")
             yield process
 

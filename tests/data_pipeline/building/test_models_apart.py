@@ -118,6 +118,21 @@ def replace_limits(**limits: float) -> BuildSettings:
     return SETTINGS.model_copy(update={"limits": Limits(**limits), "videos_per_shard": 1})
 
 
+def test_a_model_that_is_another_one_when_it_is_loaded_again_ends_the_build() -> None:
+    pool = ModelPool(load_another_each_time, SETTINGS, count=2)
+    try:
+        with pool.free_process(), pytest.raises(ModelError, match="A model changed while the build ran"), pool.free_process():
+            pass
+    finally:
+        pool.close()
+
+
+def load_another_each_time(settings: BuildSettings) -> Models:
+    model = StandInModel()
+    model.digest = str(os.getpid())
+    return Models(relevance=model)
+
+
 def test_models_that_cannot_be_loaded_end_the_build_in_a_sentence(videos: list[Path], tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(update={"relevance": Relevance(model="missing")})
     with pytest.raises(WenshiError, match="There is no model in missing"):
