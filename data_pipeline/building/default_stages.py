@@ -13,7 +13,7 @@ from data_pipeline.building.stages import FoundLines, Stage, StageProgress, Stag
 from data_pipeline.corpus.examined import Examined, examine
 from data_pipeline.corpus.measured import CandidateRow, SourceRow
 from data_pipeline.corpus.shard_list import RowFailure
-from data_pipeline.evidence.covers import CoverFolders, cover_evidence
+from data_pipeline.evidence.covers import CoverFolders, cover_evidence, embedded_cover_evidence
 from data_pipeline.evidence.ocr import OcrEngine
 from data_pipeline.evidence.ocr_engines import ocr_engine
 from data_pipeline.evidence.subtitles import sidecar_evidence, subtitle_evidence
@@ -78,8 +78,9 @@ def _look_stage(settings: BuildSettings, ocr: OcrEngine | None) -> Stage:
 
 
 def _cover_stage(ocr: OcrEngine) -> Stage:
-    def read(cover: str, duration_ms: int) -> FoundLines:
-        lines, notice = cover_evidence(Path(cover), ocr, duration_ms=duration_ms)
+    def read(path: str, beside: Path | None, duration_ms: int) -> FoundLines:
+        lines, notice = embedded_cover_evidence(path, ocr, duration_ms=duration_ms) if beside is None \
+            else cover_evidence(beside, ocr, duration_ms=duration_ms)
         return FoundLines(tuple(lines), () if notice is None else (notice,))
 
     return Stage(name="cover", version=_COVER_VERSION, run=read, result=FoundLines, model_digest=_identity(ocr))

@@ -96,13 +96,13 @@ class _Run:
         return found
 
     def _on_cover(self, path: str, duration_ms: int, video_id: str) -> FoundLines:
-        stage, cover = self._stages.cover, self._stages.find_cover(path)
-        if stage is None or cover is None:
+        stage, beside = self._stages.cover, self._stages.find_cover(path)
+        if stage is None:
             return FoundLines()
+        inputs = digest_of([None if beside is None else cover_state(beside), duration_ms])
         found: FoundLines = self._stage(
-            stage, str(cover), duration_ms, content=video_id, inputs=digest_of([cover_state(cover), duration_ms]), beats=False,
-            keep=lambda lines: not lines.notices,
-        )  # fmt: skip
+            stage, path, beside, duration_ms, content=video_id, inputs=inputs, beats=False, keep=lambda lines: not lines.notices
+        )
         return found
 
     def _scored(self, candidates: tuple[CandidateRow, ...], looked: Looked, video_id: str) -> tuple[CandidateRow, ...]:

@@ -90,11 +90,12 @@ class Stages:
 
     examine(path) -> Examined | RowFailure;  look(path, video_id, progress) -> Looked;
     listen(path, video_id, progress) -> Heard;  subtitles(path, info, duration_ms, progress) -> FoundLines;
-    cover(picture, duration_ms) -> FoundLines, None where nobody reads text;
+    cover(path, picture, duration_ms) -> FoundLines, None where nobody reads text; the picture beside the video goes before
+    that inside it;
     pair(source, video_id, shard, duration_ms, title, cover, speech, subtitles, screen_texts) -> tuple[CandidateRow, ...];
     score(candidates, keyframes, pictures, screen_texts, shots) -> tuple[CandidateRow, ...], None where no model is given.
     sidecars(path, duration_ms): lines of files beside the video; they may change, so nobody keeps them.
-    find_cover(path): the cover picture of a video, None = it has none.
+    find_cover(path): the cover picture beside a video, None = there is none.
     title(source, info): what the video is called; uploader_hash(name): what a corpus says instead of a name.
     cpu_seconds: CPU time so far of whoever runs the stages.
     """

@@ -215,12 +215,14 @@ def _listen(log: Path, path: str, video_id: str, progress: Any) -> Sound:
     return Sound(status="heard", audio_spans=(span, replace(span, span=1, start_ms=20, end_ms=90)))
 
 
-def _on_cover(log: Path, cover: str, duration_ms: int) -> FoundLines:
+def _on_cover(log: Path, path: str, cover: Path | None, duration_ms: int) -> FoundLines:
+    if cover is None:
+        return FoundLines()
     _called(log, "cover")
-    text = Path(cover).read_text()
+    text = cover.read_text()
     if not text:
         return FoundLines(notices=(f"The cover {cover} is empty.",))
-    return FoundLines((Evidence(kind="ocr", text=text, start_ms=0, end_ms=duration_ms, source=cover),))
+    return FoundLines((Evidence(kind="ocr", text=text, start_ms=0, end_ms=duration_ms, source=cover.name),))
 
 
 def _pair(

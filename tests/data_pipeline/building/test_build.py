@@ -78,7 +78,7 @@ def test_what_the_stages_give_stands_in_the_tables(corpus: Path, videos: list[Pa
     assert len({one.pair_id for one in candidates}) == 5
     assert all(one.relevance_mean is not None and one.keyframes == 3 for one in candidates)
     stages = [row.stage for row in read_measured(corpus, StageRow) if row.video_id == first.video_id]
-    assert stages == ["examine", "look", "listen", "subtitles", "pair", "score"]
+    assert stages == ["examine", "look", "listen", "subtitles", "cover", "pair", "score"]
 
 
 def test_a_video_that_takes_its_process_down_costs_itself(corpus: Path, videos: list[Path], tmp_path: Path) -> None:
