@@ -18,7 +18,7 @@ from data_pipeline.building.process_shard import VideoDone, VideoWorker, process
 from data_pipeline.building.settings import BuildSettings
 from data_pipeline.building.worker import StagesMaker, Worker
 
-_WORKERS_A_MODEL = 4
+_WORKERS_A_MODEL = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +54,9 @@ def run_job(job: ShardJob, work: Work, worker: VideoWorker, done: VideoDone) -> 
 def usual_model_processes(workers: int, settings: BuildSettings) -> int:
     """How many processes hold the models for so many workers; 0 = each worker holds its own.
 
-    One scores for four workers, which spend most of their time on decoding and reading on-screen text. Writing down speech
-    takes longer than all else: who shares an engine saves memory and waits for it, so that is done where it is asked for.
+    One scores for two workers: scoring by a ViT-B/16 on a processor takes as long as decoding and reading on-screen text,
+    or more. Writing down speech takes longer than all else: who shares an engine saves memory and waits for it, so that is
+    done where it is asked for.
     """
     shared = settings.relevance.model is not None and settings.speech.engine is None
     return math.ceil(workers / _WORKERS_A_MODEL) if workers > 1 and shared else 0
