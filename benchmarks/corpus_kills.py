@@ -2,11 +2,11 @@
 
     python -m benchmarks.corpus_kills --rounds 100
 
-Each round starts a build of small real files, some of them unusable or copies, with two worker processes, and gives it
-SIGKILL after a random time, mostly while videos are processed. Then: everything that is committed can be read and adds up,
-and no child process is left. After half of the rounds, and when there is nothing left to kill, a build is left alone: it must
-give the manifest hash and the rows of a build that nobody killed, each key once. After the others the next kill comes where
-the last one was.
+Each round starts a build of small real files, some of them unusable or copies, with two worker processes that hold a model
+each or share one in a third process, by chance, and gives it SIGKILL after a random time, mostly while videos are processed.
+Then: everything that is committed can be read and adds up, and no child process is left. After half of the rounds, and when
+there is nothing left to kill, a build is left alone: it must give the manifest hash and the rows of a build that nobody
+killed, each key once. After the others the next kill comes where the last one was.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from data_pipeline.building.plan import shard_names
 from data_pipeline.building.settings import BuildSettings, Relevance
 from data_pipeline.corpus.measured import CandidateRow, KeyframeRow, MeasuredVideo, ShotRow, SourceRow
 from retrieval.errors import WenshiError
-from tests.data_pipeline.building.stand_ins import make_stages, runner_here, sources_of
+from tests.data_pipeline.building.stand_ins import load_stand_in, make_asking_stages, runner_here, sources_of
 from tests.videos import write_video
 
 SETTINGS = BuildSettings(relevance=Relevance(model="one"), videos_per_shard=2)
@@ -43,9 +43,10 @@ AT_ITS_END = "killed after its end"
 def main() -> int:
     parser = arguments(__doc__, default=100)
     parser.add_argument("--drive", help=argparse.SUPPRESS)
+    parser.add_argument("--models", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.drive:
-        drive(Path(options.drive))
+        drive(Path(options.drive), models=options.models)
         return 0
     return reported(
         lambda scratch: run(scratch, rounds=options.rounds, seed=options.seed),
@@ -68,11 +69,15 @@ def sources(folder: Path) -> list[SourceRow]:
     return sources_of(*sorted(folder.glob("*.mp4")))
 
 
-def drive(directory: Path) -> None:
-    """Build until killed."""
+def work_in(directory: Path) -> Work:
+    return Work(directory=directory, settings=SETTINGS, make_stages=make_asking_stages, load_models=load_stand_in)
+
+
+def drive(directory: Path, *, models: int) -> None:
+    """Build until killed; models: processes that hold the model for both workers."""
     print("began", flush=True)
-    work = Work(directory=directory, settings=SETTINGS, make_stages=make_stages)
-    build(sources(directory.parent / "files"), work, local_runner(2), done=lambda video: print("video", flush=True))
+    runner = local_runner(2, model_processes=models)
+    build(sources(directory.parent / "files"), work_in(directory), runner, done=lambda video: print("video", flush=True))
     print("finished", flush=True)
 
 
@@ -86,7 +91,8 @@ def run(scratch: Path, *, rounds: int, seed: int) -> Found:
 
     def one_round(number: int) -> list[str]:
         starts = chance.random() < 0.25
-        how = kill(directory, chance.uniform(0, starting if starts else working), words=1 if starts else 2)
+        seconds = chance.uniform(0, starting if starts else working)
+        how = kill(directory, seconds, words=1 if starts else 2, models=chance.randrange(2))
         done[how] += 1
         wrong = unfit(directory)
         if not wrong and (how == AT_ITS_END or chance.random() < 0.5):
@@ -101,7 +107,7 @@ def run(scratch: Path, *, rounds: int, seed: int) -> Found:
 
 def seconds_of_a_build(directory: Path) -> tuple[float, float]:
     """How long a build takes here and now, from its first word to its first video, and from there to its end."""
-    process, began = started(directory, words=1), time.monotonic()
+    process, began = started(directory, words=1, models=1), time.monotonic()
     assert process.stdout is not None
     process.stdout.readline()
     first = time.monotonic()
@@ -109,9 +115,9 @@ def seconds_of_a_build(directory: Path) -> tuple[float, float]:
     return first - began, time.monotonic() - first
 
 
-def started(directory: Path, *, words: int) -> subprocess.Popen[str]:
+def started(directory: Path, *, words: int, models: int) -> subprocess.Popen[str]:
     """A process that has said so many words: 1, it has imported its libraries; 2, its first video is done."""
-    command = [sys.executable, "-m", "benchmarks.corpus_kills", "--drive", str(directory)]
+    command = [sys.executable, "-m", "benchmarks.corpus_kills", "--drive", str(directory), "--models", str(models)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for _ in range(words):
@@ -119,9 +125,9 @@ def started(directory: Path, *, words: int) -> subprocess.Popen[str]:
     return process
 
 
-def kill(directory: Path, seconds: float, *, words: int) -> str:
+def kill(directory: Path, seconds: float, *, words: int, models: int) -> str:
     """Start a build and kill it so long after its first or second word; how far it was."""
-    process = started(directory, words=words)
+    process = started(directory, words=words, models=models)
     time.sleep(seconds)
     children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     process.send_signal(signal.SIGKILL)
@@ -137,9 +143,7 @@ def kill(directory: Path, seconds: float, *, words: int) -> str:
 
 
 def finish(directory: Path) -> None:
-    build(
-        sources(directory.parent / "files"), Work(directory=directory, settings=SETTINGS, make_stages=make_stages), runner_here
-    )
+    build(sources(directory.parent / "files"), work_in(directory), runner_here)
 
 
 def unfit(directory: Path) -> list[str]:

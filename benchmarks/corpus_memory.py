@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -25,10 +26,30 @@ from tests.videos import write_video
 BAR_BYTES = 2 << 30
 
 
-class Peak:
-    """Context manager: the resident bytes of this process and its children, watched by a thread."""
+def resident(process: psutil.Process) -> int:
+    """Bytes that a process holds in memory; 0 when it is gone."""
+    try:
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0
 
-    def __init__(self) -> None:
+
+def proportional(process: psutil.Process) -> int:
+    """Bytes of a process, a page that several hold by its share."""
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.Error:
+        return 0
+
+
+class Peak:
+    """Context manager: the bytes of this process and of its children, watched by a thread.
+
+    held: those of one process; `resident` or `proportional`.
+    """
+
+    def __init__(self, held: Callable[[psutil.Process], int] = resident) -> None:
+        self._held = held
         self._this = psutil.Process()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch)
@@ -45,16 +66,9 @@ class Peak:
 
     def _watch(self) -> None:
         while not self._ended.wait(0.1):
-            workers = sum(_resident(child) for child in self._this.children(recursive=True))
+            workers = sum(self._held(child) for child in self._this.children(recursive=True))
             self.most_here = max(self.most_here, self._this.memory_info().rss)
             self.most_workers = max(self.most_workers, workers)
-
-
-def _resident(process: psutil.Process) -> int:
-    try:
-        return int(process.memory_info().rss)
-    except psutil.Error:
-        return 0
 
 
 def run(scratch: Path, *, videos: int) -> Found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ def jpeg_bytes(
     return file.getvalue()
 
 
-def still_size(path: str | Path) -> tuple[int, int] | None:
+def still_size(path: str | Path | BinaryIO) -> tuple[int, int] | None:
     """Width and height of a still picture, from its header; None for anything else. Raises VideoError when it is too large."""
     try:
         with Image.open(path, formats=_FORMATS) as picture:
@@ -45,7 +46,7 @@ def still_size(path: str | Path) -> tuple[int, int] | None:
     return width, height
 
 
-def read_still(path: str | Path) -> Image.Image:
+def read_still(path: str | Path | BinaryIO) -> Image.Image:
     """A still picture as a person sees it, RGB; `still_size` says first whether it is too large. Raises VideoError (corrupt)."""
     try:
         with Image.open(path, formats=_FORMATS) as picture:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
+from av.container import OutputContainer
+from av.stream import Disposition
 from numpy.typing import NDArray
+from PIL import Image
 
 
 def write_video(
@@ -61,3 +67,29 @@ def write_subtitles(path: Path, lines: Sequence[tuple[int, int, str]]) -> Path:
     blocks = [f"{n}\n{stamp(a)} --> {stamp(b)}\n{text}\n" for n, (a, b, text) in enumerate(lines, start=1)]
     path.write_text("\n".join(blocks), encoding="utf-8")
     return path
+
+
+def add_cover(video: Path, picture: bytes, path: Path) -> Path:
+    """The video in another file, with a JPEG file as the cover inside it."""
+    with av.open(str(video)) as source, av.open(str(path), "w") as container:
+        (moving,) = source.streams.video
+        copied = container.add_stream_from_template(moving)
+        if path.suffix == ".mkv":
+            container.add_attachment("cover.jpg", "image/jpeg", picture)
+        else:
+            container.mux(_cover_packet(container, picture))
+        for packet in source.demux(moving):
+            if packet.dts is not None:
+                packet.stream = copied
+                container.mux(packet)
+    return path
+
+
+def _cover_packet(container: OutputContainer, picture: bytes) -> av.Packet[Any]:
+    cover = container.add_stream("mjpeg", rate=1)
+    with Image.open(io.BytesIO(picture)) as opened:
+        cover.width, cover.height = opened.size
+    cover.pix_fmt, cover.disposition = "yuvj420p", Disposition.attached_pic
+    packet = av.Packet(picture)
+    packet.stream, packet.pts, packet.dts, packet.time_base = cover, 0, 0, Fraction(1, 1)
+    return packet

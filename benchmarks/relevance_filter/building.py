@@ -9,8 +9,9 @@ from pathlib import Path
 from data_pipeline.building.build import build
 from data_pipeline.building.default_stages import default_stages
 from data_pipeline.building.local import Work, local_runner
+from data_pipeline.building.models import ModelsLoader, load_models
 from data_pipeline.building.settings import BuildSettings, Relevance, ScreenText
-from data_pipeline.building.stages import Stage, StageProgress, Stages, Subtitles
+from data_pipeline.building.stages import FoundLines, Stage, StageProgress, Stages
 from data_pipeline.corpus.measured import SpeechRow
 from data_pipeline.evidence.subtitles import sidecar_evidence
 from data_pipeline.miniature.raw_collection import MANIFEST
@@ -48,7 +49,7 @@ def build_corpus(
     build(rows, Work(directory=directory, settings=settings, make_stages=stages), local_runner(workers), done=one)
 
 
-def stages(settings: BuildSettings, directory: Path) -> Stages:
+def stages(settings: BuildSettings, directory: Path, load: ModelsLoader = load_models) -> Stages:
     """The stages of every build, but that the words come from the transcript beside the file; voice is really looked for.
 
     A speech engine is given voice alone and would never see a song's words: here the policy judges every line.
@@ -64,7 +65,7 @@ def stages(settings: BuildSettings, directory: Path) -> Stages:
         spans = sound.audio_spans if sound.status == "heard" else None
         return replace(sound, segments=judged(said, voice=spans, tags=None))
 
-    real = default_stages(settings, directory)
+    real = default_stages(settings, directory, load)
     listening = Stage(
         name="listen", version=f"{LISTEN_VERSION} {ENGINE} 1", run=heard, result=Heard,
         model_digest=f"{voice.name} {voice.version} {voice.model_digest}",
@@ -72,8 +73,8 @@ def stages(settings: BuildSettings, directory: Path) -> Stages:
     return replace(real, listen=listening, sidecars=_none)
 
 
-def _none(path: str, duration_ms: int) -> Subtitles:
-    return Subtitles()
+def _none(path: str, duration_ms: int) -> FoundLines:
+    return FoundLines()
 
 
 def _segment(video_id: str, place: int, start_ms: int, end_ms: int, text: str) -> SpeechRow:

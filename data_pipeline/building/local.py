@@ -1,7 +1,8 @@
-"""Shards on this machine: a few threads, each with a worker process of its own."""
+"""Shards on this machine: a few threads, each with a worker process of its own, and models that the workers may share."""
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -10,10 +11,14 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from data_pipeline.building.commits import Commit
+from data_pipeline.building.model_pool import ModelPool
+from data_pipeline.building.models import ModelsLoader, load_models
 from data_pipeline.building.plan import shard_sources
 from data_pipeline.building.process_shard import VideoDone, VideoWorker, process_shard
 from data_pipeline.building.settings import BuildSettings
 from data_pipeline.building.worker import StagesMaker, Worker
+
+_WORKERS_A_MODEL = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +32,12 @@ class ShardJob:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What every runner is given: the corpus, its settings, and who makes the stages inside a worker."""
+    """What every runner is given: the corpus, its settings, and who makes the stages inside a worker and loads its models."""
 
     directory: Path
     settings: BuildSettings
     make_stages: StagesMaker
+    load_models: ModelsLoader = load_models
 
 
 Runner = Callable[[Iterable[ShardJob], Work, VideoDone], Generator[Commit, None, None]]
@@ -45,14 +51,33 @@ def run_job(job: ShardJob, work: Work, worker: VideoWorker, done: VideoDone) -> 
     )  # fmt: skip
 
 
-def local_runner(workers: int) -> Runner:
-    """A runner with so many workers. What its iterator gives is to be committed; closing it ends the workers."""
+def usual_model_processes(workers: int, settings: BuildSettings) -> int:
+    """How many processes hold the models for so many workers; 0 = each worker holds its own.
+
+    One scores for two workers: scoring by a ViT-B/16 on a processor takes as long as decoding and reading on-screen text,
+    or more. Writing down speech takes longer than all else: who shares an engine saves memory and waits for it, so that is
+    done where it is asked for.
+    """
+    shared = settings.relevance.model is not None and settings.speech.engine is None
+    return math.ceil(workers / _WORKERS_A_MODEL) if workers > 1 and shared else 0
+
+
+def local_runner(workers: int, *, model_processes: int = 0) -> Runner:
+    """A runner with so many workers. What its iterator gives is to be committed; closing it ends the workers.
+
+    model_processes: that hold the models for all workers; 0 = each worker holds its own. It changes no row.
+    """
 
     def run(jobs: Iterable[ShardJob], work: Work, done: VideoDone) -> Generator[Commit, None, None]:
         stop = threading.Event()
+        models = ModelPool(work.load_models, work.settings, count=model_processes, stopped=stop.is_set) \
+            if model_processes else None
         free: SimpleQueue[Worker] = SimpleQueue()
         for _ in range(workers):
-            free.put(Worker(work.make_stages, work.settings, work.directory, stopped=stop.is_set))
+            free.put(Worker(
+                work.make_stages, work.settings, work.directory, load_models=work.load_models, models=models,
+                stopped=stop.is_set,
+            ))  # fmt: skip
 
         def one(job: ShardJob) -> Commit | None:
             worker = free.get()
@@ -69,6 +94,8 @@ def local_runner(workers: int) -> Runner:
                 threads.shutdown(cancel_futures=True)
                 for _ in range(workers):
                     free.get().close()
+                if models is not None:
+                    models.close()
 
     return run
 

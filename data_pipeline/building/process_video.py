@@ -12,12 +12,13 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from data_pipeline.building.stage_cache import Kept, StageCache
-from data_pipeline.building.stages import Heard, Looked, Stage, Stages, Subtitles, digest_of
+from data_pipeline.building.stages import FoundLines, Heard, Looked, Stage, Stages, digest_of
 from data_pipeline.building.video_rows import VideoRows, failed_video, measured_video
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.examined import Examined
 from data_pipeline.corpus.measured import CandidateRow, SourceRow, StageRow
 from data_pipeline.corpus.shard_list import RowFailure
+from data_pipeline.evidence.covers import cover_state
 from data_pipeline.evidence.repeated_speech import with_repeats
 from retrieval.errors import InputError, ModelError, VideoError, WenshiError
 
@@ -63,21 +64,22 @@ class _Run:
         self.video_id = video_id = examined.video_id
         looked: Looked = self._stage(stages.look, path, video_id, content=video_id)
         heard: Heard = self._stage(stages.listen, path, video_id, content=video_id)
-        subtitles: Subtitles = self._stage(stages.subtitles, path, looked.info, looked.duration_ms, content=video_id)
+        subtitles: FoundLines = self._stage(stages.subtitles, path, looked.info, looked.duration_ms, content=video_id)
         sidecars = stages.sidecars(path, looked.duration_ms)
+        cover = self._on_cover(path, looked.duration_ms, video_id)
         if _file_state(path) != state:
             raise VideoError("changed", f"{path} changed while it was being read; build again when it is complete.")
         title = stages.title(source, looked.info)
         screen_texts = with_repeats(looked.screen_texts, heard.segments)
         lines = (*subtitles.lines, *sidecars.lines)
-        pairs = (source, video_id, shard, looked.duration_ms, title, heard.segments, lines, screen_texts)
+        pairs = (source, video_id, shard, looked.duration_ms, title, cover.lines, heard.segments, lines, screen_texts)
         candidates: tuple[CandidateRow, ...] = self._stage(
             stages.pair, *pairs, content=video_id, inputs=digest_of(pairs), beats=False
         )
         candidates = self._scored(candidates, looked, video_id)
         video = measured_video(
             source, shard=shard, examined=examined, looked=looked, heard=heard, title=title, uploader_hash=uploader_hash,
-            notices=(*subtitles.notices, *sidecars.notices),
+            notices=(*subtitles.notices, *sidecars.notices, *cover.notices),
         )
         costs = tuple(replace(cost, video_id=video_id) for cost in self._costs)
         return VideoRows(video=video, others={
@@ -91,6 +93,16 @@ class _Run:
         )
         if isinstance(found, RowFailure):
             raise VideoError(found.kind, found.message)
+        return found
+
+    def _on_cover(self, path: str, duration_ms: int, video_id: str) -> FoundLines:
+        stage, beside = self._stages.cover, self._stages.find_cover(path)
+        if stage is None:
+            return FoundLines()
+        inputs = digest_of([None if beside is None else cover_state(beside), duration_ms])
+        found: FoundLines = self._stage(
+            stage, path, beside, duration_ms, content=video_id, inputs=inputs, beats=False, keep=lambda lines: not lines.notices
+        )
         return found
 
     def _scored(self, candidates: tuple[CandidateRow, ...], looked: Looked, video_id: str) -> tuple[CandidateRow, ...]:
@@ -133,12 +145,12 @@ class _Run:
         values = [argument() if callable(argument) else argument for argument in arguments]
         if beats:
             values.append(lambda position, duration: self._heartbeat(stage.name, position, duration))
-        cpu, wall = time.process_time(), time.perf_counter()
+        cpu, wall = self._stages.cpu_seconds(), time.perf_counter()
         result = stage.run(*values)
         parts: tuple[bytes, ...] = ()
         if stage.binary:
             parts, result = getattr(result, stage.binary), replace(result, **{stage.binary: ()})
-        cpu_ms, wall_ms = (round(1000 * seconds) for seconds in (time.process_time() - cpu, time.perf_counter() - wall))
+        cpu_ms, wall_ms = (round(1000 * seconds) for seconds in (self._stages.cpu_seconds() - cpu, time.perf_counter() - wall))
         kept = Kept(_adapter(stage.result).dump_json(result), cpu_ms, wall_ms)
         return kept, parts, _adapter(stage.result).validate_json(kept.data)
 

@@ -42,7 +42,7 @@ class _ShardWorker:
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self._worker = Worker(work.make_stages, work.settings, work.directory)
+        self._worker = Worker(work.make_stages, work.settings, work.directory, load_models=work.load_models)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         return {"result": [self._result(_job(str(text))) for text in batch["job"]]}

@@ -26,6 +26,10 @@ class Limits(Section):
     total_seconds: float = Field(default=7200.0, gt=0)
     memory_gib: float = Field(default=2.0, gt=0)
 
+    @property
+    def memory_bytes(self) -> int:
+        return int(self.memory_gib * 2**30)
+
 
 class Look(Section):
     """How often a long shot gets another keyframe, and the longest side of the small pictures that are kept."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from data_pipeline.corpus.measured import (
@@ -54,8 +56,8 @@ class Heard(Protocol):
 
 
 @dataclass(frozen=True)
-class Subtitles:
-    """Lines of subtitles, and one sentence for each track or file that could not be read."""
+class FoundLines:
+    """Lines of text beside or inside a video, and one sentence for each track or file that could not be read."""
 
     lines: tuple[Evidence, ...] = ()
     notices: tuple[str, ...] = ()
@@ -87,26 +89,33 @@ class Stages:
     """Everything that a worker does with a video.
 
     examine(path) -> Examined | RowFailure;  look(path, video_id, progress) -> Looked;
-    listen(path, video_id, progress) -> Heard;  subtitles(path, info, duration_ms, progress) -> Subtitles;
-    pair(source, video_id, shard, duration_ms, title, speech, subtitles, screen_texts) -> tuple[CandidateRow, ...];
+    listen(path, video_id, progress) -> Heard;  subtitles(path, info, duration_ms, progress) -> FoundLines;
+    cover(path, picture, duration_ms) -> FoundLines, None where nobody reads text; the picture beside the video goes before
+    that inside it;
+    pair(source, video_id, shard, duration_ms, title, cover, speech, subtitles, screen_texts) -> tuple[CandidateRow, ...];
     score(candidates, keyframes, pictures, screen_texts, shots) -> tuple[CandidateRow, ...], None where no model is given.
     sidecars(path, duration_ms): lines of files beside the video; they may change, so nobody keeps them.
+    find_cover(path): the cover picture beside a video, None = there is none.
     title(source, info): what the video is called; uploader_hash(name): what a corpus says instead of a name.
+    cpu_seconds: CPU time so far of whoever runs the stages.
     """
 
     examine: Stage
     look: Stage
     listen: Stage
     subtitles: Stage
+    cover: Stage | None
     pair: Stage
     score: Stage | None
-    sidecars: Callable[[str, int], Subtitles]
+    sidecars: Callable[[str, int], FoundLines]
+    find_cover: Callable[[str], Path | None]
     title: Callable[[SourceRow, VideoInfo], str | None]
     uploader_hash: Callable[[str], str]
+    cpu_seconds: Callable[[], float] = time.process_time
 
     @property
     def all(self) -> tuple[Stage, ...]:
-        every = (self.examine, self.look, self.listen, self.subtitles, self.pair, self.score)
+        every = (self.examine, self.look, self.listen, self.subtitles, self.cover, self.pair, self.score)
         return tuple(stage for stage in every if stage is not None)
 
     @property

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from data_pipeline.building.asked_models import ModelFacts, asked_models
+from data_pipeline.building.isolated import IsolatedProcess, Ready, Stopping, serving
+from data_pipeline.building.model_pool import ModelPool
+from data_pipeline.building.models import ModelsLoader, load_models
 from data_pipeline.building.process_video import process_video
 from data_pipeline.building.settings import BuildSettings, Limits
 from data_pipeline.building.stage_cache import StageCache
 from data_pipeline.building.stages import Stages
 from data_pipeline.building.video_rows import VideoRows, failed_video
-from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.measured import SourceRow
-from data_pipeline.isolation.child import live_and_die_with_parent
-from data_pipeline.isolation.processes import Child, Ended, end_overdue_and_oversized, wait_for_children
-from retrieval.errors import WenshiError
+from data_pipeline.isolation.processes import Child, Ended
 
-StagesMaker = Callable[[BuildSettings, Path], Stages]       # importable by name: it is called in the worker's process
-_START_SECONDS = 600.0      # to import libraries and load models
-_LOOK_SECONDS = 0.25
+# Importable by name: it is called in the worker's process, with who loads the models or stands for them.
+StagesMaker = Callable[[BuildSettings, Path, ModelsLoader], Stages]
 _BEAT_SECONDS = 0.25
-
-
-class Stopped(WenshiError):
-    """The work was given up because somebody asked for it."""
 
 
 @dataclass(frozen=True)
@@ -38,39 +33,37 @@ class _Job:
 
 
 @dataclass(frozen=True)
-class _Ready:
-    stages_key: str
-
-
-@dataclass(frozen=True)
 class _Beat:
     stage: str
 
 
 @dataclass(frozen=True)
-class _Refused:
-    """The whole build cannot go on, whatever the next video is; `kind` is that of a CorpusError, "" for another error."""
+class _Asked:
+    """A question for a model that is in another process; the worker waits for the answer."""
 
-    kind: str
-    message: str
+    question: bytes
 
 
 class Worker:
     """Context manager. Its process starts with the first thing that is asked of it, and loads its models once.
 
-    directory: of the corpus; stopped: asked now and then, ends the work with Stopped.
+    directory: of the corpus; models: who holds them instead; stopped: asked now and then, ends the work with Stopped.
     """
 
     def __init__(
-        self, make_stages: StagesMaker, settings: BuildSettings, directory: Path,
-        stopped: Callable[[], bool] = lambda: False,
+        self, make_stages: StagesMaker, settings: BuildSettings, directory: Path, *, load_models: ModelsLoader = load_models,
+        models: ModelPool | None = None, stopped: Stopping = lambda: False,
     ) -> None:
-        self._arguments = (make_stages, settings, directory)
         self._limits = settings.limits
-        self._stopped = stopped
-        self._child: Child | None = None
-        self._memory_bytes: int | None = None
-        self._stages_key = ""
+        self._models = models
+
+        def start() -> Child:
+            facts = None if models is None else models.facts
+            return Child(_run_worker, make_stages, settings, directory, load_models, facts, name="wenshi-worker")
+
+        self._process = IsolatedProcess(
+            start, purpose="works on videos", memory_bytes=settings.limits.memory_bytes, stopped=stopped
+        )
 
     def __enter__(self) -> Worker:
         return self
@@ -79,93 +72,71 @@ class Worker:
         self.close()
 
     def close(self) -> None:
-        if self._child is not None:
-            self._child.end(Ended("crashed", "was ended"))
-            self._child = None
+        self._process.close()
 
     @property
     def stages_key(self) -> str:
         """Of the stages as they are now, models included. Raises WenshiError when they cannot be loaded."""
-        self._started()
-        return self._stages_key
+        return str(self._process.facts)
 
     def process(self, source: SourceRow, *, shard: str, cache: Path) -> VideoRows:
-        """The rows of a video; a failed one where it crashed, hung or filled the memory.
+        """The rows of a video; a failed one where it, or the model that it was shown to, crashed, hung or filled the memory.
 
         Raises WenshiError when the build cannot go on (a full disk, a model that cannot be loaded) and Stopped.
         """
-        child = self._started()
-        child.send(_Job(source, shard, cache))
-        started, stage = time.monotonic(), "examine"
-        child.deadline = _deadline(started, self._limits)
+        self._process.send(_Job(source, shard, cache))
+        began, stage = time.monotonic(), "examine"
         while True:
-            message = self._next_message(child)
+            message = self._process.receive(deadline=_deadline(began, self._limits))
+            if isinstance(message, _Asked):
+                message, waited = self._answer(message.question, began)
+                began += waited
             if isinstance(message, _Beat):
                 stage = message.stage
-                child.deadline = _deadline(started, self._limits)
+            elif isinstance(message, bytes):
+                self._process.send(message)
             elif isinstance(message, Ended):
                 self.close()
                 reason = f"{source.uri}: the process that worked on it {message.reason}."
                 return VideoRows(video=failed_video(
                     source, shard=shard, stage=stage, kind=message.kind, message=reason
                 ))  # fmt: skip
-            elif isinstance(message, _Refused):
-                raise _error_of(message)
             else:
                 assert isinstance(message, VideoRows)
-                child.deadline = None
                 return message
 
-    def _started(self) -> Child:
-        if self._child is not None:
-            return self._child
-        self._child = child = Child(_run_worker, *self._arguments, name="wenshi-worker")
-        child.deadline = time.monotonic() + _START_SECONDS
-        message = self._next_message(child)
-        if not isinstance(message, _Ready):
-            self.close()
-            reason = message.reason if isinstance(message, Ended) else ""
-            raise _error_of(message) if isinstance(message, _Refused) else WenshiError(
-                f"The process that works on videos could not start: it {reason}."
-            )
-        child.deadline = None
-        self._stages_key = message.stages_key
-        self._memory_bytes = child.resident_bytes() + int(self._limits.memory_gib * 2**30)
-        return child
-
-    def _next_message(self, child: Child) -> object:
-        while True:
-            if self._stopped():
-                self.close()
-                raise Stopped("The build was stopped; the same command goes on from there.")
-            end_overdue_and_oversized([child], memory_bytes=self._memory_bytes)
-            if wait_for_children([child], seconds=_LOOK_SECONDS):
-                return child.receive()
+    def _answer(self, question: bytes, began: float) -> tuple[object, float]:
+        """The answer, or Ended, and the seconds until there was a model to ask: those are no fault of the video."""
+        assert self._models is not None
+        asked = time.monotonic()
+        with self._models.free_process() as model:
+            waited = time.monotonic() - asked
+            model.send(question)
+            return model.receive(deadline=_deadline(began + waited, self._limits)), waited
 
 
-def _deadline(started: float, limits: Limits) -> float:
-    return min(time.monotonic() + limits.stall_seconds, started + limits.total_seconds)
+def _deadline(began: float, limits: Limits) -> float:
+    return min(time.monotonic() + limits.stall_seconds, began + limits.total_seconds)
 
 
-def _error_of(refused: _Refused) -> WenshiError:
-    return CorpusError(refused.kind, refused.message) if refused.kind else WenshiError(refused.message)
+def _run_worker(
+    connection: Connection, make_stages: StagesMaker, settings: BuildSettings, directory: Path, load_models: ModelsLoader,
+    facts: ModelFacts | None,
+) -> None:
+    """Serve jobs until the parent hangs up; facts: of the models that the parent has asked for it, None = it has its own."""
 
+    def ask(question: bytes) -> bytes:
+        connection.send(_Asked(question))
+        answer: bytes = connection.recv()
+        return answer
 
-def _run_worker(connection: Connection, make_stages: StagesMaker, settings: BuildSettings, directory: Path) -> None:
-    """Serve jobs until the parent hangs up."""
-    live_and_die_with_parent()
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        try:
-            stages = make_stages(settings, directory)
-            connection.send(_Ready(stages.key))
-            with _Caches() as caches:
-                while True:
-                    job: _Job = connection.recv()
-                    connection.send(_processed(job, stages, caches, connection))
-        except CorpusError as error:
-            connection.send(_Refused(error.kind, str(error)))
-        except WenshiError as error:
-            connection.send(_Refused("", str(error)))
+    with serving(connection):
+        stages = make_stages(settings, directory, load_models if facts is None else lambda _: asked_models(facts, ask))
+        connection.send(Ready(stages.key))
+        with _Caches() as caches:
+            while True:
+                job: _Job = connection.recv()
+                connection.send(_processed(job, stages, caches, connection))
 
 
 def _processed(job: _Job, stages: Stages, caches: _Caches, connection: Connection) -> VideoRows:

@@ -171,7 +171,7 @@ class ScreenTextRow:
 class CandidateRow:
     """A text and the span of a video it may tell of, with every score; whether it becomes a pair is decided later.
 
-    kind: caption, title, asr or subtitle. text: cleaned, with the on-screen text of the span joined where that is wanted;
+    kind: caption, title, cover, asr or subtitle. text: cleaned, with the on-screen text of the span joined where that is wanted;
     the parts are cleaned too. relevance_*: cosine of the text with the kept keyframes of the span; masked_*: the same with
     on-screen text covered in the pictures and left out of the text. flags: of the speech segments it was made of, and
     what cleaning found: bait, personal_data, short.
@@ -190,7 +190,7 @@ class CandidateRow:
     title_part: str = ""
     speech_part: str = ""
     screen_part: str = ""
-    source: str = ""                # engine or "manifest"
+    source: str = ""                # engine, "manifest", a track, or the file of a cover
     flags: tuple[str, ...] = ()
     keyframes: int = 0              # of the span, that were scored; 0 beside a score: by the nearest one of its shot
     relevance_mean: Score | None = None

@@ -54,7 +54,7 @@ class ClipRow:
 class PairRow:
     """A text of a clip, with every score it was given; None is a score that nobody has computed.
 
-    kind: caption, title, asr, ocr or subtitle. detail: how much of the clip the text tells, where known.
+    kind: caption, title, cover, asr, ocr or subtitle. detail: how much of the clip the text tells, where known.
     relevance_*: of the text to the clip's keyframes by `relevance_model`; masked_*: the same with on-screen text covered.
     dirt: what is known to be wrong with the pair (weak, lyrics, mismatched, near_duplicate, static), "" for known to be
     clean, None for unknown; `true_clip_id` is the clip that a mismatched text tells of.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -20,9 +21,11 @@ from data_pipeline.sources.files import VIDEO_SUFFIXES
 from retrieval.errors import VideoError
 from retrieval.records import Evidence
 from retrieval.stills import read_still, still_size
+from retrieval.video import attached_picture
 from retrieval.video.sidecars import folded_name
 
 COVER = "cover:"                    # before the name of the file, in the source of the evidence
+EMBEDDED = f"{COVER}embedded"       # source of the evidence of a cover inside the file: no file is called so
 _COLUMNS = ("cover", "封面", "封面图")
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 _OF_A_FOLDER = ("cover", "poster", "封面")
@@ -111,13 +114,33 @@ def cover_evidence(
 
     Raises what the engine raises. What stands on a cover belongs to the video, not to a moment of it.
     """
+    return _texts_on(cover, f"The cover {cover}", engine, source=f"{COVER}{cover.name}", duration_ms=duration_ms, policy=policy)
+
+
+def embedded_cover_evidence(
+    video: str | Path, engine: OcrEngine, *, duration_ms: int, policy: TextPolicy | None = None
+) -> tuple[list[Evidence], str | None]:
+    """As `cover_evidence` of the cover picture inside a video file; nothing where there is none.
+
+    Raises what the engine raises, and VideoError where the file cannot be opened.
+    """
+    picture = attached_picture(video)
+    if picture is None:
+        return [], None
+    what = f"The cover inside {video}"
+    return _texts_on(io.BytesIO(picture), what, engine, source=EMBEDDED, duration_ms=duration_ms, policy=policy)
+
+
+def _texts_on(
+    cover: Path | BinaryIO, what: str, engine: OcrEngine, *, source: str, duration_ms: int, policy: TextPolicy | None
+) -> tuple[list[Evidence], str | None]:
     policy = policy or TextPolicy()
     try:
         if still_size(cover) is None:
-            return [], f"The cover {cover} is no picture that can be read: remove or replace it."
+            return [], f"{what} is no picture that can be read: remove or replace it."
         picture = read_still(cover)
     except VideoError as error:
-        return [], f"The cover {cover} cannot be read: {error}"
+        return [], f"{what} cannot be read: {error}"
     picture.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
     pixels = enlarged(np.asarray(picture))
     height, width = pixels.shape[:2]
@@ -131,8 +154,7 @@ def cover_evidence(
     ]
     return [
         Evidence(
-            kind="ocr", text=piece.text, start_ms=0, end_ms=duration_ms, source=f"{COVER}{cover.name}",
-            confidence=round(piece.confidence, 3),
+            kind="ocr", text=piece.text, start_ms=0, end_ms=duration_ms, source=source, confidence=round(piece.confidence, 3)
         )
         for piece in text_blocks(tracks, tolerance_ms=0, aspect=width / height)
     ], None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import groupby
@@ -10,7 +10,7 @@ from itertools import groupby
 from data_pipeline.corpus.measured import CandidateRow, ScreenTextRow, SourceRow, SpeechRow
 from data_pipeline.evidence.text_policy import comparable
 from data_pipeline.pairs.growth import grown_spans
-from data_pipeline.pairs.screen import screen_part, usable_screen_texts
+from data_pipeline.pairs.screen import new_parts, screen_part, usable_screen_texts
 from data_pipeline.pairs.settings import PairSettings
 from data_pipeline.texts.cleaning import CleanText, clean_text
 from data_pipeline.texts.language import language_of
@@ -48,18 +48,19 @@ class _Numbered:
 
 
 def candidate_rows(
-    source: SourceRow, *, video_id: str, shard: str, duration_ms: int, title: str | None, speech: Sequence[SpeechRow],
-    subtitles: Sequence[Evidence], screen_texts: Sequence[ScreenTextRow], settings: PairSettings,
+    source: SourceRow, *, video_id: str, shard: str, duration_ms: int, title: str | None, cover: Sequence[Evidence],
+    speech: Sequence[SpeechRow], subtitles: Sequence[Evidence], screen_texts: Sequence[ScreenTextRow], settings: PairSettings,
 ) -> list[CandidateRow]:
-    """Captions as they came, the title for the whole video, then speech and each subtitle track grown to spans.
+    """Captions as they came, title and cover for the whole video, then speech and each subtitle track grown to spans.
 
+    What stands on a cover is one text, as a title is, without what the title says already.
     Texts are cleaned, and those of which nothing remains are left out. Segments that the speech policy has flagged grow
     among themselves only, so that they cost their good neighbours nothing. Relevance is left empty.
     """
     lines = usable_screen_texts(screen_texts, settings)
     numbered = _Numbered(f"{video_id[:16]}_{source.source_id[:8]}")
     rows = []
-    for piece in _pieces(source, title, speech, subtitles, duration_ms, settings):
+    for piece in _pieces(source, title, cover, speech, subtitles, duration_ms, settings):
         joined = screen_part(
             lines, start_ms=piece.start_ms, end_ms=piece.end_ms, beside=piece.text.text, most=settings.screen_characters
         ) if piece.kind in settings.screen_kinds else []
@@ -78,8 +79,8 @@ def candidate_rows(
 
 
 def _pieces(
-    source: SourceRow, title: str | None, speech: Sequence[SpeechRow], subtitles: Sequence[Evidence], duration_ms: int,
-    settings: PairSettings,
+    source: SourceRow, title: str | None, cover: Sequence[Evidence], speech: Sequence[SpeechRow],
+    subtitles: Sequence[Evidence], duration_ms: int, settings: PairSettings,
 ) -> Iterator[_Piece]:
     captions = list(_captions(source))
     whole_title = [] if title is None else [_piece("title", title, 0, duration_ms, _MANIFEST if source.title else _METADATA)]
@@ -92,8 +93,17 @@ def _pieces(
     ]
     yield from _within((piece for piece in captions if piece.kind == "caption"), duration_ms)
     yield from _within(whole_title, duration_ms)
+    yield from _within(_on_cover(cover, title or "", settings), duration_ms)
     for track in _tracks([*(piece for piece in captions if piece.kind != "caption"), *spoken, *shown]):
         yield from _grown(list(_within(track, duration_ms)), settings)
+
+
+def _on_cover(cover: Sequence[Evidence], title: str, settings: PairSettings) -> Iterator[_Piece]:
+    """All that stands on a cover as one text."""
+    blocks = [_piece("cover", line.text, line.start_ms, line.end_ms, line.source) for line in cover]
+    said = [block.text for block in blocks if comparable(block.text.text)]
+    if new := new_parts(said, beside=title, most=settings.cover_characters):
+        yield _joined([replace(blocks[0], text=text) for text in new], lambda left, right: f"{left} {right}")
 
 
 def _captions(source: SourceRow) -> Iterator[_Piece]:
@@ -135,16 +145,16 @@ def _grown(track: list[_Piece], settings: PairSettings) -> Iterator[_Piece]:
             [len(piece.text.text) for piece in run], [piece.start_ms for piece in run], [piece.end_ms for piece in run],
             min_characters=settings.min_characters, min_ms=settings.min_ms,
         )
-        grown = (_joined(run[first : last + 1]) for first, last in spans)
+        grown = (_joined(run[first : last + 1], _side_by_side) for first, last in spans)
         yield from (piece for piece in grown if comparable(piece.text.text))
 
 
-def _joined(segments: Sequence[_Piece]) -> _Piece:
+def _joined(segments: Sequence[_Piece], join: Callable[[str, str], str]) -> _Piece:
     """Neighbouring segments as one; cleaned again, for a telephone number may begin in one and end in the next."""
     removed: dict[str, int] = {}
     for segment in segments:
         removed.update(segment.text.removed)
-    text = clean_text(reduce(_side_by_side, (segment.text.text for segment in segments)))
+    text = clean_text(reduce(join, (segment.text.text for segment in segments)))
     return replace(
         segments[0], end_ms=max(segment.end_ms for segment in segments),
         text=replace(text, removed={**removed, **text.removed}),

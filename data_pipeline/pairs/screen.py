@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from data_pipeline.corpus.measured import ScreenTextRow
 from data_pipeline.evidence.text_likeness import part_of, same_text
@@ -26,11 +26,15 @@ def screen_part(
 
     A line belongs to a span when half of the shorter of the two is shared.
     """
+    return new_parts(
+        (text for row, text in lines if _belongs(row, start_ms=start_ms, end_ms=end_ms)), beside=beside, most=most
+    )
+
+
+def new_parts(parts: Iterable[CleanText], *, beside: str, most: int) -> list[CleanText]:
+    """Parts that say something, each once, without those that `beside` says already; as many as fit into `most` characters."""
     said, found, room = [comparable(beside)], [], most
-    for row, text in lines:
-        shared = min(row.end_ms, end_ms) - max(row.start_ms, start_ms)
-        if shared <= 0 or 2 * shared < min(row.end_ms - row.start_ms, end_ms - start_ms):
-            continue
+    for text in parts:
         letters = comparable(text.text)
         if any(same_text(letters, other) or (len(letters) <= len(other) and part_of(letters, other)) for other in said):
             continue
@@ -40,3 +44,8 @@ def screen_part(
         found.append(text)
         room -= len(text.text)
     return found
+
+
+def _belongs(row: ScreenTextRow, *, start_ms: int, end_ms: int) -> bool:
+    shared = min(row.end_ms, end_ms) - max(row.start_ms, start_ms)
+    return shared > 0 and 2 * shared >= min(row.end_ms - row.start_ms, end_ms - start_ms)

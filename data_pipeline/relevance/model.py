@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
 from itertools import combinations
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,20 @@ _MOST_ALIKE_SHARE = 0.25
 _MOST_TOKENS = 1.5                  # a character: a vocabulary with Chinese needs one, one of bytes needs two or three
 
 
+class TextPictureModel(Protocol):
+    """Judges texts beside pictures: unit vectors of one space. `name` and `digest` (16 hex digits) say which model it is."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+
+    def text_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+    def picture_vectors(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]: ...
+
+
 class RelevanceModel:
-    """Texts and pictures as unit vectors of one space. `name` and `digest` (16 hex digits) say which model it is."""
+    """A TextPictureModel of any encoder of texts and clips."""
 
     def __init__(self, encoder: VideoTextEncoder) -> None:
         self._encoder = encoder

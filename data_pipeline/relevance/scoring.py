@@ -12,7 +12,7 @@ from PIL import Image
 
 from data_pipeline.corpus.measured import CandidateRow, KeyframeRow, ScreenTextRow, ShotRow
 from data_pipeline.relevance.masking import covered, quads_at
-from data_pipeline.relevance.model import RelevanceModel
+from data_pipeline.relevance.model import TextPictureModel
 
 _AT_ONCE = 64                       # decoded pictures that are held
 
@@ -21,7 +21,7 @@ Scores = tuple[float | None, float | None, float | None]        # mean, max, mea
 
 def scored(
     candidates: Sequence[CandidateRow], *, keyframes: Sequence[KeyframeRow], pictures: Sequence[bytes],
-    screen_texts: Sequence[ScreenTextRow], shots: Sequence[ShotRow], model: RelevanceModel, top: int = 3,
+    screen_texts: Sequence[ScreenTextRow], shots: Sequence[ShotRow], model: TextPictureModel, top: int = 3,
 ) -> list[CandidateRow]:
     """The candidates of one video with their scores; `pictures` are JPEG files of the kept ones of `keyframes`, in order.
 
@@ -104,7 +104,7 @@ def without_screen_text(row: CandidateRow) -> str:
 
 
 def _picture_vectors(
-    pictures: Sequence[tuple[int, bytes]], screen_texts: Sequence[ScreenTextRow], model: RelevanceModel
+    pictures: Sequence[tuple[int, bytes]], screen_texts: Sequence[ScreenTextRow], model: TextPictureModel
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """float32 [N, D] of the pictures, given with their times, and of the same with their text covered."""
     parts = [pictures[start : start + _AT_ONCE] for start in range(0, len(pictures), _AT_ONCE)]
@@ -113,7 +113,7 @@ def _picture_vectors(
 
 
 def _vectors_of_some(
-    pictures: Sequence[tuple[int, bytes]], screen_texts: Sequence[ScreenTextRow], model: RelevanceModel
+    pictures: Sequence[tuple[int, bytes]], screen_texts: Sequence[ScreenTextRow], model: TextPictureModel
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     decoded = [Image.open(io.BytesIO(picture)).convert("RGB") for _, picture in pictures]
     quads = [quads_at(time_ms, screen_texts) for time_ms, _ in pictures]
@@ -124,7 +124,7 @@ def _vectors_of_some(
     return plain, masked
 
 
-def _text_vectors(texts: Iterable[str], model: RelevanceModel) -> Mapping[str, NDArray[np.float32]]:
+def _text_vectors(texts: Iterable[str], model: TextPictureModel) -> Mapping[str, NDArray[np.float32]]:
     """A vector for every text that has a letter or digit in it."""
     different = [text for text in dict.fromkeys(texts) if any(c.isalnum() for c in text)]
     return dict(zip(different, model.text_vectors(different), strict=True))

@@ -477,6 +477,11 @@ class Library:
         with self._database.reading() as db:
             return reading.status(db, self.directory)
 
+    def count_evidence_from(self, source: str) -> int:
+        """How many rows of evidence have a source that begins so."""
+        with self._database.reading() as db:
+            return reading.count_evidence_from(db, source)
+
     def check(self) -> list[Problem]:
         """Look for damage in the database, the word index and every vector; [] when all is well."""
         return checks.check(self._database)

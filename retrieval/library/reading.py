@@ -300,6 +300,12 @@ def status(db: sqlite3.Connection, directory: Path) -> LibraryStatus:
     )
 
 
+def count_evidence_from(db: sqlite3.Connection, source: str) -> int:
+    """Rows of evidence whose source begins so."""
+    row = db.execute("SELECT count(*) FROM evidence WHERE substr(source, 1, length(?1)) = ?1", [source]).fetchone()
+    return int(row[0])
+
+
 def _index_status(db: sqlite3.Connection, kind: VectorKind) -> Iterable[IndexStatus]:
     for segment in stored_segments(db, kind):
         sql = (

@@ -1,5 +1,6 @@
 """Read a video: its description, frames with exact times, shots and clips, sound and subtitles."""
 
+from retrieval.video.attached import attached_picture
 from retrieval.video.audio import iter_audio, read_audio
 from retrieval.video.clips import ClipCutter, CutClip
 from retrieval.video.decoders import DECODERS, open_reader, require_decoder
@@ -14,7 +15,7 @@ from retrieval.video.subtitles import SubtitleLine, read_subtitle_stream, read_s
 
 __all__ = [
     "DECODERS", "ClipCutter", "CutClip", "DecodedFrame", "ShotDetector", "SidecarFolders", "SubtitleLine",
-    "SubtitleStream", "VideoInfo", "VideoReader", "at_times", "detect_shots", "every", "find_sidecars", "frames_from",
-    "iter_audio", "keyframes", "open_reader", "probe", "read_audio", "read_sidecar", "read_subtitle_stream",
+    "SubtitleStream", "VideoInfo", "VideoReader", "at_times", "attached_picture", "detect_shots", "every", "find_sidecars",
+    "frames_from", "iter_audio", "keyframes", "open_reader", "probe", "read_audio", "read_sidecar", "read_subtitle_stream",
     "read_subtitle_streams", "require_decoder", "seek_frames", "sidecar_language", "uniform",
 ]

@@ -106,7 +106,7 @@ def add(
     if as_json:
         print_json(report.to_json())
     else:
-        typer.echo(f"{library}: " + ", ".join(f"{count} {name}" for name, count in report.counts.items()))
+        typer.echo(f"{library}: " + ", ".join(f"{count} {name}" for name, count in report.counts.items()) + report.found)
     if report.interrupted:
         raise typer.Exit(INTERRUPTED)
     if report.counts["failed"] or report.stopped:

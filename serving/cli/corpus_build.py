@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from retrieval.errors import InputError
 from serving.cli.corpus_sources import ExcludeOption, LicenseOption, RightsOption, SourcesArgument
 from serving.cli.options import CorpusArgument, JsonOption
 from serving.cli.terminal import clock, print_json, printable, say
@@ -41,7 +42,15 @@ SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="A setting, such as speech.engine=sherpa-onnx; repeatable.")
 ]
 WorkersOption = Annotated[
-    int, typer.Option("--workers", "-w", min=1, help="Processes, each with its own models.")
+    int, typer.Option("--workers", "-w", min=1, help="Processes that work on videos.")
+]
+ModelsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--models", min=0, metavar="N",
+        help="Processes that hold the relevance model and the speech engine for all workers; 0: each worker holds its own. "
+        "Default: one for two workers, but with a speech engine, one worker or Ray 0.",
+    ),
 ]
 RunnerOption = Annotated[RunnerName, typer.Option("--runner", help="ray: on a cluster, or on this machine without --address.")]
 AddressOption = Annotated[str | None, typer.Option("--address", help="ray: of the cluster, such as auto.")]
@@ -53,6 +62,7 @@ def build(
     config: ConfigOption = None,
     overrides: SetOption = None,
     workers: WorkersOption = 1,
+    models: ModelsOption = None,
     runner: RunnerOption = RunnerName.local,
     address: AddressOption = None,
     license_code: LicenseOption = None,
@@ -72,6 +82,7 @@ def build(
 
     check_place(out)
     settings = _settings(out, config, overrides)
+    run = _runner(runner, workers, models, address, settings)
     found = read_sources(
         paths, default_license=license_code, i_have_rights=i_have_rights, exclude=exclude or (), extract_to=out / EXTRACTED
     )
@@ -81,7 +92,7 @@ def build(
     with BuildProgress(out) as progress:
         account = build_corpus(
             found.rows, Work(directory=out, settings=settings, make_stages=default_stages),
-            _runner(runner, workers, address), planned=lambda added, waiting: progress.begin(waiting),
+            run, planned=lambda added, waiting: progress.begin(waiting),
             more=progress.expect, done=progress.done,
         )  # fmt: skip
     _finish(out, settings, account, rejected=len(found.rejected), frames=frames, workers=workers, as_json=as_json)
@@ -94,6 +105,7 @@ def retry(
         list[str] | None, typer.Option("--kind", metavar="KIND", help="Only these failures. Default: all that may end otherwise.")
     ] = None,
     workers: WorkersOption = 1,
+    models: ModelsOption = None,
     runner: RunnerOption = RunnerName.local,
     address: AddressOption = None,
     frames: Annotated[bool, typer.Option(help="Write shards of frames for training, too.")] = True,
@@ -110,8 +122,8 @@ def retry(
     with BuildProgress(corpus) as progress:
         progress.begin(0)
         account = retry_rows(
-            Work(directory=corpus, settings=settings, make_stages=default_stages), _runner(runner, workers, address),
-            kinds=kinds or (), done=progress.done,
+            Work(directory=corpus, settings=settings, make_stages=default_stages),
+            _runner(runner, workers, models, address, settings), kinds=kinds or (), done=progress.done,
         )  # fmt: skip
     _finish(corpus, settings, account, rejected=0, frames=frames, workers=workers, as_json=as_json)
     _fail_without_any(account)
@@ -191,14 +203,17 @@ def _settings(directory: Path, config: Path | None, overrides: list[str] | None)
     return read_settings(config, overrides=overrides or ())
 
 
-def _runner(name: RunnerName, workers: int, address: str | None) -> Runner:
+def _runner(name: RunnerName, workers: int, models: int | None, address: str | None, settings: BuildSettings) -> Runner:
+    """Raises InputError where models are to be shared on Ray, or Ray is not installed."""
     if name is RunnerName.ray:
         from data_pipeline.building.ray_runner import ray_runner
 
+        if models:
+            raise InputError("--models is for workers on this machine: on Ray each worker holds its own models.")
         return ray_runner(workers, address=address)
-    from data_pipeline.building.local import local_runner
+    from data_pipeline.building.local import local_runner, usual_model_processes
 
-    return local_runner(workers)
+    return local_runner(workers, model_processes=usual_model_processes(workers, settings) if models is None else models)
 
 
 def _finish(

@@ -19,28 +19,29 @@ app = typer.Typer(help="Look after a library.", no_args_is_help=True)
 @app.command()
 def status(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = False) -> None:
     """What the library holds, which model saw how much of it, and which files could not be added."""
+    from data_pipeline.evidence.covers import COVER
+    from data_pipeline.evidence.visual_tags import TAGGER
     from retrieval.library import Library
     from retrieval.search.confidence import stored_calibration
 
     with Library.open(library) as opened:
         state = opened.status()
         calibration = stored_calibration(opened)
+        covers, seen = opened.count_evidence_from(COVER), opened.count_evidence_from(TAGGER)
         failures = opened.failures()
         missing = [location.path for location in opened.locations() if not os.path.lexists(location.path)]
     calibrated = calibration is not None and calibration.fits(state.clips)
     if as_json:
-        print_json({
-            **state.as_dict(), "calibrated": calibrated, "failures": [asdict(failure) for failure in failures],
-            "missing": missing,
-        })  # fmt: skip
+        counts = {**state.as_dict(), "calibrated": calibrated, "cover_lines": covers, "seen_tags": seen}
+        print_json({**counts, "failures": [asdict(failure) for failure in failures], "missing": missing})
         return
     typer.echo(
         f"{library}: {state.videos} videos at {state.locations} paths, {state.clips} clips, "
         f"{state.bytes_on_disk / 1e6:.1f} MB"
     )
-    typer.echo(
-        "evidence: " + (", ".join(f"{kind} {count}" for kind, count in state.evidence.items() if count) or "none")
-    )
+    apart = {"ocr": f" ({covers} of them on covers)" * bool(covers), "tag": f" ({seen} of them seen in pictures)" * bool(seen)}
+    evidence = [f"{kind} {count}{apart.get(kind, '')}" for kind, count in state.evidence.items() if count]
+    typer.echo("evidence: " + (", ".join(evidence) or "none"))
     for generation in state.generations:
         typer.echo(
             f"model {generation.generation.encoder} ({generation.generation.revision}): "
@@ -103,7 +104,7 @@ def sync(
         print_json({**report.to_json(), "removed": report.removed})
     else:
         counts = {**report.counts, "removed": len(report.removed)}
-        typer.echo(f"{library}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+        typer.echo(f"{library}: " + ", ".join(f"{count} {name}" for name, count in counts.items()) + report.found)
     if report.interrupted:
         raise typer.Exit(INTERRUPTED)
     if report.counts["failed"] or report.stopped:

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from data_pipeline.evidence.covers import cover_state
+from data_pipeline.evidence.covers import EMBEDDED, cover_state
 from data_pipeline.evidence.visual_tags import TAGGER, VisualTagger, tag_evidence
 from data_pipeline.manifest import ManifestRow
 from retrieval.errors import LibraryError, ModelError
@@ -261,8 +261,14 @@ class Adder:
             examined["cover"] = " ".join(dict.fromkeys([examined.get("cover", covers[0]), *covers][:_MOST_COVERS]))
         evidence = list(analysis.evidence)
         if self._tagger is not None and generation is not None:
-            evidence += tag_evidence(job.clips, self._tagger)
+            tags = tag_evidence(job.clips, self._tagger)
+            evidence += tags
             examined[_TAGS] = self._tagger.version
+            self.report.tagged += 1
+            self.report.tags += len(tags)
+        inside = sum(row.source == EMBEDDED for row in analysis.evidence)
+        self.report.covers += (analysis.cover is not None) + (inside > 0)
+        self.report.cover_lines += len(analysis.cover or ()) + inside
         if known is not None:
             # A run without on-screen text, speech or tags must not take away what an earlier run found.
             kept = {channel: known.examined[channel] for channel in _KEPT if channel in known.examined.keys() - examined}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_pipeline.evidence.covers import cover_evidence, cover_state
+from data_pipeline.evidence.covers import cover_evidence, cover_state, embedded_cover_evidence
 from data_pipeline.evidence.ocr import OcrEngine
 from data_pipeline.evidence.on_screen import OnScreenText
 from data_pipeline.evidence.subtitles import subtitle_evidence
@@ -111,10 +111,15 @@ def analyse(
     if on_screen is not None and ocr is not None:
         evidence += on_screen.finish(duration_ms)
         examined["ocr"] = f"{ocr.name} {ocr.version}"
-    cover_texts, notice = None, None
+    cover_texts, notices = None, list[str | None]()
+    if ocr is not None:
+        embedded, notice = embedded_cover_evidence(path, ocr, duration_ms=duration_ms)
+        evidence += embedded
+        notices.append(notice)
     if cover is not None and ocr is not None:
         examined["cover"] = cover_state(cover)
         cover_texts, notice = cover_evidence(cover, ocr, duration_ms=duration_ms)
+        notices.append(notice)
     if heard is not None and speech is not None:
         evidence += heard.evidence
         if heard.settled:
@@ -136,7 +141,7 @@ def analyse(
         evidence=tuple(evidence),
         examined=examined,
         cover=None if cover_texts is None else tuple(cover_texts),
-        notices=() if notice is None else (notice,),
+        notices=tuple(filter(None, notices)),
     )
 
 

@@ -115,6 +115,13 @@ def test_a_build_of_which_nothing_is_left_fails(table: Path, tmp_path: Path) -> 
     assert CliRunner().invoke(app, ["corpus", "retry", str(tmp_path / "c")], catch_exceptions=False).exit_code == 1
 
 
+def test_models_are_not_shared_on_ray(table: Path, tmp_path: Path) -> None:
+    arguments = ["corpus", "build", str(table), "--out", str(tmp_path / "corpus"), "--runner", "ray", "--models", "1"]
+    found = CliRunner().invoke(app, arguments)
+    assert isinstance(found.exception, InputError)
+    assert "on Ray each worker holds its own models" in str(found.exception)
+
+
 def test_an_estimate_says_what_all_would_take(table: Path) -> None:
     about = run("estimate", table, *LIGHT, "--samples", 2)
     assert (about["videos"], about["sampled"]) == (5, 2)

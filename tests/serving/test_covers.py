@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from data_pipeline.evidence.covers import CoverFolders, named_covers
 from data_pipeline.manifest import ManifestRow
 from retrieval.library import Library
 from retrieval.search import SearchEngine
+from serving.cli.main import app
 from serving.ingest.run import AddOptions, add_videos
 from tests.data_pipeline.drawn import with_text
-from tests.videos import write_video
+from tests.videos import add_cover, write_video
 
 OPTIONS = AddOptions(model="none", readers=1)
 
@@ -90,7 +92,13 @@ def test_a_cover_is_read_once_kept_by_later_runs_and_read_anew_when_it_changes(t
     assert found(library, "红烧排骨") == []
 
     cover = write_cover(folder / "clip.png", "红烧排骨的做法")
-    assert added(library, folder) == ["updated"]
+    report = add_videos(library, [folder], OPTIONS)
+    assert (report.counts["updated"], report.found) == (1, "; 1 cover read (1 line)")
+    assert (report.to_json()["covers"], report.to_json()["cover_lines"]) == (1, 1)
+    with Library.open(library) as opened:
+        assert (opened.count_evidence_from("cover:"), opened.count_evidence_from("tagger:")) == (1, 0)
+    told = CliRunner().invoke(app, ["library", "status", "--library", str(library)]).output
+    assert "ocr 1 (1 of them on covers)" in told
     assert found(library, "红烧排骨") == [("clip.mp4", "cover:clip.png")]
     assert added(library, folder) == ["unchanged"]
     assert added(library, folder, replace(OPTIONS, on_screen_text=False)) == ["unchanged"]
@@ -102,6 +110,18 @@ def test_a_cover_is_read_once_kept_by_later_runs_and_read_anew_when_it_changes(t
     cover.unlink()
     assert added(library, folder) == ["updated"]
     assert found(library, "清蒸鲈鱼") == []
+
+
+def test_a_cover_inside_a_file_is_found_and_told(tmp_path: Path) -> None:
+    pytest.importorskip("rapidocr", reason="wenshi[ocr] is not installed")
+    library, picture = tmp_path / "library", write_cover(tmp_path / "picture.jpg", "红烧排骨的做法")
+    plain = write_video(tmp_path / "plain.mp4", seconds=1, seed=1)
+    (tmp_path / "videos").mkdir()
+    add_cover(plain, picture.read_bytes(), tmp_path / "videos" / "clip.mp4")
+    report = add_videos(library, [tmp_path / "videos"], OPTIONS)
+    assert (report.counts["added"], report.found) == (1, "; 1 cover read (1 line)")
+    assert found(library, "红烧排骨") == [("clip.mp4", "cover:embedded")]
+    assert added(library, tmp_path / "videos") == ["unchanged"]
 
 
 def test_a_table_names_covers_and_one_that_is_not_there_or_no_picture_is_told(tmp_path: Path) -> None:

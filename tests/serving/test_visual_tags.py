@@ -110,17 +110,18 @@ def test_what_a_model_sees_is_kept_as_tags_until_another_list_is_given(tmp_path:
     words.write_text("小汽车\n猫\n", encoding="utf-8")
     options = AddOptions(model=str(MODEL), on_screen_text=False, readers=1)
 
-    def added(tags: Path | None) -> tuple[str, list[tuple[str, str]]]:
+    def added(tags: Path | None, *, said: str = "") -> tuple[str, list[tuple[str, str]]]:
         report = add_videos(tmp_path / "library", [tmp_path / "a.mp4"], replace(options, tags=tags))
+        assert report.found == said
         with Library.open(tmp_path / "library") as library:
             rows = library.evidence(library.video_ids()[0])
         return report.outcomes[0].outcome, [(row.text, row.source) for row in rows if row.kind == "tag"]
 
     seen = [("小汽车", "tagger:model")]
-    assert added(words) == ("added", seen)
+    assert added(words, said="; 1 tag seen in 1 video") == ("added", seen)
     assert added(words) == ("unchanged", seen)
     assert added(None) == ("unchanged", seen)
     words.write_text("猫\n", encoding="utf-8")
-    assert added(words) == ("updated", [])
+    assert added(words, said="; no tags seen in 1 video") == ("updated", [])
     with pytest.raises(InputError, match="needs a model"):
         add_videos(tmp_path / "other", [tmp_path / "a.mp4"], replace(options, model="none", tags=words))

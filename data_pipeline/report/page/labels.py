@@ -19,6 +19,7 @@ _LABELS = {
     "bait": ("引流标签", "bait"), "personal_data": ("个人信息", "personal data"), "short": ("过短", "short"),
     # kinds of text
     "caption": ("描述", "caption"), "title": ("标题", "title"), "asr": ("语音识别", "speech"), "subtitle": ("字幕", "subtitle"),
+    "cover": ("封面", "cover"),
     # sound
     "speech": ("人声", "speech"), "singing": ("歌声", "singing"), "noise": ("噪声", "noise"), "silence": ("静音", "silence"),
     # keyframes and on-screen text

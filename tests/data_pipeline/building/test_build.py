@@ -78,7 +78,7 @@ def test_what_the_stages_give_stands_in_the_tables(corpus: Path, videos: list[Pa
     assert len({one.pair_id for one in candidates}) == 5
     assert all(one.relevance_mean is not None and one.keyframes == 3 for one in candidates)
     stages = [row.stage for row in read_measured(corpus, StageRow) if row.video_id == first.video_id]
-    assert stages == ["examine", "look", "listen", "subtitles", "pair", "score"]
+    assert stages == ["examine", "look", "listen", "subtitles", "cover", "pair", "score"]
 
 
 def test_a_video_that_takes_its_process_down_costs_itself(corpus: Path, videos: list[Path], tmp_path: Path) -> None:
@@ -153,6 +153,36 @@ def test_a_title_that_changes_with_the_file_makes_new_pairs(corpus: Path, videos
     built(corpus, [source_of(videos[0], title="另一个标题")])
     assert calls(corpus) - before == {"pair": 1, "score": 1}
     assert next(read_measured(corpus, CandidateRow)).text == "另一个标题"
+
+
+def test_a_cover_is_read_once_and_again_when_it_changes(videos: list[Path], tmp_path: Path) -> None:
+    corpus, video = tmp_path / "build" / "corpus", Path(shutil.copy(videos[0], tmp_path / "猫.mp4"))
+    cover = tmp_path / "猫.jpg"
+    cover.write_text("封面的字")
+
+    def again() -> CandidateRow:
+        shutil.rmtree(corpus / "measured", ignore_errors=True)
+        built(corpus, sources_of(video))
+        return next(read_measured(corpus, CandidateRow))
+
+    assert again().text == again().text == "标题 猫 封面的字"
+    assert calls(corpus)["cover"] == 1
+    cover.write_text("改了的字")
+    assert again().text == "标题 猫 改了的字"
+    assert (calls(corpus)["cover"], calls(corpus)["look"]) == (2, 1)
+    assert [row.stage for row in read_measured(corpus, StageRow)].count("cover") == 1
+    cover.unlink()
+    assert again().text == "标题 猫"
+
+
+def test_a_cover_that_cannot_be_read_is_told_and_tried_again(videos: list[Path], tmp_path: Path) -> None:
+    corpus, video = tmp_path / "build" / "corpus", Path(shutil.copy(videos[0], tmp_path / "猫.mp4"))
+    (tmp_path / "猫.jpg").touch()
+    for tries in (1, 2):
+        shutil.rmtree(corpus / "measured", ignore_errors=True)
+        built(corpus, sources_of(video))
+        assert f"The cover {tmp_path / '猫.jpg'} is empty." in (rows(corpus)[0].damage or "")
+        assert calls(corpus)["cover"] == tries
 
 
 def test_one_worker_and_two_give_the_same_corpus(corpus: Path, videos: list[Path], tmp_path: Path) -> None:

@@ -17,12 +17,14 @@ DURATION_MS = 20_000
 
 
 def candidates(
-    *, source: SourceRow | None = None, title: str | None = None, speech: list[SpeechRow] | None = None,
-    subtitles: list[Evidence] | None = None, screen: list[ScreenTextRow] | None = None, **settings: Any,
+    *, source: SourceRow | None = None, title: str | None = None, cover: list[Evidence] | None = None,
+    speech: list[SpeechRow] | None = None, subtitles: list[Evidence] | None = None, screen: list[ScreenTextRow] | None = None,
+    **settings: Any,
 ) -> list[CandidateRow]:
     return candidate_rows(
         source or SourceRow(source_id="cd" * 16, uri="/猫.mp4"), video_id=VIDEO, shard="s0", duration_ms=DURATION_MS, title=title,
-        speech=speech or [], subtitles=subtitles or [], screen_texts=screen or [], settings=PairSettings(**settings),
+        cover=cover or [], speech=speech or [], subtitles=subtitles or [], screen_texts=screen or [],
+        settings=PairSettings(**settings),
     )
 
 
@@ -51,6 +53,27 @@ def test_a_title_goes_with_the_whole_video() -> None:
 
 def test_a_text_of_which_nothing_remains_is_no_candidate() -> None:
     assert candidates(title="#我要上热门 😂", speech=[spoken(0, 0, 9000, "。。。"), spoken(1, 9000, 9000, "没有时间")]) == []
+
+
+def on_cover(*texts: str) -> list[Evidence]:
+    return [Evidence(kind="ocr", text=text, start_ms=0, end_ms=DURATION_MS, source="cover:猫.jpg") for text in texts]
+
+
+def test_what_stands_on_a_cover_is_one_text_of_the_whole_video_beside_the_title() -> None:
+    blocks = on_cover("三分鐘學會", "肥而不腻", "肥而不腻", "。。", "订购请打13800138000")
+    title, cover = candidates(title="三分钟学会红烧肉", cover=blocks)
+    assert title.kind == "title"
+    assert (cover.kind, cover.start_ms, cover.end_ms, cover.source) == ("cover", 0, DURATION_MS, "cover:猫.jpg")
+    assert cover.text.startswith("肥而不腻 ")
+    assert "138" not in cover.text
+    assert "personal_data" in cover.flags
+    assert (cover.title_part, cover.speech_part, cover.screen_part) == ("", "", "")
+
+
+def test_a_cover_that_repeats_the_title_or_may_not_be_used_is_no_text_of_its_own() -> None:
+    assert [row.kind for row in candidates(title="三分钟学会红烧肉", cover=on_cover("三分钟", "学会红烧肉"))] == ["title"]
+    assert candidates(cover=on_cover("肥而不腻"), cover_characters=0) == []
+    assert [row.text for row in candidates(cover=on_cover("肥而不腻", "入口即化"), cover_characters=5)] == ["肥而不腻"]
 
 
 def test_captions_keep_their_spans_and_nothing_is_joined_to_them() -> None:
