@@ -151,7 +151,7 @@ def _wrong_frames(directory: Path, record: FrameRecord, *, dimension: int, frame
 
 def _still_there(database: Database, clip: int, record: FrameRecord) -> bool:
     """A writer that started meanwhile may have cut off the bytes of a video that was removed meanwhile."""
-    with database.reading() as now:
+    with database.newest(), database.reading() as now:
         sql = "SELECT 1 FROM frame_records WHERE clip = ? AND file = ? AND offset = ? AND crc32 = ?"
         return now.execute(sql, [clip, record.file, record.offset, record.crc32]).fetchone() is not None
 

@@ -22,6 +22,7 @@ BUSY_SECONDS = 30.0
 _STATEMENTS = 512                   # kept prepared for a connection
 _WAL_LIMIT_BYTES = 64 * 2**20       # a long transaction may grow the log; it is cut back to this afterwards
 
+
 class Connection(RememberingConnection):
     """Makes every text that goes in one that SQLite can keep. `file`: which of the files it reads that stood one after the
     other in the place of the library's database, as `Database` counts them."""

@@ -44,30 +44,31 @@ class Database:
         """A connection that sees one consistent state until the block ends: within `snapshot` that of it, else the newest."""
         if self._closed:
             raise closed_error(self.directory)
-        held: sqlite3.Connection | None = getattr(self._here, "db", None)
+        held = self._held()
         with database_errors(self.directory):
             if held is not None:
                 yield held
                 return
-            reader = self._borrow()
-            try:
-                with reader.undisturbed(), snapshot(reader.db):
-                    yield reader.db
-            finally:
-                self._give_back(reader)
+            with self._transaction() as db:
+                yield db
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """All that this thread reads within the block is of one state, also what it writes meanwhile is not seen."""
-        if getattr(self._here, "db", None) is not None:
+        """All that this thread reads within the block is of one state, also what it writes meanwhile is not seen.
+
+        What the block raises leaves it as it is: only `reading` takes an OSError for one of the library.
+        """
+        if self._held() is not None:
             yield
             return
-        with self.reading() as db:
-            self._here.db = db
-            try:
-                yield
-            finally:
-                self._here.db = None
+        with self._transaction() as db, self._holding(db):
+            yield
+
+    @contextmanager
+    def newest(self) -> Iterator[None]:
+        """Within the block this thread reads the newest state again, also where it holds a snapshot."""
+        with self._holding(None):
+            yield
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -97,6 +98,28 @@ class Database:
             writer, self._writer = self._writer, None
             if writer is not None:
                 writer.close()
+
+    def _held(self) -> sqlite3.Connection | None:
+        held: sqlite3.Connection | None = getattr(self._here, "db", None)
+        return held
+
+    @contextmanager
+    def _holding(self, db: sqlite3.Connection | None) -> Iterator[None]:
+        before, self._here.db = self._held(), db
+        try:
+            yield
+        finally:
+            self._here.db = before
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with database_errors(self.directory):
+            reader = self._borrow()
+        try:
+            with reader.undisturbed(), snapshot(reader.db):
+                yield reader.db
+        finally:
+            self._give_back(reader)
 
     def _borrow(self) -> Reader:
         with suppress(queue.Empty):

@@ -231,8 +231,9 @@ class Library:
         if self._merger is None:
             raise InputError(f"the library {self.directory} is open for reading only: open it with write=True")
         try:
-            self.rebuild_words()
-            self._merger.rebuild()
+            with self._database.newest():
+                self.rebuild_words()
+                self._merger.rebuild()
         except LibraryError as error:
             if damaged := checks.damaged_truth(self._database):
                 more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
@@ -426,7 +427,8 @@ class Library:
         """
         if self._merger is None:
             raise InputError(f"the library {self.directory} is open for reading only: open it with write=True")
-        built = self._merger.compact()
+        with self._database.newest():       # what is folded, and which files may go, is no question of an older state
+            built = self._merger.compact()
         self._merge_words()
         return built
 
@@ -439,8 +441,9 @@ class Library:
         try:
             vectors = read_frames(self.directory, [record for _, record in rows.values()], dimension=dimension)
         except LibraryError:
-            # between the two, a writer may have removed the clip and cut off its bytes
-            dimension, newer = self._frame_rows(clip_ids)
+            # since that state, a writer may have removed the clip and cut off its bytes
+            with self._database.newest():
+                dimension, newer = self._frame_rows(clip_ids)
             if newer == rows:
                 raise
             rows = newer

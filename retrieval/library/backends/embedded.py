@@ -54,9 +54,9 @@ class EmbeddedVectors:
                 for index in self._indexes.values():
                     locks.enter_context(index.lock)
                 stack.enter_context(self._database.snapshot())
-                db = stack.enter_context(self._database.reading())
-                for index in self._indexes.values():
-                    self._state(db, index)
+                with self._database.reading() as db:
+                    for index in self._indexes.values():
+                        self._state(db, index)
             yield
 
     def notice(self) -> None:
@@ -82,7 +82,6 @@ class EmbeddedVectors:
             selected = self._selections.of(db, where)
             found = state.search(db, vector, limit=limit, recall=recall, selected=selected)
             return rows_of(db, found)
-
 
     def _state(self, db: sqlite3.Connection, index: VectorIndex) -> State | None:
         """What is searched of one kind, None while no generation is active; hold the lock of the index."""

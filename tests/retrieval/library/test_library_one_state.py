@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.errors import LibraryError
 from retrieval.library import Library
 from tests.retrieval.library.library_samples import evidence, put, unit, video_id
 
@@ -83,3 +84,45 @@ def test_an_error_within_ends_the_snapshot(tmp_path: Path) -> None:
         with pytest.raises(RuntimeError), library.snapshot():
             raise RuntimeError
         assert [hit.text for hit in library.search_words("asr", "雨", limit=5)] == ["雨"]
+
+
+def test_an_error_of_the_caller_leaves_a_snapshot_as_it_is(tmp_path: Path) -> None:
+    """A file of a model that cannot be read is no fault of the library."""
+    Library.open(tmp_path, create=True).close()
+    with Library.open(tmp_path) as library, pytest.raises(PermissionError, match="model"), library.snapshot():
+        raise PermissionError(13, "model")
+
+
+def test_frames_that_a_later_writer_cut_off_are_no_damage(tmp_path: Path) -> None:
+    with Library.open(tmp_path, write=True, create=True) as library:
+        for name in "ab":
+            put(library, name)
+    with Library.open(tmp_path) as reader, reader.snapshot():
+        clips = {name: [clip.id for clip in reader.clips(video_id(name))] for name in "ab"}
+        with Library.open(tmp_path, write=True) as library:
+            library.remove(video_id("b"))
+        Library.open(tmp_path, write=True).close()      # cuts off what no row names
+        assert sorted(reader.frame_vectors([*clips["a"], *clips["b"]])) == clips["a"]
+        assert reader.check() == []
+
+
+def test_indexes_that_are_made_within_a_snapshot_stay(tmp_path: Path) -> None:
+    with Library.open(tmp_path, write=True, create=True) as library:
+        put(library, "a")
+        with library.snapshot():
+            put(library, "b")
+            (built,) = library.compact()
+            assert built.rows == 4
+            library.rebuild()
+        assert library.check() == []
+        assert look(library)[1] == {video_id("a"), video_id("b")}
+
+
+def test_a_library_that_is_closed_within_a_snapshot_says_so(tmp_path: Path) -> None:
+    library = Library.open(tmp_path, write=True, create=True)
+    with library.snapshot():
+        library.close()
+        with pytest.raises(LibraryError, match="is closed"):
+            library.video_ids()
+    with pytest.raises(LibraryError, match="is closed"), library.snapshot():
+        pass
