@@ -250,11 +250,13 @@ class Library:
 
     # --- reading
 
-    def snapshot(self) -> AbstractContextManager[None]:
+    def snapshot(self, *, vectors: bool = True) -> AbstractContextManager[None]:
         """Whatever this thread reads within the block is of one state of the library, and read faster; where a store was
         named (`search_vectors_in`), every question is of the newest state as outside of the block.
+
+        vectors: whether `search_clips` or `search_texts` will be asked; where not, no index over vectors is opened for it.
         """
-        return self._vectors.snapshot()
+        return self._vectors.snapshot(vectors=vectors)
 
     def setting(self, key: str) -> str | None:
         """What `set_setting` remembered, None when it never did."""

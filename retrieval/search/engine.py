@@ -73,7 +73,7 @@ class SearchEngine:
             raise InputError("The query is empty: type a few words that describe the video.")
         if count < 1:
             raise InputError(f"The number of results must be at least 1, not {count}.")
-        with self._library.snapshot():
+        with self._library.snapshot(vectors=self._reads_otherwise):
             return self._search(text, wanted, query, count=count, where=where)
 
     def _search(self, text: str, wanted: Wanted, query: Query, *, count: int, where: VideoFilter | None) -> SearchResult:

@@ -47,15 +47,16 @@ class EmbeddedVectors:
                     forget(db, (State, kind.name))
 
     @contextmanager
-    def snapshot(self) -> Iterator[None]:
+    def snapshot(self, *, vectors: bool) -> Iterator[None]:
         """`VectorSearch.snapshot`; the states of all vectors are those of its beginning."""
+        indexes = tuple(self._indexes.values()) if vectors else ()
         with ExitStack() as stack:
             with ExitStack() as locks:
-                for index in self._indexes.values():
+                for index in indexes:
                     locks.enter_context(index.lock)
                 stack.enter_context(self._database.snapshot())
                 with self._database.reading() as db:
-                    for index in self._indexes.values():
+                    for index in indexes:
                         self._state(db, index)
             yield
 

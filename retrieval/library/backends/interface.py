@@ -37,8 +37,11 @@ class VectorSearch(Protocol):
         ValueError when `vector` is not D finite numbers or is zero; BackendError when a store cannot answer.
         """
 
-    def snapshot(self) -> AbstractContextManager[None]:
-        """Within the block this thread reads one state of the library, where the vectors are part of that."""
+    def snapshot(self, *, vectors: bool) -> AbstractContextManager[None]:
+        """Within the block this thread reads one state of the library, where the vectors are part of that.
+
+        vectors: whether they will be asked for; if not, no index over them is opened before somebody asks.
+        """
 
     def notice(self) -> str | None:
         """What the last answers lack, as one sentence; None = nothing."""

@@ -93,7 +93,7 @@ class StoredVectors:
         with self._unless_down():
             return self._answer(asked, rows_of, where, limit)
 
-    def snapshot(self) -> AbstractContextManager[None]:
+    def snapshot(self, *, vectors: bool) -> AbstractContextManager[None]:
         """None: the store does not stand still, and the newest state is what its rows are looked up in."""
         return nullcontext()
 

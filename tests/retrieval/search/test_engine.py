@@ -12,6 +12,7 @@ import pytest
 from retrieval.encoders import TextVectors
 from retrieval.errors import InputError
 from retrieval.library import Library
+from retrieval.library.segments import VectorIndex
 from retrieval.model import InteractionSettings
 from retrieval.records import Clip, Evidence, EvidenceKind, Generation, Location, Video
 from retrieval.search import Hit, SearchEngine, SearchSettings
@@ -238,3 +239,15 @@ def test_a_search_says_when_its_time_for_ranking_was_short(library):
         settings = SearchSettings(rank_ms=milliseconds)
         result = SearchEngine(library, encoder=TableEncoder(), settings=settings).search("狗")
         assert (result.notices, len(result.hits)) == (told, 1)
+
+
+def test_a_search_for_words_alone_opens_no_index_over_vectors(library, monkeypatch):
+    put(library, "v", title="小狗", clips=[clip(0, 8000, 0)])
+    opened = []
+    state = VectorIndex.state
+    monkeypatch.setattr(VectorIndex, "state", lambda *args, **facts: opened.append(1) or state(*args, **facts))
+    titles = SearchSettings(channels=frozenset({"title"}))
+    for words in (SearchEngine(library), SearchEngine(library, encoder=TableEncoder(), settings=titles)):
+        assert (names(words.search("小狗").hits), opened) == (["v"], [])
+    assert names(SearchEngine(library, encoder=TableEncoder()).search("小狗").hits) == ["v"]
+    assert opened
