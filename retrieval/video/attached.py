@@ -11,7 +11,8 @@ _MOST_BYTES = 32 << 20
 
 
 def attached_picture(path: FileName) -> bytes | None:
-    """The bytes of the picture file (JPEG, PNG ...) that a video carries as its cover; None without one, or with a huge one.
+    """The bytes of the picture file (JPEG, PNG ...) that a video carries as its cover; None without one, or where it is huge
+    or cannot be read.
 
     Raises VideoError as `open_media`.
     """
