@@ -89,8 +89,11 @@ def answer(models: Models, question: bytes) -> bytes:
         failure = error
     cpu_seconds = time.process_time() - began
     try:
-        return pickle.dumps(_Answer(value, failure, cpu_seconds))
-    except Exception:           # an error of a library that holds what cannot be sent
+        told = pickle.dumps(_Answer(value, failure, cpu_seconds))
+        if failure is not None:
+            pickle.loads(told)
+        return told
+    except Exception:           # an error of a library that cannot be sent, or not be made again from what is sent
         return pickle.dumps(_Answer(None, RuntimeError(f"{type(failure).__name__}: {failure}"), cpu_seconds))
 
 

@@ -66,12 +66,18 @@ class IsolatedProcess:
 
     @property
     def facts(self) -> Any:
-        """What it said when it was ready; it is started if it is not there. Raises WenshiError when it cannot be, Stopped."""
+        """What it said when it was ready; it is started if it is not there. Raises WenshiError when it cannot be, Stopped.
+
+        To be asked before a question: one that was lost while nobody asked it (to the system, for its memory) is replaced,
+        and the next question has no blame for it.
+        """
+        if self._child is not None and not self._child.alive:
+            self.close()
         self._started()
         return self._facts
 
     def send(self, message: Any) -> None:
-        """Started as for `facts`."""
+        """Started as for `facts`; a message to one that is lost is dropped, and `receive` tells."""
         self._started().send(message)
 
     def receive(self, *, deadline: float) -> Any | Ended:

@@ -96,9 +96,10 @@ class _Run:
         return found
 
     def _on_cover(self, path: str, duration_ms: int, video_id: str) -> FoundLines:
-        stage, beside = self._stages.cover, self._stages.find_cover(path)
+        stage = self._stages.cover
         if stage is None:
             return FoundLines()
+        beside = self._stages.find_cover(path)
         inputs = digest_of([None if beside is None else cover_state(beside), duration_ms])
         found: FoundLines = self._stage(
             stage, path, beside, duration_ms, content=video_id, inputs=inputs, beats=False, keep=lambda lines: not lines.notices

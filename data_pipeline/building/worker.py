@@ -84,6 +84,7 @@ class Worker:
 
         Raises WenshiError when the build cannot go on (a full disk, a model that cannot be loaded) and Stopped.
         """
+        _ = self._process.facts         # there is one
         self._process.send(_Job(source, shard, cache))
         began, stage = time.monotonic(), "examine"
         while True:

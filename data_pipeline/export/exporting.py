@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -29,6 +30,7 @@ from retrieval.errors import InputError
 Form = Literal["jsonl", "cnvid", "webdataset", "parquet"]
 FORMS: tuple[Form, ...] = ("jsonl", "cnvid", "webdataset", "parquet")
 EXPORTS, ABOUT, HELD = "exports.jsonl", "export.json", "held.jsonl"
+_BEFORE_ABOUT = frozenset({LOCK, HELD, f".{HELD}.part", f".{ABOUT}.part"})
 _FORGET: dict[str, Callable[[Path, Collection[str]], None]] = {
     "jsonl": forget_lines, "cnvid": forget_entries, "parquet": forget_rows
 }
@@ -64,8 +66,8 @@ def export_corpus(
     """Write the finished pairs of a corpus into `directory`, with a card; an earlier export there is replaced.
 
     The corpus knows of the export before anything of it is on the disk, and what is removed from the corpus meanwhile goes
-    from the export before this returns. Raises InputError when `directory` holds something
-    else, or nothing passes the filters; CorpusError (busy, write, unreadable).
+    from the export before this returns. Raises InputError when `directory` holds something else, or nothing passes the
+    filters; CorpusError (busy, write, unreadable).
     """
     directory = directory.absolute()
     held, failures = _export(corpus, directory, settings, workers, progress)
@@ -121,15 +123,15 @@ def _would_hold(corpus: Path, settings: ExportSettings) -> list[Held]:
 def reach_export(directory: Path) -> bool:
     """Clear away what an ended run left beside an export, and tell whether there is one.
 
+    Nothing is written where there is neither: a disk that is not mounted may not take it.
     Raises CorpusError: write; busy while it is being written.
     """
-    if not directory.parent.is_dir():
-        return False
-    unfinished = unfinished_directory(directory)
-    with only_writer(unfinished), disk_errors(directory):
-        settle_directory(directory)
-        shutil.rmtree(unfinished)
-        return directory.is_dir() and any(path.name not in (LOCK, HELD) for path in directory.iterdir())
+    with disk_errors(directory):
+        if not directory.is_dir() and not unfinished_directory(directory).is_dir():
+            return False
+        with _no_export_into(directory):
+            settle_directory(directory)
+        return _holds_something(directory)
 
 
 def remove_from_export(directory: Path, video_ids: Collection[str], *, corpus: Path) -> bool:
@@ -137,15 +139,36 @@ def remove_from_export(directory: Path, video_ids: Collection[str], *, corpus: P
 
     The corpus itself need not be without them yet. Raises CorpusError: busy, write, unreadable.
     """
-    settings, held = read_settings(directory), read_held(directory)
-    left = [one for one in held if one.video_id not in video_ids]
-    if settings.form == "webdataset":
-        remove_videos(directory, video_ids, remaining=_remaining(corpus, settings, without=video_ids))
-    else:
-        with only_writer(directory):
-            _FORGET[settings.form](directory, video_ids)
-    _describe(directory, left, settings, corpus=corpus, name=directory.name)
+    with _no_export_into(directory):
+        settings, held = read_settings(directory), read_held(directory)
+        left = [one for one in held if one.video_id not in video_ids]
+        if settings.form == "webdataset":
+            remove_videos(directory, video_ids, remaining=_remaining(corpus, settings, without=video_ids))
+        else:
+            with only_writer(directory):
+                _FORGET[settings.form](directory, video_ids)
+        _describe(directory, left, settings, corpus=corpus, name=directory.name)
     return len(left) < len(held)
+
+
+@contextmanager
+def _no_export_into(directory: Path) -> Iterator[None]:
+    """Keep the runs out that would put another export in the place of this one; what they left goes with the block.
+
+    Raises CorpusError: write; busy while there is one.
+    """
+    unfinished = unfinished_directory(directory)
+    with only_writer(unfinished):
+        try:
+            yield
+        finally:
+            with disk_errors(unfinished):
+                shutil.rmtree(unfinished)
+
+
+def _holds_something(directory: Path) -> bool:
+    """Whether more is there than an export of frames writes before it says that it is one."""
+    return directory.is_dir() and any(path.name not in _BEFORE_ABOUT for path in directory.iterdir())
 
 
 def read_settings(directory: Path) -> ExportSettings:
@@ -178,7 +201,7 @@ def _check_place(directory: Path, settings: ExportSettings) -> None:
         form = read_settings(directory).form
         if form != settings.form:
             raise InputError(f"{directory} holds an export as {form}: choose another directory for one as {settings.form}.")
-    elif directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+    elif directory.exists() and (not directory.is_dir() or _holds_something(directory)):
         raise InputError(f"{directory} is there already and is no export: choose another directory.")
 
 

@@ -46,11 +46,11 @@ def write_frames(
             rows_per_shard=options.rows_per_shard, workers=workers, progress=lambda done: progress(done, len(chosen.clips)),
         )
 
-    settle_directory(directory)
-    with only_writer(directory):
-        shards = _unless_other(written, directory)
     unfinished = unfinished_directory(directory)
-    with only_writer(unfinished):
+    with only_writer(unfinished):       # all along, so that no removal begins meanwhile
+        settle_directory(directory)
+        with only_writer(directory):
+            shards = _unless_other(written, directory)
         if shards is None:
             shards = _unless_other(written, unfinished)     # what an earlier run began there goes on
             if shards is None:

@@ -50,6 +50,10 @@ class Child:
         except (EOFError, OSError):
             return self._ended or self._how_it_ended()
 
+    @property
+    def alive(self) -> bool:
+        return not self.connection.closed and self._process.is_alive()
+
     def overdue(self, now: float) -> bool:
         """Whether its deadline passed in silence: what it said is in the pipe even when the parent was late to look."""
         return self.deadline is not None and now > self.deadline and not self.connection.poll()

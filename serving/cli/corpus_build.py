@@ -88,7 +88,8 @@ def build(
     )
     _tell_rejected(found)
     if len(found.rows) > _WORTH_AN_ESTIMATE and not (out / "measured").exists():
-        _show_estimate(estimate_build(found.rows, settings, default_stages), workers=workers, show=say)
+        about = estimate_build(found.rows, settings, default_stages)
+        _show_estimate(about, workers=workers, models=_model_processes(runner, workers, models, settings), show=say)
     with BuildProgress(out) as progress:
         account = build_corpus(
             found.rows, Work(directory=out, settings=settings, make_stages=default_stages),
@@ -169,6 +170,7 @@ def estimate(
     config: ConfigOption = None,
     overrides: SetOption = None,
     workers: WorkersOption = 1,
+    models: ModelsOption = None,
     license_code: LicenseOption = None,
     i_have_rights: RightsOption = False,
     exclude: ExcludeOption = None,
@@ -185,12 +187,14 @@ def estimate(
     found = read_sources(paths, default_license=license_code, i_have_rights=i_have_rights, exclude=exclude or ())
     _tell_rejected(found)
     about = estimate_build(found.rows, settings, default_stages, samples=samples)
+    held = _model_processes(RunnerName.local, workers, models, settings)
     if as_json:
         print_json({
-            **asdict(about), "workers": workers, "total_seconds": about.total_seconds(workers), "total_bytes": about.total_bytes
+            **asdict(about), "workers": workers, "model_processes": held,
+            "total_seconds": about.total_seconds(workers, model_processes=held), "total_bytes": about.total_bytes,
         })  # fmt: skip
     else:
-        _show_estimate(about, workers=workers, show=typer.echo)
+        _show_estimate(about, workers=workers, models=held, show=typer.echo)
 
 
 def _settings(directory: Path, config: Path | None, overrides: list[str] | None) -> BuildSettings:
@@ -211,9 +215,18 @@ def _runner(name: RunnerName, workers: int, models: int | None, address: str | N
         if models:
             raise InputError("--models is for workers on this machine: on Ray each worker holds its own models.")
         return ray_runner(workers, address=address)
-    from data_pipeline.building.local import local_runner, usual_model_processes
+    from data_pipeline.building.local import local_runner
 
-    return local_runner(workers, model_processes=usual_model_processes(workers, settings) if models is None else models)
+    return local_runner(workers, model_processes=_model_processes(name, workers, models, settings))
+
+
+def _model_processes(name: RunnerName, workers: int, models: int | None, settings: BuildSettings) -> int:
+    """How many hold the models for all workers; 0 = each worker holds its own."""
+    from data_pipeline.building.local import usual_model_processes
+
+    if name is RunnerName.ray:
+        return 0
+    return usual_model_processes(workers, settings) if models is None else models
 
 
 def _finish(
@@ -282,9 +295,10 @@ def _tell_rejected(found: Sources) -> None:
         say(f"... and {len(found.rejected) - _FIRST:,} more that are no videos: wenshi corpus sources shows them all")
 
 
-def _show_estimate(about: Estimate, *, workers: int, show: Any) -> None:
+def _show_estimate(about: Estimate, *, workers: int, models: int, show: Any) -> None:
+    total_seconds = about.total_seconds(workers, model_processes=models)
     show(
-        f"About {clock(round(1000 * about.total_seconds(workers)))} with {workers} worker{'s' * (workers > 1)} and "
+        f"About {clock(round(1000 * total_seconds))} with {workers} worker{'s' * (workers > 1)} and "
         f"{about.total_bytes / 2**30:.2f} GiB (without frames) for {about.videos:,} videos: {about.sampled} of them took "
         f"{about.seconds:.1f} s each ({about.least_seconds:.1f} to {about.most_seconds:.1f}), {about.failed} failed"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -122,6 +123,22 @@ def test_who_waits_for_a_model_is_not_blamed_for_the_time(videos: list[Path], tm
     pool.close()
 
 
+def test_processes_that_are_lost_while_nobody_asks_them_cost_no_video(videos: list[Path], tmp_path: Path) -> None:
+    settings = replace_limits(stall_seconds=60.0)
+    pool = ModelPool(load_stand_in, settings, count=1)
+    worker = Worker(make_asking_stages, settings, tmp_path / "corpus", load_models=load_stand_in, models=pool)
+    for source in sources_of(*videos[:2]):
+        video = worker.process(source, shard="s", cache=tmp_path / "cache.sqlite").video
+        assert (video.status, video.error) == ("measured", None)
+        lost = [process for process in multiprocessing.active_children() if process.name.startswith("wenshi-")]
+        assert {process.name for process in lost} == {"wenshi-worker", "wenshi-models"}
+        for process in lost:
+            process.kill()
+            process.join()
+    worker.close()
+    pool.close()
+
+
 def replace_limits(**limits: float) -> BuildSettings:
     return SETTINGS.model_copy(update={"limits": Limits(**limits), "videos_per_shard": 1})
 
@@ -208,6 +225,25 @@ def test_a_question_brings_back_what_the_model_says_or_raises() -> None:
         asked.relevance.picture_vectors([Image.new("RGB", (4, 4))])
     with pytest.raises(RuntimeError, match="Unsendable: it broke"):
         asked.relevance.text_vectors(["好"])
+
+
+class OneWay(Exception):
+    """It can be sent, and not be made again from what is sent."""
+
+    def __init__(self, *, code: int) -> None:
+        super().__init__(f"it broke with {code}")
+
+
+def test_an_error_that_cannot_be_made_again_still_says_what_it_was() -> None:
+    class Breaks(Echo):
+        def transcribe(self, batch: list[AudioSpan]) -> list[Transcript]:
+            raise OneWay(code=7)
+
+    models = Models(speech=Breaks())
+    asked = asked_models(facts_of(models), lambda question: answer(models, question))
+    assert asked.speech is not None
+    with pytest.raises(RuntimeError, match="OneWay: it broke with 7"):
+        asked.speech.transcribe([])
 
 
 def test_the_cost_of_a_stage_counts_the_time_of_the_model_that_it_asked() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from data_pipeline.building import status as status_module
 from data_pipeline.building.build import build
-from data_pipeline.building.estimate import estimate
+from data_pipeline.building.estimate import Estimate, estimate
 from data_pipeline.building.local import Work
 from data_pipeline.building.settings import (
     BuildSettings,
@@ -52,6 +52,16 @@ def test_a_setting_that_cannot_be_used_is_one_sentence(tmp_path: Path, text: str
     (tmp_path / "build.yaml").write_text(text)
     with pytest.raises(InputError, match=says):
         read_settings(tmp_path / "build.yaml")
+
+
+def test_an_estimate_tells_what_waits_for_a_shared_model() -> None:
+    about = Estimate(
+        videos=100, sampled=6, failed=0, start_seconds=10.0, seconds=8.8, model_seconds=5.5, least_seconds=8.0, most_seconds=9.0,
+        bytes=1.0,
+    )
+    assert about.total_seconds(2) == pytest.approx(10 + 100 * 4.4)
+    assert about.total_seconds(2, model_processes=1) == pytest.approx(10 + 100 * 5.5)
+    assert about.total_seconds(2, model_processes=2) == pytest.approx(10 + 100 * 4.4)
 
 
 def test_an_estimate_comes_from_a_few_videos_and_keeps_nothing(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -15,9 +16,12 @@ from data_pipeline.building.measured_tables import read_measured
 from data_pipeline.building.plan import add_sources, all_sources
 from data_pipeline.building.stage_cache import Kept, StageCache, cache_path
 from data_pipeline.corpus.errors import CorpusError
+from data_pipeline.corpus.files import only_writer
+from data_pipeline.corpus.line_log import append_line
 from data_pipeline.corpus.measured import CandidateRow, DecisionRow, MeasuredVideo, SourceRow
 from data_pipeline.corpus.rows import VideoRow
 from data_pipeline.corpus.tables import VIDEOS, read_table, write_table
+from data_pipeline.export import exporting
 from data_pipeline.export.exporting import FORMS, ExportSettings, export_corpus
 from data_pipeline.export.frames import FrameOptions
 from data_pipeline.removal.remove import remove
@@ -164,6 +168,43 @@ def test_a_removal_leaves_a_running_export_alone_which_then_keeps_nothing_of_it(
     left = everything_left(corpus) + everything_in(tmp_path / "running")
     assert not [trace for trace in traces(1, paths) if trace in left]
     assert all(title_of(number).encode() in left for number in (0, 2, 3))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_export_begins_in_a_place_from_which_a_removal_is_taking_videos(corpus, tmp_path, paths, form, monkeypatch):
+    place = corpus / "shards" if form == "webdataset" else tmp_path / form
+    settings = ExportSettings(form=form, frames=FrameOptions(count=1, side=16), placing="link")
+    refused = []
+
+    def export_first(directory: Path, *arguments: Any, **more: Any) -> None:
+        if directory == place:
+            with pytest.raises(CorpusError) as error:
+                export_corpus(corpus, place, settings)
+            refused.append(error.value.kind)
+        describe(directory, *arguments, **more)
+
+    describe = exporting._describe
+    monkeypatch.setattr(exporting, "_describe", export_first)
+    assert remove(corpus, paths=[paths[1]]).busy == ()
+    assert refused == ["busy"]
+    left = everything_left(corpus)
+    assert not [trace for trace in traces(1, paths) if trace in left]
+    assert not list(tmp_path.glob("**/.*.part"))
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that takes no file of anybody")
+def test_an_export_on_a_disk_that_is_not_mounted_stops_no_removal(corpus, paths):
+    append_line(corpus / exporting.EXPORTS, {"directory": "/proc/export"})
+    done = remove(corpus, paths=[paths[1]])
+    assert (len(done.exports), done.unreached) == (4, (Path("/proc/export"),))
+
+
+def test_an_export_that_was_ended_before_it_said_what_it_is_may_be_made_again(corpus, tmp_path):
+    settings = ExportSettings(form="webdataset", frames=FrameOptions(count=1, side=16))
+    with only_writer(tmp_path / "again"):
+        pass
+    (tmp_path / "again" / ".held.jsonl.part").touch()
+    assert export_corpus(corpus, tmp_path / "again", settings).videos == 4
 
 
 def test_copies_of_a_removed_content_go_with_it(tmp_path, paths):
