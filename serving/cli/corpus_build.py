@@ -49,7 +49,7 @@ ModelsOption = Annotated[
     typer.Option(
         "--models", min=0, metavar="N",
         help="Processes that hold the relevance model and the speech engine for all workers; 0: each worker holds its own. "
-        "Default: one for two workers, but with a speech engine, one worker or Ray 0.",
+        "Default: one for two workers, but with one or two workers, a speech engine or Ray 0.",
     ),
 ]
 RunnerOption = Annotated[RunnerName, typer.Option("--runner", help="ray: on a cluster, or on this machine without --address.")]
