@@ -25,8 +25,7 @@ class AddReport:
     """Every file has exactly one outcome: `len(outcomes)` equals the number of files unless the run was interrupted.
 
     covers: cover pictures that were read beside files, and those inside files that say something; cover_lines: what they
-    say; tagged: videos in whose pictures tags were
-    looked for, tags: what was seen there.
+    say; tagged: videos in whose pictures tags were looked for; tags: what was seen there.
     """
 
     files: int

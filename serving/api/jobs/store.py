@@ -4,16 +4,18 @@ of it is the truth about any video."""
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import sqlite3
 import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from retrieval.errors import LibraryError
 from retrieval.library.database import database_errors
 from retrieval.library.schema import now
 
@@ -93,7 +95,11 @@ class Call:
 
 
 class JobStore:
-    """Thread-safe, and several processes may use one file. Every call is durable when it returns."""
+    """Thread-safe, and several processes may use one file. Every call is durable when it returns.
+
+    Where the library was moved away, or a copy put in its place, each raises LibraryError: nobody would look there for what
+    was noted, and a copy may still be on its way.
+    """
 
     def __init__(self, library: Path) -> None:
         self._directory = library
@@ -105,6 +111,7 @@ class JobStore:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.executescript(_TABLES)
+            self._file = (library / JOBS_NAME).stat()
 
     def close(self) -> None:
         with self._lock:
@@ -285,7 +292,15 @@ class JobStore:
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         with self._lock, database_errors(self._directory):
+            self._refuse_another()
             yield self._db
+
+    def _refuse_another(self) -> None:
+        path = self._directory / JOBS_NAME
+        with suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), self._file):
+                return
+        raise LibraryError(f"{path} was moved or replaced while the service ran: start the service again.")
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

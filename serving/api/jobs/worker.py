@@ -72,6 +72,9 @@ class JobWorker:
                     if self._do_next():
                         continue
                     self._alerts.catch_up()     # also about what a `wenshi add` beside this service added
+            except LibraryError as error:
+                log.warning("the queue of jobs waits: %s", error)
+                self._closing.wait(_LOCKED_SECONDS)
             except Exception:       # whatever it is: the worker must not end before the service does
                 log.exception("the queue of jobs cannot be worked on")
                 self._closing.wait(_LOCKED_SECONDS)

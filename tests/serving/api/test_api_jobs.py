@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -207,6 +208,26 @@ def test_a_saved_query_that_is_deleted_calls_nobody_any_more(empty, serve):
         later.call_ended(call)
     later.close()
     assert waiting == [calls[1][1], calls[1][1]]
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_nothing_is_promised_where_the_library_was_replaced_under_a_service(empty, serve, tmp_path, moved):
+    shutil.copytree(empty, tmp_path / "copy")
+    client = serve(empty, model="none", jobs=False)
+    query = {"q": "风筝"}
+    assert client.post("/api/v1/saved-queries", json=query).status_code == 201
+    if moved:
+        empty.rename(tmp_path / "away")
+    else:
+        shutil.rmtree(empty)
+    shutil.copytree(tmp_path / "copy", empty)
+    refused = client.post("/api/v1/saved-queries", json=query)
+    assert refused.status_code == 503
+    assert "start the service again" in refused.json()["error"]["message"]
+    assert client.get("/api/v1/search", params=query).status_code == 200
+    assert not (empty / "jobs.sqlite").exists()
+    again = serve(empty, model="none", jobs=False)
+    assert again.post("/api/v1/saved-queries", json=query).status_code == 201
 
 
 def test_a_hit_that_is_handed_on_twice_carries_the_same_id(empty, serve, tmp_path):
