@@ -55,8 +55,8 @@ def usual_model_processes(workers: int, settings: BuildSettings) -> int:
     """How many processes hold the models for so many workers; 0 = each worker holds its own.
 
     One scores for two workers: scoring by a ViT-B/16 on a processor takes as long as decoding and reading on-screen text,
-    or more. Two workers would save little memory and wait for each other (benchmarks/corpus_models.py). Writing down speech takes longer than all else: who shares an engine saves memory and waits for it, so that is
-    done where it is asked for.
+    or more. Two workers would save little memory and wait for each other (benchmarks/corpus_models.py). Writing down speech
+    takes longer than all else: who shares an engine saves memory and waits for it, so that is done where it is asked for.
     """
     shared = settings.relevance.model is not None and settings.speech.engine is None
     return math.ceil(workers / _WORKERS_A_MODEL) if workers > _WORKERS_A_MODEL and shared else 0

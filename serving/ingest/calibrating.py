@@ -59,10 +59,9 @@ def calibrate_grown(
     """
     if report.interrupted or report.stopped:
         return
-    if not (report.counts["added"] or report.counts["updated"] or library.setting(_DUE) == "1"):
-        return
     try:
-        if _has_grown(library):
+        changed = report.counts["added"] or report.counts["updated"] or library.setting(_DUE) == "1"
+        if changed and _has_grown(library):
             _calibrate(library, report, models, stopping)
     except WenshiError as error:
         report.notices.append(f"{_SKIPPED}: {error}")
