@@ -3,10 +3,11 @@
     python -m benchmarks.methods [--seeds 5] [--rows NAME,…] [--world DIR] [--results FILE] [--processes 2] [--table-only]
         [--scale small|large] [--device cpu|cuda]
 
-The world is drawn once; every run is a line of the results file, and a run whose line is there is not done again. Each row
-is trained with the same seeds: the same first weights, clips and order. Gains are paired by seed; an interval is a 95 %
-interval of the mean by Student's t. The small scale is for a CPU: 4 minutes a run on one core. The large one, with models
-of 12 times the weights, is for a GPU, which several processes share; its runs have a results file of their own.
+The world is drawn once, and runs in a world that was drawn otherwise (with another font) do not count; every run is a
+line of the results file, and a run whose line is there is not done again. Each row is trained with the same seeds:
+the same first weights, clips and order. Gains are paired by seed; an interval is a 95 % interval of the mean by
+Student's t. The small scale is for a CPU: 4 minutes a run on one core. The large one, with models of 12 times the
+weights, is for a GPU, which several processes share; its runs have a results file of their own.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
@@ -28,12 +28,13 @@ _FREE = Path("world")       # where the shards lie says nothing about a run
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """A run that is done: which row, seed and settings, and its figures by name."""
+    """A run that is done: which row, seed and settings, its figures by name, and what was drawn for it, where that can differ."""
 
     row: str
     seed: int
     settings: str
     figures: dict[str, float]
+    world: str = ""
 
 
 def settings_of(row: Row, scale: Scale = SMALL) -> str:
@@ -67,13 +68,16 @@ def read_finished(path: Path) -> list[Finished]:
 
 
 def of_rows(
-    found: Iterable[Finished], rows: Sequence[Row], scale: Scale = SMALL
+    found: Iterable[Finished], rows: Sequence[Row], scale: Scale = SMALL, *, world: str | None = None
 ) -> dict[str, dict[int, dict[str, float]]]:
-    """Row -> seed -> figures, of runs whose settings are those that the row has now."""
+    """Row -> seed -> figures, of runs whose settings are those that the row has now, in one world: None = that of the last."""
     settings = {row.name: settings_of(row, scale) for row in rows}
+    current = [one for one in found if settings.get(one.row) == one.settings]
+    if world is None:
+        world = current[-1].world if current else ""
     table: dict[str, dict[int, dict[str, float]]] = {row.name: {} for row in rows}
-    for one in found:
-        if settings.get(one.row) == one.settings:
+    for one in current:
+        if one.world == world:
             table[one.row][one.seed] = one.figures
     return table
 
@@ -85,14 +89,15 @@ def run_all(
 
     The words of the world's texts are tagged once, before its processes begin, where these can inherit them.
     """
-    done = of_rows(read_finished(path), rows, scale)
+    drawn = world_module.digest_of_drawn(world)
+    done = of_rows(read_finished(path), rows, scale, world=drawn)
     missing = [(row, seed) for seed in range(seeds) for row in rows if seed not in done[row.name]]
     if not missing:
         return
     tag_words(world)
     with worker_pool(processes) as pool:
         running = {pool.submit(_one, row, seed, world, scale, device): None for row, seed in missing}
-        for _, finished in completed(running, keep=lambda _, finished: append_finished(path, finished)):
+        for _, finished in completed(running, keep=lambda _, run: append_finished(path, replace(run, world=drawn))):
             yield finished
 
 

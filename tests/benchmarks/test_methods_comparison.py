@@ -95,6 +95,20 @@ def test_runs_of_other_settings_do_not_count(tmp_path):
     assert list(of_rows(read_finished(path), [PLAIN])["plain"]) == [0]
 
 
+def test_runs_in_a_world_that_was_drawn_otherwise_do_not_count(tmp_path, runs, monkeypatch):
+    runs += [None] * 3
+    path = tmp_path / "results.jsonl"
+    for world in ("with a font", "without"):
+        monkeypatch.setattr(job.world_module, "digest_of_drawn", lambda directory, drawn=world: drawn)
+        list(run_all([PLAIN], seeds=2, world=tmp_path, path=path, processes=1))
+    assert runs[3:] == [("plain", 0), ("plain", 1)] * 2
+    list(run_all([PLAIN], seeds=3, world=tmp_path, path=path, processes=1))
+    assert runs[7:] == [("plain", 2)]
+    found = read_finished(path)
+    assert list(of_rows(found, [PLAIN])["plain"]) == [0, 1, 2]
+    assert list(of_rows(found, [PLAIN], world="with a font")["plain"]) == [0, 1]
+
+
 def test_the_mean_of_few_values_has_the_interval_of_students_t():
     found = mean_of([1.0, 2.0, 3.0, 4.0, 5.0])
     assert found.value == 3
