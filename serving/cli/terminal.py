@@ -68,6 +68,8 @@ def run(app: Callable[[], Any]) -> None:
     except Exception as error:
         if os.environ.get("WENSHI_DEBUG"):
             raise
+        if isinstance(error, RuntimeError) and "home directory" in str(error):      # what pathlib says of ~NAME
+            _leave("A path begins with ~ and the name of somebody who has no home here: write it out.", 1)
         _leave(f"Something unexpected went wrong: {type(error).__name__}: {error}. Set WENSHI_DEBUG=1 to see where.", 1)
 
 

@@ -109,7 +109,8 @@ def _found(paths: Sequence[Path], options: AddOptions) -> FoundFiles:
     if found.missing:
         raise InputError(f"There is no file or folder {', '.join(map(str, found.missing))}.")
     if not found.videos:
-        raise InputError(f"No video was found under {', '.join(map(str, paths))} ({found.other} other files).")
+        unread = f"; {', '.join(found.unreadable)} cannot be read" if found.unreadable else ""
+        raise InputError(f"No video was found under {', '.join(map(str, paths))} ({found.other} other files{unread}).")
     return found
 
 

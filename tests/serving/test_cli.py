@@ -189,6 +189,7 @@ def test_status_and_check(added):
     "arguments",
     [
         ("search", "狗", "-l", "no-such-library"),
+        ("search", "狗", "-l", "~nobody-is-called-so/library"),
         ("search", "   ", "-l", "{library}"),
         ("add", "no-such-file.mp4", "-l", "{new}"),
         ("add", "{folder}", "-l", "{new}", "--manifest", "no-such.csv"),

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.errors import LibraryError
+from data_pipeline.sources.files import FoundFiles
+from retrieval.errors import InputError, LibraryError
 from retrieval.library import Library
 from serving.ingest import adder as adder_module
 from serving.ingest import path_records
@@ -157,3 +158,12 @@ def test_a_disk_that_fails_in_the_middle_ends_the_run_with_a_report(tmp_path, mo
     assert report.stopped == "the disk is full"
     assert report.counts == {"added": 2, "updated": 0, "unchanged": 0, "failed": 0, "left": 2}
     assert len(paths(tmp_path / "library")) == 2
+
+
+def test_a_folder_that_cannot_be_read_is_named_where_nothing_was_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = FoundFiles(unreadable=[str(tmp_path / "closed")])      # root may read everything
+    monkeypatch.setattr("serving.ingest.run.find_videos", lambda paths, exclude: closed)
+    with pytest.raises(InputError, match=r"No video was found under .*; .*closed cannot be read"):
+        add_videos(tmp_path / "library", [tmp_path], TEXT_ONLY)
