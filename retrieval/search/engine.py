@@ -158,7 +158,8 @@ class SearchEngine:
         there = {match.video_id for recall in channels.values() for match in (*recall.matches, *recall.below)}
         unwanted = holding(self._library, words, there)
         notice = (
-            f"Left out {len(unwanted)} {'video' if len(unwanted) == 1 else 'videos'} whose words hold {'、'.join(words)}; pictures were not looked at for that."
+            f"Left out {len(unwanted)} {'video' if len(unwanted) == 1 else 'videos'} whose words hold {'、'.join(words)}; "
+            "pictures were not looked at for that."
         )
         return {name: recall.but_for(unwanted) for name, recall in channels.items()}, notice
 
