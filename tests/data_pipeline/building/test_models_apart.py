@@ -176,9 +176,13 @@ def test_a_build_that_is_stopped_leaves_no_process(videos: list[Path], tmp_path:
         time.sleep(0.3)
         os.kill(os.getpid(), signal.SIGINT)
 
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)    # ignored where a shell runs the tests beside itself
     threading.Thread(target=stop_when_both_ask).start()
-    with pytest.raises(KeyboardInterrupt):
-        build(sources, work_in(tmp_path, replace_limits(stall_seconds=60.0)), local_runner(2, model_processes=1))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            build(sources, work_in(tmp_path, replace_limits(stall_seconds=60.0)), local_runner(2, model_processes=1))
+    finally:
+        signal.signal(signal.SIGINT, usual)
     assert calls(tmp_path / "corpus")["pair"] == 2
     assert spawned() == before
 
