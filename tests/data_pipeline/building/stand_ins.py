@@ -219,7 +219,7 @@ def _on_cover(log: Path, path: str, cover: Path | None, duration_ms: int) -> Fou
     if cover is None:
         return FoundLines()
     _called(log, "cover")
-    text = cover.read_text()
+    text = cover.read_text(errors="replace")
     if not text:
         return FoundLines(notices=(f"The cover {cover} is empty.",))
     return FoundLines((Evidence(kind="ocr", text=text, start_ms=0, end_ms=duration_ms, source=cover.name),))
