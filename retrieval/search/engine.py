@@ -117,21 +117,15 @@ class SearchEngine:
         vectors: [n, D] unit length, of the active generation; a clip has the score of the nearest of them.
         """
         watch = Stopwatch()
-        with watch.stage("recall"):
-            nearest: dict[int | None, Match] = {}
-            videos = _candidates(count) + len(without)
-            for vector in vectors:
-                recall = clip_recall(self._library, vector, rows=self._settings.recall, videos=videos, where=where)
-                for match in recall.matches:
-                    known = nearest.get(match.clip_id)
-                    if match.video_id not in without and (known is None or match.score > known.score):
-                        nearest[match.clip_id] = match
-        with watch.stage("fuse"):
-            fused = fuse({VISUAL: tuple(ranked(list(nearest.values())))})
-        with watch.stage("diversify"):
-            chosen = self._diversify(fused, count)
-        with watch.stage("moments"):
-            hits = self._hits(chosen)
+        with self._library.snapshot():
+            with watch.stage("recall"):
+                nearest = self._nearest(vectors, videos=_candidates(count) + len(without), where=where, without=without)
+            with watch.stage("fuse"):
+                fused = fuse({VISUAL: tuple(ranked(nearest))})
+            with watch.stage("diversify"):
+                chosen = self._diversify(fused, count)
+            with watch.stage("moments"):
+                hits = self._hits(chosen)
         return SearchResult(query="", hits=tuple(hits), hidden=0, took_ms=watch.took_ms())
 
     def saliency(self, text: str, video_id: str) -> list[tuple[int, float]]:
@@ -152,6 +146,19 @@ class SearchEngine:
         other = copy.copy(self)
         other._settings = settings
         return other
+
+    def _nearest(
+        self, vectors: NDArray[np.float32], *, videos: int, where: VideoFilter | None, without: Collection[str]
+    ) -> list[Match]:
+        """The clips near any of the vectors [n, D], each once with its best score, but for those of the videos `without`."""
+        nearest: dict[int | None, Match] = {}
+        for vector in vectors:
+            recall = clip_recall(self._library, vector, rows=self._settings.recall, videos=videos, where=where)
+            for match in recall.matches:
+                known = nearest.get(match.clip_id)
+                if match.video_id not in without and (known is None or match.score > known.score):
+                    nearest[match.clip_id] = match
+        return list(nearest.values())
 
     def _without(self, channels: Mapping[str, Recall], words: Sequence[str]) -> tuple[dict[str, Recall], str]:
         """The channels without the videos of which a text holds one of the words, and what to tell about it."""

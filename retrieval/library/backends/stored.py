@@ -104,9 +104,6 @@ class StoredVectors:
             return None
         return f"{lacking} vectors are not in {self._store.name} yet: run `wenshi library push`."
 
-    def _newest(self, space: str) -> int | None:
-        return self._store.newest(space) if space in self._store.spaces() else None
-
     def hurry(self, seconds: float) -> None:
         """`VectorSearch.hurry`."""
         self._patience.end(seconds)
@@ -148,6 +145,9 @@ class StoredVectors:
             return []
         space = asked.copy.space
         return self._patience.ask(lambda: self._store.search(space, asked.query, limit=depth, condition=condition))
+
+    def _newest(self, space: str) -> int | None:
+        return self._store.newest(space) if space in self._store.spaces() else None
 
     def _copy_of(self, kind: VectorKind, space: str, *, generation: int, dimension: int) -> _Copy:
         """What the store holds, asked again now and then, with the rows that came after it."""
