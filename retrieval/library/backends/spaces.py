@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Collection
 from hashlib import sha256
 
 from retrieval.errors import BackendError
@@ -41,6 +42,11 @@ def owner_mark(db: sqlite3.Connection, prefix: str) -> str:
 def owner_marks(prefix: str) -> str:
     """What such names begin with, whichever the library."""
     return f"{prefix}of_"
+
+
+def is_of_another(marks: Collection[str], mark: str | None) -> bool:
+    """Whether a copy with these marks is of another library than `mark` names; one without marks is taken on trust."""
+    return mark is not None and bool(marks) and mark not in marks
 
 
 def space_of(prefix: str, kind: VectorKind, generation: Generation) -> str:

@@ -23,7 +23,7 @@ from retrieval.library.backends.embedded import check_query
 from retrieval.library.backends.interface import Hit, RowsOf, VectorStore
 from retrieval.library.backends.patience import Patience
 from retrieval.library.backends.payloads import FEW_VIDEOS, Condition, condition_of
-from retrieval.library.backends.spaces import prefix_of, space_of
+from retrieval.library.backends.spaces import is_of_another, owner_mark, owner_marks, prefix_of, space_of
 from retrieval.library.connections import edition_here
 from retrieval.library.database import Database, select_in
 from retrieval.library.filters import Selection, Selections, VideoFilter
@@ -34,6 +34,15 @@ MOST_FRESH = 20_000                 # rows that are not in the store yet and com
 _AT_ONCE = 8192                     # vectors that are read at once
 _AGAIN_SECONDS = 60.0               # how often the store is asked what it holds while it lacks rows
 _DOWN_SECONDS = 5.0                 # for so long a store that did not answer is not asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where the copy of a generation lies, what marks of owners begin with there, and this library's; None = none needed."""
+
+    space: str
+    marks: str
+    mark: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,11 +93,13 @@ class StoredVectors:
                 return []
             check_query(vector, dimension=active[1].dimension)
             selected = self._selections.of(db, where)
-            space = space_of(prefix_of(db, self._name), kind, active[1])
+            prefix = prefix_of(db, self._name)
+            mark = None if self._name is None else owner_mark(db, prefix)
+            place = _Place(space=space_of(prefix, kind, active[1]), marks=owner_marks(prefix), mark=mark)
         wide = vector.astype(np.float64)
         asked = _Asked(
             kind=kind, generation=active[0], query=(wide / np.linalg.norm(wide)).astype(np.float32), selected=selected,
-            copy=self._copy_of(kind, space, generation=active[0], dimension=len(vector)),
+            copy=self._copy_of(kind, place, generation=active[0], dimension=len(vector)),
         )  # fmt: skip
         with self._unless_down():
             return self._answer(asked, rows_of, where, limit)
@@ -146,16 +157,22 @@ class StoredVectors:
         space = asked.copy.space
         return self._patience.ask(lambda: self._store.search(space, asked.query, limit=depth, condition=condition))
 
-    def _newest(self, space: str) -> int | None:
-        return self._store.newest(space) if space in self._store.spaces() else None
+    def _newest(self, place: _Place) -> int | None:
+        there = self._store.spaces()
+        if is_of_another([space for space in there if space.startswith(place.marks)], place.mark):
+            raise BackendError(
+                f"{self._store.name} holds the copy of another library under this name, or of this one before it was "
+                "restored: name another copy, or run `wenshi library push --replace`."
+            )
+        return self._store.newest(place.space) if place.space in there else None
 
-    def _copy_of(self, kind: VectorKind, space: str, *, generation: int, dimension: int) -> _Copy:
+    def _copy_of(self, kind: VectorKind, place: _Place, *, generation: int, dimension: int) -> _Copy:
         """What the store holds, asked again now and then, with the rows that came after it."""
         with self._lock, self._unless_down():       # so who waited for the lock does not wait for the store once more
             copy = self._copies.get(kind.name)
-            if copy is None or copy.space != space or _is_old(copy):
-                newest = self._patience.ask(lambda: self._newest(space))
-                copy = _Copy(space=space, newest=newest, asked_at=monotonic())
+            if copy is None or copy.space != place.space or _is_old(copy):
+                newest = self._patience.ask(lambda: self._newest(place))
+                copy = _Copy(space=place.space, newest=newest, asked_at=monotonic())
             with self._database.reading() as db:
                 copy = _with_fresh(db, copy, kind, generation, dimension)
             self._copies[kind.name] = copy

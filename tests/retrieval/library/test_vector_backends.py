@@ -406,6 +406,9 @@ def test_the_copy_of_another_library_is_replaced_only_where_that_is_asked_for(se
         assert (part.rows, part.held) == (2, 2)
         assert spaces_of_clips(searched) == [part.space]            # the generation that the other lacks went
         assert [part.written for part in other.push_vectors(searched.store, name=searched.copy)] == [0]
+        searched.reopen()
+        with pytest.raises(BackendError, match="holds the copy of another library under this name"):
+            searched.nearest(row(7).vectors[0])
     with pytest.raises(BackendError, match="another library"):
         searched.push()
 
