@@ -12,6 +12,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 
 export OMP_WAIT_POLICY = PASSIVE
 export TOKENIZERS_PARALLELISM = false
+# The files of tests go to a process a core, each with one thread. `make test PYTEST_OPTIONS="-n 0"` runs them one after another.
+PYTEST_OPTIONS ?= -n logical --maxprocesses 8 --dist loadfile
 
 .PHONY: demo test test-page test-open-clip lint kill bench clean
 
@@ -19,7 +21,7 @@ demo: $(VENV)/.installed
 	$(BIN)/wenshi demo
 
 test: $(VENV)/.installed-dev
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 test-page: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 WENSHI_TEST_PAGE=1 $(BIN)/python -m pytest tests/serving/web
@@ -29,7 +31,7 @@ test-page: $(VENV)/.installed-dev
 test-open-clip: export PYTHONPATH = tests/open_clip_models/with_cpu_torch
 test-open-clip: $(OPEN_CLIP_VENV)/.installed
 	$(OPEN_CLIP_VENV)/bin/python -c "import easyocr, milvus_lite, open_clip, pymilvus, qdrant_client, ray, sentence_transformers, whisper"
-	HF_HUB_OFFLINE=1 $(OPEN_CLIP_VENV)/bin/python -m pytest tests/open_clip_models \
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(OPEN_CLIP_VENV)/bin/python -m pytest $(PYTEST_OPTIONS) tests/open_clip_models \
 		tests/retrieval/encoders/test_encoder_sentences.py tests/serving/test_meaning_real_model.py \
 		tests/retrieval/video/test_video_conformance.py tests/retrieval/video/test_video_torchcodec.py \
 		tests/data_pipeline/sound/test_speech_engines.py tests/data_pipeline/building/test_ray.py \
@@ -60,7 +62,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 $(OPEN_CLIP_VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(OPEN_CLIP_VENV)
 	$(OPEN_CLIP_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-		-e '.[open-clip,sentence,torchcodec,easyocr,asr,corpus,ray,qdrant,milvus]' pytest numba tiktoken more-itertools
+		-e '.[open-clip,sentence,torchcodec,easyocr,asr,corpus,ray,qdrant,milvus]' pytest pytest-xdist numba tiktoken more-itertools
 	$(OPEN_CLIP_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 		--no-deps openai-whisper
 	touch $@
