@@ -28,6 +28,7 @@ import numpy as np
 from benchmarks.library_search import DIMENSION, MadeEncoder, queries
 from benchmarks.served import Server, loads, percentiles
 from retrieval.encoders import TextVectors
+from serving.threads import ONE_THREAD
 
 _TOWER_ENV = "WENSHI_BENCHMARK_TOWER"
 _TOKENS, _DEEP, _WARM = 16, 100, 20
@@ -172,7 +173,7 @@ def main() -> None:
         shown = only_read(options.library.absolute(), Path(folder) / "library")
         server = Server(
             shown, "--no-jobs", log=Path(folder) / "log", module="benchmarks.http_search",
-            environment={_TOWER_ENV: str(tower or "")},
+            environment={**ONE_THREAD, _TOWER_ENV: str(tower or "")},      # `wenshi serve` says so before NumPy is imported
         )  # fmt: skip
         print(f"ready in {server.start():.1f} s, {loads()}", flush=True)
         try:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from serving.cli.options import DEFAULT_LIBRARY, LibraryOption, VectorsOption
+from serving.threads import one_thread_a_search
 
 
 def mcp(
@@ -15,6 +16,7 @@ def mcp(
     vectors: VectorsOption = None,
 ) -> None:
     """Serve search and moments to an assistant over standard input and output (Model Context Protocol)."""
+    one_thread_a_search()
     from retrieval.errors import InputError
     from retrieval.library import Library
     from serving.vectors import search_in

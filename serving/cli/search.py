@@ -18,6 +18,7 @@ from serving.cli.filters import (
 )
 from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption, VectorsOption
 from serving.cli.terminal import print_json, printable, say, span
+from serving.threads import one_thread_a_search
 
 if TYPE_CHECKING:
     from retrieval.search import Hit, Match, SearchResult
@@ -55,10 +56,10 @@ def search(
     since: SinceFilter = None,
     until: UntilFilter = None,
     video: VideoIdFilter = None,
-    moments: Annotated[int | None, typer.Option(min=1, help="At most so many moments a video. Default: a few.")] = None,
+    moments: Annotated[int | None, typer.Option(min=1, help="At most so many moments a video. Default: 5.")] = None,
     diversity: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="How much results should differ; 0 = in plain order. Default: a little."),
+        typer.Option(min=0, max=1, help="How much results should differ; 0 = in plain order. Default: 0.3."),
     ] = None,
     rank_ms: Annotated[
         float | None, typer.Option(min=0, help="Time for comparing clips word by word, in ms. Default: as long as it takes.")
@@ -67,6 +68,7 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Find videos, and the moments inside them, by describing them."""
+    one_thread_a_search()
     from retrieval.errors import InputError
     from retrieval.library import Library
     from retrieval.search import CHANNELS, SearchEngine, SearchSettings

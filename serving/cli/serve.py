@@ -9,6 +9,7 @@ import typer
 
 from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption, VectorsOption
 from serving.cli.terminal import print_json, printable, say
+from serving.threads import one_thread_a_search
 
 if TYPE_CHECKING:
     from serving.api.keys import Keys
@@ -41,6 +42,7 @@ def serve(
     ] = [],  # noqa: B006
 ) -> None:
     """Serve a search page and an API over HTTP until Ctrl-C."""
+    one_thread_a_search()
     from retrieval.errors import InputError
 
     try:

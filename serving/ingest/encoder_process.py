@@ -20,6 +20,7 @@ from serving.ingest.messages import (
     ForgetMemory,
 )
 from serving.ingest.pictures import PictureSlots
+from serving.threads import all_threads_for_a_model
 
 _MOST_CLIPS = 8  # encoded together when that many wait
 
@@ -27,6 +28,7 @@ _MOST_CLIPS = 8  # encoded together when that many wait
 def run_encoder(connection: Connection, model: str, device: str) -> None:
     """Load the model, say so, then answer `EncodeClip` messages until the parent hangs up."""
     live_and_die_with_parent()
+    all_threads_for_a_model()
     try:
         encoder = load_clip_encoder(model, device=device)
     except ModelError as error:
