@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 
 from retrieval.search.background import common_characters
 from retrieval.text import simplify
@@ -59,16 +61,31 @@ _VOWELS = set("aeiouv")      # without one stand interjections alone: hm, n, ng
 @lru_cache(maxsize=1)
 def _characters() -> dict[str, str]:
     """Simplified characters by syllable, common ones first; the readings are those of the package pypinyin."""
-    # It brings its phrases along, 57 MB of memory: only for a query that needs a reading.
-    from pypinyin.pinyin_dict import pinyin_dict
-
+    by_code = _readings()
     read_so: dict[str, list[str]] = defaultdict(list)
     for character in common_characters():
         if simplify(character) == character:
-            readings = pinyin_dict.get(ord(character), "").split(",")
+            readings = by_code.get(ord(character), "").split(",")
             for syllable in dict.fromkeys(map(_without_tone, readings)):
                 read_so[syllable].append(character)
     return {syllable: "".join(alike) for syllable, alike in read_so.items() if _VOWELS & set(syllable)}
+
+
+def _readings() -> dict[int, str]:
+    """Code of a character -> its readings with tones, between commas.
+
+    The module of the package that holds them is read by itself: the whole package loads its phrases too, 57 MB of memory.
+    """
+    package = importlib.util.find_spec("pypinyin")
+    assert package is not None
+    assert package.origin is not None
+    spec = importlib.util.spec_from_file_location("pypinyin_readings", Path(package.origin).parent / "pinyin_dict.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    readings: dict[int, str] = module.pinyin_dict
+    return readings
 
 
 def _without_tone(reading: str) -> str:

@@ -12,6 +12,7 @@ from retrieval.errors import LibraryError, ModelError, WenshiError
 from retrieval.library import Library
 from retrieval.records import Generation
 from retrieval.search import SearchEngine
+from retrieval.search.readings import homophones
 from serving.memory import settle
 from serving.models import MODEL_SETTING, NO_MODEL, sentence_model_for, text_encoder_for
 
@@ -42,6 +43,8 @@ class Engines:
         self._loading = threading.Lock()
         self._clips: ClipEncoder | None = None      # only where the encoder of texts cannot see
         self._loaded = self._load()
+        # Only a query that needs the readings of characters waits for them, if it comes within the first second.
+        threading.Thread(target=homophones, args=("狗",), name="wenshi-readings", daemon=True).start()
 
     def current(self) -> _Loaded:
         """What answers now. While the models of a new generation are loaded, in a thread of their own, the old engine says
@@ -106,5 +109,5 @@ class Engines:
             notices.append(f"The meaning channel is off: {error}")
         engine = SearchEngine(self._library, encoder=encoder, sentences=sentences)
         with suppress(LibraryError):        # who searches is told
-            engine.search("一只狗 a dog", count=1)     # reads dictionaries and index, so that nobody's first search waits for it
+            engine.search("小狗 dog", count=1)      # reads dictionaries and index, so that nobody's first search waits for it
         return _Loaded(generations, engine, encoder, sentences, tuple(filter(None, notices)))
