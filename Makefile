@@ -1,7 +1,7 @@
 # make demo: a small world of videos is rendered, added and searched.   make test: the tests.
 # make test-open-clip: the tests of open_clip, sentence-transformers, torchcodec, easyocr, openai-whisper, ray, Qdrant and Milvus,
 # in an environment of their own, where openai-whisper is without the triton that it asks for: only a GPU would use it.
-# make test-page: the tests of the search page by real clicks, in a headless Chromium that must be installed.
+# make test-page: the tests of the search page by real clicks and by axe-core, in a headless Chromium that must be installed.
 # Each makes its own virtual environment first; nothing else is needed but Python 3.10 or newer.
 
 PYTHON ?= python3
@@ -23,7 +23,7 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
-test-page: $(VENV)/.installed-dev
+test-page: $(VENV)/.installed-page
 	HF_HUB_OFFLINE=1 WENSHI_TEST_PAGE=1 $(BIN)/python -m pytest tests/serving/web
 
 # open_clip and easyocr bring torchvision, beside which transformers cannot be imported where torch has no CUDA and torchvision has.
@@ -57,6 +57,11 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) -e '.[all,dev]'
+	touch $@
+
+# Only the script of axe-core is used of this package, not the browsers that it would bring.
+$(VENV)/.installed-page: $(VENV)/.installed-dev
+	$(PIP) --no-deps axe-playwright-python
 	touch $@
 
 $(OPEN_CLIP_VENV)/.installed: pyproject.toml constraints.txt

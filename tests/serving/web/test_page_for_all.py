@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.serving.web.fake_api import video_id
+from tests.serving.web.states import states
 
 # Every text on the screen that does not stand out from what is behind it: [text, ratio]. Text over pictures has a
 # background of its own; colours are read back from a canvas, whatever way they are written in.
@@ -48,16 +49,6 @@ LOW_CONTRAST = """(() => {
 })()"""
 
 NAMED = {"button", "link", "textbox", "searchbox", "slider", "spinbutton", "dialog", "list", "checkbox", "Date", "Video", "group"}
-
-
-def states(address):
-    return {
-        "home": (address, ".card"),
-        "results": (f"{address}/?q=猫&channel=visual", ".card .badges"),
-        "nothing": (f"{address}/?q=没有", ".message"),
-        "failure": (f"{address}/?q=出错", ".message"),
-        "video": (f"{address}/?q=猫&v={video_id(1)}&t=2000", "#watch .transcript li"),
-    }
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
