@@ -1,6 +1,6 @@
 """Searches over HTTP in a large library, beside a plain loop of bare FAISS and the same text tower.
 
-    python -m benchmarks.http_search --library DIR [--clips 1000000] [--queries 300] [--clients 16] [--no-tower]
+    python -m benchmarks.http_search --library DIR [--clips 1000000] [--queries 300] [--clients 16] [--workers 1] [--no-tower]
 
 The library is one of benchmarks/library_search.py; it is only read. `wenshi serve` answers in a process of its own. Its
 encoder runs a text tower of 4 layers x 312 in int8 with random weights, so that reading a query costs what it does, and
@@ -56,15 +56,21 @@ class TimedEncoder(MadeEncoder):
 
 def serve() -> None:
     """`wenshi serve` whose encoder is a TimedEncoder."""
+    from serving.cli.main import main as wenshi
+
+    use_timed_encoder()
+    wenshi()
+
+
+def use_timed_encoder() -> None:
+    """In the process that answers."""
     import os
 
     from serving.api import models
-    from serving.cli.main import main as wenshi
 
     tower = os.environ.get(_TOWER_ENV)
     encoder = TimedEncoder(Path(tower) if tower else None)
     setattr(models, "text_encoder_for", lambda library, asked: (encoder, None))      # noqa: B010
-    wenshi()
 
 
 def only_read(library: Path, beside: Path) -> Path:
@@ -165,6 +171,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=1_000_000)
     parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--workers", type=int, default=1, help="processes of the service")
     parser.add_argument("--no-tower", action="store_true")
     options = parser.parse_args()
     asked = queries(options.clips, options.queries + _WARM)
@@ -172,17 +179,20 @@ def main() -> None:
         tower = None if options.no_tower else write_tower(Path(folder) / "tower.onnx")
         shown = only_read(options.library.absolute(), Path(folder) / "library")
         server = Server(
-            shown, "--no-jobs", log=Path(folder) / "log", module="benchmarks.http_search",
+            shown, "--no-jobs", "--workers", str(options.workers), log=Path(folder) / "log", module="benchmarks.http_search",
             environment={**ONE_THREAD, _TOWER_ENV: str(tower or "")},      # `wenshi serve` says so before NumPy is imported
         )  # fmt: skip
         print(f"ready in {server.start():.1f} s, {loads()}", flush=True)
         try:
             one_client(server, bare(shown, TimedEncoder(tower)), asked)
             many_clients(server, asked[_WARM:], options.clients)
-            print(f"resident memory of the service {server.resident_bytes() / 1e6:.0f} MB, {loads()}")
+            if options.workers == 1:
+                print(f"resident memory of the service {server.resident_bytes() / 1e6:.0f} MB, {loads()}")
         finally:
             server.stop()
 
 
 if __name__ == "__main__":
     serve() if sys.argv[1:2] == ["serve"] else main()
+elif __name__ == "__mp_main__":         # a worker of the service
+    use_timed_encoder()

@@ -75,9 +75,11 @@ class Server:
         return int(psutil.Process(self._process.pid).memory_info().rss)
 
     def cpu_seconds(self) -> float:
+        """Of the process and of its workers."""
         assert self._process is not None
-        times = psutil.Process(self._process.pid).cpu_times()
-        return float(times.user + times.system)
+        one = psutil.Process(self._process.pid)
+        times = [process.cpu_times() for process in (one, *one.children(recursive=True))]
+        return float(sum(each.user + each.system for each in times))
 
     def _end(self, how: signal.Signals) -> int:
         assert self._process is not None

@@ -25,11 +25,14 @@ class Ended:
 
 
 class Child:
-    """One process with a pipe. `deadline` is the monotonic time by which it must have said something, None = no matter."""
+    """One process with a pipe. `deadline` is the monotonic time by which it must have said something, None = no matter.
 
-    def __init__(self, target: Callable[..., None], *arguments: Any, name: str) -> None:
+    parent: whether it may start processes of its own; whoever started it must see to its end then.
+    """
+
+    def __init__(self, target: Callable[..., None], *arguments: Any, name: str, parent: bool = False) -> None:
         self.connection, theirs = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(target=target, args=(theirs, *arguments), name=name, daemon=True)
+        self._process = _SPAWN.Process(target=target, args=(theirs, *arguments), name=name, daemon=not parent)
         with _without_interrupts():
             self._process.start()
         theirs.close()
@@ -63,6 +66,15 @@ class Child:
             return int(psutil.Process(self._process.pid).memory_info().rss)
         except (psutil.Error, ValueError):
             return 0
+
+    def ask_to_end(self) -> None:
+        """Send it SIGTERM."""
+        self._process.terminate()
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait for its end, at most so long; whether it has ended."""
+        self._process.join(timeout=max(0.0, seconds))
+        return not self._process.is_alive()
 
     def end(self, ended: Ended) -> None:
         """End it now. Its last messages are dropped; `receive` reports `ended`.

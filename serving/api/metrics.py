@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
+# Names the folder of files in which several processes count together. The package looks for it when it is imported.
+SHARED_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+_LATEST: Literal["mostrecent"] = "mostrecent"       # of several processes that look at one library
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -24,9 +31,9 @@ class Metrics:
             "wenshi_search_stage_seconds", "Time of a search in each stage.", ["stage"], buckets=_SECONDS, registry=registry
         )
         self._refused = Counter("wenshi_refused_total", "Requests refused, by reason.", ["kind"], registry=registry)
-        self.videos = Gauge("wenshi_videos", "Videos in the library.", registry=registry)
-        self.clips = Gauge("wenshi_clips", "Clips in the library.", registry=registry)
-        self.jobs = Gauge("wenshi_jobs", "Jobs by state.", ["state"], registry=registry)
+        self.videos = Gauge("wenshi_videos", "Videos in the library.", registry=registry, multiprocess_mode=_LATEST)
+        self.clips = Gauge("wenshi_clips", "Clips in the library.", registry=registry, multiprocess_mode=_LATEST)
+        self.jobs = Gauge("wenshi_jobs", "Jobs by state.", ["state"], registry=registry, multiprocess_mode=_LATEST)
 
     def answered(self, *, route: str, method: str, status: int, seconds: float) -> None:
         """`route` is the pattern of the address: an address itself would make a new series for each video."""
@@ -40,5 +47,9 @@ class Metrics:
             self._stage_seconds.labels(stage).observe(milliseconds / 1000)
 
     def text(self) -> bytes:
-        """The exposition format."""
-        return generate_latest(self._registry)
+        """The exposition format; of all processes that answer at this address together."""
+        if SHARED_VARIABLE not in os.environ:
+            return generate_latest(self._registry)
+        all_of_them = CollectorRegistry()
+        MultiProcessCollector(all_of_them)
+        return generate_latest(all_of_them)

@@ -18,6 +18,7 @@ from serving.api.exposure import exposed
 from serving.api.keys import Keys
 from serving.api.service import Service
 from serving.api.settings import ServeSettings
+from serving.api.workers import serve_together
 from serving.memory import settle
 
 _END_SECONDS = 20           # for requests that are under way when the service is told to end
@@ -34,19 +35,28 @@ def refuse_unsafe(settings: ServeSettings) -> None:
         )
 
 
-def serve(settings: ServeSettings, *, ready: Callable[[str], None], note: Callable[[str], None]) -> None:
-    """Answer requests until SIGTERM or Ctrl-C; requests under way are finished.
+def serve(
+    settings: ServeSettings, *, workers: int = 1, ready: Callable[[str], None], note: Callable[[str], None]
+) -> None:
+    """Answer requests until SIGTERM or Ctrl-C, in so many processes; requests under way are finished.
 
     `ready` is told the address, `note` before that what a person would want to know of the library and its models.
     """
     with exposed(settings.library) if settings.is_exposed else nullcontext():
         refuse_unsafe(settings)
-        _serve(settings, ready=ready, note=note)
+        listening = _bound(settings.host, settings.port)
+        if workers == 1:
+            listening.listen(_BACKLOG)      # so nobody else can
+            answer(settings, listening, ready=ready, note=note)
+        else:
+            serve_together(answer, settings, listening, count=workers, ready=ready, note=note)
 
 
-def _serve(settings: ServeSettings, *, ready: Callable[[str], None], note: Callable[[str], None]) -> None:
+def answer(
+    settings: ServeSettings, listening: socket.socket, *, ready: Callable[[str], None], note: Callable[[str], None]
+) -> None:
+    """`serve` in this process, at a socket that is bound."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    listening = _listen(settings.host, settings.port)
     service = Service(settings)
     if settings.is_exposed and not service.keys.all():
         note(
@@ -57,6 +67,7 @@ def _serve(settings: ServeSettings, *, ready: Callable[[str], None], note: Calla
         note(f"The library has no video yet: add some with `wenshi add PATH --library {settings.library}`.")
     for sentence in service.engines.current().notices:
         note(sentence)
+    listening.listen(_BACKLOG)      # whoever is told the address may come at once
     host, port = listening.getsockname()[:2]
     ready(f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")
     server = server_of(service)
@@ -87,14 +98,13 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int) -> socket.socket:
     """InputError when the address is taken or not this machine's."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
-        listening.listen(_BACKLOG)      # whoever is told the address may come at once
     except OSError as error:
         other = " Another program does: choose another with --port." if error.errno == errno.EADDRINUSE else ""
         raise InputError(f"The service cannot listen at {host} port {port}: {error.strerror or error}.{other}") from error

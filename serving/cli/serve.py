@@ -34,6 +34,9 @@ def serve(
     watch: Annotated[
         list[Path], typer.Option(metavar="DIR", help="Add videos of this folder by themselves (repeatable).")
     ] = [],  # noqa: B006
+    workers: Annotated[
+        int, typer.Option(min=1, max=256, help="Processes that answer; each keeps about a core busy and holds its models.")
+    ] = 1,
     jobs: Annotated[bool, typer.Option(help="Do the library's jobs here; one process of a library does them.")] = True,
     on_screen_text: Annotated[bool, typer.Option(help="Read text in the picture of what is added.")] = True,
     rate: Annotated[float, typer.Option(min=0.1, help="Requests a second of one key or address.")] = 50.0,
@@ -58,6 +61,7 @@ def serve(
     )  # fmt: skip
     serve(
         settings,
+        workers=workers,
         ready=lambda address: say(f"Serving {library} at {address} (Ctrl-C ends it)"),
         note=lambda sentence: say(printable(f"note: {sentence}")),
     )

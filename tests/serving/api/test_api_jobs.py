@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -26,6 +24,7 @@ from serving.api.jobs.webhooks import post
 from serving.ingest.run import AddOptions, NoDisplay, add_videos
 from serving.ingest.sync import sync_library
 from tests.retrieval.library.vector_backends import PlainStore
+from tests.serving.api.running import running
 from tests.videos import write_video
 
 
@@ -423,29 +422,6 @@ def test_sync_follows_files_that_were_moved_edited_deleted_or_are_new_in_one_wal
 def stop(client) -> None:
     """End a service in good order."""
     client.__exit__(None, None, None)
-
-
-class running:
-    """`wenshi serve` as a process of its own, with its address."""
-
-    def __init__(self, library: Path) -> None:
-        command = [
-            sys.executable, "-m", "serving.cli.main", "serve", "-l", str(library), "--port", "0", "--model", "none",
-            "--no-on-screen-text",
-        ]  # fmt: skip
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ})
-
-    def __enter__(self):
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            if " at http" in line:
-                threading.Thread(target=self.process.stderr.read, daemon=True).start()
-                return self.process, line.split(" at ")[1].split()[0]
-        raise AssertionError("the service did not start")
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
 
 
 class listening:
