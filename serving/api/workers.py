@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -199,6 +200,7 @@ def _shared_counters() -> Iterator[None]:
 def _work(connection: Connection, answer: Answer, settings: ServeSettings, listening: socket.socket) -> None:
     """Answer, and tell the parent what is to be told."""
     live_and_die_with_parent()
+    threading.Thread(target=_end_at_hang_up, args=(connection,), daemon=True).start()
     with suppress(KeyboardInterrupt):       # SIGTERM may come at any time
         signal.signal(signal.SIGTERM, _interrupt)
         try:
@@ -210,6 +212,13 @@ def _work(connection: Connection, answer: Answer, settings: ServeSettings, liste
             _tell(connection, error)
         except Exception as error:
             _tell(connection, InputError(f"Something unexpected went wrong in it: {type(error).__name__}: {error}."))
+
+
+def _end_at_hang_up(connection: Connection) -> None:
+    """End at once when the parent is gone: who starts the service again wants the port."""
+    with suppress(EOFError, OSError):
+        connection.recv()       # nothing is ever sent
+    os._exit(1)
 
 
 def _tell(connection: Connection, said: object) -> None:
