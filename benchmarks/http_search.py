@@ -179,15 +179,14 @@ def main() -> None:
         tower = None if options.no_tower else write_tower(Path(folder) / "tower.onnx")
         shown = only_read(options.library.absolute(), Path(folder) / "library")
         server = Server(
-            shown, "--no-jobs", "--workers", str(options.workers), log=Path(folder) / "log", module="benchmarks.http_search",
+            shown, "--no-jobs", log=Path(folder) / "log", module="benchmarks.http_search", workers=options.workers,
             environment={**ONE_THREAD, _TOWER_ENV: str(tower or "")},      # `wenshi serve` says so before NumPy is imported
         )  # fmt: skip
         print(f"ready in {server.start():.1f} s, {loads()}", flush=True)
         try:
             one_client(server, bare(shown, TimedEncoder(tower)), asked)
             many_clients(server, asked[_WARM:], options.clients)
-            if options.workers == 1:
-                print(f"resident memory of the service {server.resident_bytes() / 1e6:.0f} MB, {loads()}")
+            print(f"resident memory of the service {server.resident_bytes() / 1e6:.0f} MB, {loads()}")
         finally:
             server.stop()
 

@@ -1,6 +1,6 @@
 """A service under everything at once for some minutes, killed every minute: no acknowledged write may be lost.
 
-    python -m benchmarks.mixed_load [--minutes 30] [--calm 10] [--kill-every 60]
+    python -m benchmarks.mixed_load [--minutes 30] [--calm 10] [--kill-every 60] [--workers 1]
 
 Over HTTP, at once: searches, videos fetched whole and in part, videos added and removed, files edited
 under the service, swaps between two generations of vectors, figures. The process gets SIGKILL every minute and is started
@@ -85,6 +85,7 @@ class Caller:
     def __init__(self, server: Server, account: Account, patience: float) -> None:
         self._server, self._account = server, account
         self.patience = patience
+        self._others_write = server.workers > 1
         self._client = httpx.Client(base_url=server.address, timeout=patience)
 
     def __call__(self, what: str, method: str, path: str, **options: Any) -> httpx.Response | None:
@@ -92,10 +93,11 @@ class Caller:
         life, began = self._server.wait(), time.monotonic()
         try:
             answer = self._client.request(method, path, **options)
-            failure = f"{answer.status_code} {answer.text[:200]}" if answer.status_code >= 500 else None
+            later = answer.status_code == 429 or (answer.status_code == 503 and self._others_write)
+            failure = f"{answer.status_code} {answer.text[:200]}" if answer.status_code >= 500 and not later else None
         except httpx.HTTPError as error:
-            failure = f"{type(error).__name__}: {error}"
-        if failure is None and answer.status_code == 429:       # as it should, where more is asked than it can do
+            later, failure = False, f"{type(error).__name__}: {error}"
+        if later:       # as it should, where more is asked than it can do, or another worker writes
             self._account.excuse("busy")
             time.sleep(float(answer.headers.get("Retry-After", "1")))
             return None
@@ -314,12 +316,14 @@ def prepare(folder: Path, world: World) -> dict[str, Generation]:
     return dict(zip(models, (first, other), strict=True))
 
 
-def run(folder: Path, *, minutes: float, calm: float, kill_every: float, patience: float, seed: int) -> Account:
+def run(
+    folder: Path, *, minutes: float, calm: float, kill_every: float, patience: float, seed: int, workers: int = 1
+) -> Account:
     account = Account()
     (folder / "videos").mkdir()
     world = World(folder / "videos", account)
     models = prepare(folder, world)
-    server = Server(folder / "library", log=folder / "serve.log")
+    server = Server(folder / "library", log=folder / "serve.log", workers=workers)
     print(f"started in {server.start():.1f} s, {loads()}", flush=True)
     ending = threading.Event()
     works: list[Callable[[World, Caller, random.Random], None]] = [
@@ -384,11 +388,12 @@ def main() -> int:
     parser.add_argument("--kill-every", type=float, default=60.0, help="seconds")
     parser.add_argument("--patience", type=float, default=30.0, help="seconds that one answer may take")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1, help="processes of the service")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         account = run(
             Path(folder), minutes=options.minutes, calm=options.calm, kill_every=options.kill_every,
-            patience=options.patience, seed=options.seed,
+            patience=options.patience, seed=options.seed, workers=options.workers,
         )  # fmt: skip
     for what, count in account.done.most_common():
         cut = f"  {account.excused[what]} cut by a kill" if account.excused[what] else ""

@@ -22,17 +22,17 @@ class Server:
     """`lives` counts its starts. module: what is run in place of `wenshi`."""
 
     def __init__(
-        self, library: Path, *options: str, log: Path, module: str = "serving.cli.main",
+        self, library: Path, *options: str, log: Path, module: str = "serving.cli.main", workers: int = 1,
         environment: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         self.port = _free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self._command = [
             sys.executable, "-m", module, "serve", "-l", str(library), "--port", str(self.port),
-            "--no-on-screen-text", "--rate", "1000000", *options,
+            "--no-on-screen-text", "--rate", "1000000", "--workers", str(workers), *options,
         ]  # fmt: skip
         self._environment = {**os.environ, **(environment or {})}
-        self._log = log
+        self._log, self.workers = log, workers
         self._process: subprocess.Popen[bytes] | None = None
         self._up = threading.Event()
         self.lives = 0
@@ -70,9 +70,11 @@ class Server:
         return self.lives
 
     def resident_bytes(self) -> int:
-        """Of the process without its children: those read videos and end."""
+        """Of the process and its workers, without other children: those read videos and end."""
         assert self._process is not None
-        return int(psutil.Process(self._process.pid).memory_info().rss)
+        one = psutil.Process(self._process.pid)
+        workers = one.children() if self.workers > 1 else []
+        return int(sum(process.memory_info().rss for process in (one, *workers)))
 
     def cpu_seconds(self) -> float:
         """Of the process and of its workers."""
