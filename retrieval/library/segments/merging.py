@@ -67,7 +67,7 @@ class Merger:
             return
         self._unnoticed = 0
         with self._database.reading() as db:
-            due = bool(list(_due(db))) or postings_merging.due(db)
+            due = bool(list(_due(db, self._database.directory))) or postings_merging.due(db)
         if due:
             self._thread = threading.Thread(target=self._merge, name="segments", daemon=True)
             self._thread.start()
@@ -86,7 +86,7 @@ class Merger:
         try:
             with self._building:
                 with self._database.reading() as db:
-                    due = list(_due(db))
+                    due = list(_due(db, self._database.directory))
                 for job in due:
                     self._build(*job)
                 while postings_merging.merge_step(self._database):
@@ -171,13 +171,29 @@ def _jobs(db: sqlite3.Connection) -> Iterator[_Job]:
             yield kind, number, dimension
 
 
-def _due(db: sqlite3.Connection) -> Iterator[_Job]:
+def _due(db: sqlite3.Connection, directory: Path) -> Iterator[_Job]:
+    """What is worth a merge: many fresh or deleted rows, or a file that is gone or cannot be opened.
+
+    Blocks of codes, which are verified when they are read, are not looked at here.
+    """
     listed = {kind: tables.listed(db, kind) for kind in kept_kinds(db)}
     for kind, number, dimension in _jobs(db):
         segment = listed[kind].get(number)
         rows = segment.rows if segment else 0
-        if sum(_pending(db, kind, number, segment)) > max(MOST_FRESH, FRESH_SHARE * rows):
+        many = sum(_pending(db, kind, number, segment)) > max(MOST_FRESH, FRESH_SHARE * rows)
+        if many or not _opens(directory, segment):
             yield kind, number, dimension
+
+
+def _opens(directory: Path, stored: StoredSegment | None) -> bool:
+    """Whether there is nothing to open, or it can be."""
+    if stored is None:
+        return True
+    try:
+        Segment(directory, stored)
+    except SegmentDamage:
+        return False
+    return True
 
 
 def _pending(db: sqlite3.Connection, kind: VectorKind, generation: int, segment: StoredSegment | None) -> tuple[int, int]:
