@@ -101,7 +101,7 @@ class Client:
 
     def search(self, text: str, *, k: int = 20, **filters: Any) -> Answer:
         """The `k` best videos. filters: channel, path, tag, longer, shorter, since, until, video, hidden, moments,
-        diversity, rank_ms.
+        diversity, rank_ms, recall.
         """
         return _answer(self._call("POST", "/search", {"q": text, "k": k, **filters}))
 

@@ -368,9 +368,9 @@ class Library:
     ) -> list[ClipHit]:
         """The clips of the active generation nearest to `vector` [D], ranked by exact cosine, best first.
 
-        In a large library `recall` (0.97 when None) says what share of the nearest must be found. where: which
-        videos may be found, None = all. [] while no generation is active; ValueError when `vector` is not D finite
-        numbers or is zero.
+        In a large library `recall` (0 to 1; 0.97 when None) says what share of the nearest must be found, as far as the index
+        was measured to reach it (`status`). where: which videos may be found, None = all. [] while no generation is active;
+        ValueError when `vector` is not D finite numbers or is zero, or for a recall that is no share.
         """
         return self._vectors.nearest(
             CLIPS, partial(reading.clip_hits, names=self._names), vector, limit=limit, recall=recall, where=where

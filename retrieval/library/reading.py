@@ -314,12 +314,13 @@ def _index_status(db: sqlite3.Connection, kind: VectorKind) -> Iterable[IndexSta
         )
         row = db.execute(sql, [segment.generation]).fetchone()
         if row is not None:
-            measured = choose(segment.calibration, None).measured if segment.calibration else {}
+            point = choose(segment.calibration, None) if segment.calibration else None
+            measured = point.measured if point is not None else {}
             depths = sorted({name[name.index("@") :] for name in measured}, key=len)
             recall = {depth: min(v for name, v in measured.items() if name.endswith(depth)) for depth in depths}
             yield IndexStatus(
                 kind=kind.name, encoder=row[0], revision=row[1], of_rows=row[2], rows=segment.rows,
-                bytes=segment.bytes, recall=recall,
+                bytes=segment.bytes, recall=recall, reached=point is None or point.reached,
             )  # fmt: skip
 
 

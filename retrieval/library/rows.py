@@ -117,7 +117,8 @@ class IndexStatus:
 
     `kind`: what the vectors are of, "clip" or "text".
     `recall`: the least share (0 to 1) of the ten and the hundred nearest that was found over both kinds of held-out
-    queries at the setting that a search uses, by "@10" and "@100"; empty where every row is compared.
+    queries at the setting that a search uses, by "@10" and "@100"; empty where every row is compared. `reached`: whether
+    that is what a search asks for.
     """
 
     kind: str
@@ -127,6 +128,7 @@ class IndexStatus:
     of_rows: int
     bytes: int
     recall: dict[str, float]
+    reached: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
-"""The word index: for each kind of evidence an SQLite FTS5 table of tokens made by `retrieval.text.ngrams`.
+"""The word index: for each kind of evidence inverted lists of the tokens made by `retrieval.text.ngrams`.
 
-The tables keep no text (`content=''`), so a row is deleted with the very tokens it was added with: they are made
+New rows are in an SQLite FTS5 table first, at most some thousands, and in sealed segments of lists after that (`postings`).
+The table keeps no text (`content=''`), so a row is deleted with the very tokens it was added with: they are made
 again from the stored text, and `token_version` tells when that would give other tokens than before.
 """
 

@@ -164,13 +164,15 @@ def _text_matches(rows: Sequence[_Read], *, best: float, held: float) -> tuple[M
 
 
 def clip_recall(
-    library: Library, vector: NDArray[np.float32], *, rows: int, videos: int, where: VideoFilter | None = None
+    library: Library, vector: NDArray[np.float32], *, rows: int, videos: int, where: VideoFilter | None = None,
+    share: float | None = None,
 ) -> Recall:
     """Clips by the cosine of the pooled text and clip vectors, best first, of at least `videos` videos if there are any.
 
-    vector: [D], unit length; rows: how many clips to ask for at first.
+    vector: [D], unit length; rows: how many clips to ask for at first; share: of the nearest that must be found, as the
+    library's `recall`.
     """
-    clips = _recall_videos(partial(library.search_clips, vector, where=where), rows=rows, videos=videos)
+    clips = _recall_videos(partial(library.search_clips, vector, where=where, recall=share), rows=rows, videos=videos)
     ordered = sorted(clips, key=lambda clip: -clip.score)
     matches = [
         Match(
@@ -189,13 +191,14 @@ def clip_recall(
 
 
 def meaning_recall(
-    library: Library, vector: NDArray[np.float32], *, rows: int, videos: int, where: VideoFilter | None = None
+    library: Library, vector: NDArray[np.float32], *, rows: int, videos: int, where: VideoFilter | None = None,
+    share: float | None = None,
 ) -> Recall:
     """Titles, lines and signs by the cosine of their vector and the query's; otherwise as `clip_recall`.
 
     A row is worth the square of its cosine, and nothing below zero: some row is the nearest to any query at all.
     """
-    texts = _recall_videos(partial(library.search_texts, vector, where=where), rows=rows, videos=videos)
+    texts = _recall_videos(partial(library.search_texts, vector, where=where, recall=share), rows=rows, videos=videos)
     matches = [
         Match(
             channel=MEANING,

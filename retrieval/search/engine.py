@@ -35,6 +35,7 @@ class SearchSettings:
     """How far each stage looks."""
 
     recall: int = 100  # rows of vectors a channel to begin with; more where they come from too few videos
+    vector_recall: float | None = None  # share of the nearest rows of vectors that must be found; None = 0.97
     lines: int = 60  # rows of texts, likewise (96.6 % of what 1000 put among the first ten of a million clips; 97.0 % at 100)
     rerank: int = 100  # recalled clips that are compared word by word; 0 = the pooled vectors alone decide
     rank_ms: float | None = None  # for that, best clips first, some at least; None = as long as it takes
@@ -153,12 +154,18 @@ class SearchEngine:
         """The clips near any of the vectors [n, D], each once with its best score, but for those of the videos `without`."""
         nearest: dict[int | None, Match] = {}
         for vector in vectors:
-            recall = clip_recall(self._library, vector, rows=self._settings.recall, videos=videos, where=where)
+            recall = self._clips(vector, videos, where)
             for match in recall.matches:
                 known = nearest.get(match.clip_id)
                 if match.video_id not in without and (known is None or match.score > known.score):
                     nearest[match.clip_id] = match
         return list(nearest.values())
+
+    def _clips(self, vector: NDArray[np.float32], videos: int, where: VideoFilter | None) -> Recall:
+        settings = self._settings
+        return clip_recall(
+            self._library, vector, rows=settings.recall, videos=videos, where=where, share=settings.vector_recall
+        )
 
     def _without(self, channels: Mapping[str, Recall], words: Sequence[str]) -> tuple[dict[str, Recall], str]:
         """The channels without the videos of which a text holds one of the words, and what to tell about it."""
@@ -173,7 +180,6 @@ class SearchEngine:
     def _recall(
         self, query: Query, videos: int, frames: StoredFrames, where: VideoFilter | None, watch: Stopwatch
     ) -> tuple[dict[str, Recall], TextVectors | None, tuple[str, ...]]:
-        rows = self._settings.recall
         with watch.stage("lexical"):
             channels = self._words(query, videos, where)
         shown_for: tuple[str, ...] = ()
@@ -196,9 +202,12 @@ class SearchEngine:
         try:
             with watch.stage("recall"):
                 if meant is not None:
-                    channels[MEANING] = meaning_recall(self._library, meant, rows=rows, videos=videos, where=where)
+                    channels[MEANING] = meaning_recall(
+                        self._library, meant, rows=self._settings.recall, videos=videos, where=where,
+                        share=self._settings.vector_recall,
+                    )  # fmt: skip
                 if read is not None:
-                    channels[VISUAL] = clip_recall(self._library, read.pooled[0], rows=rows, videos=videos, where=where)
+                    channels[VISUAL] = self._clips(read.pooled[0], videos, where)
         except BackendError as error:
             if not (self._settings.words_suffice and self._asks_words):
                 raise

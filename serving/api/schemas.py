@@ -39,7 +39,7 @@ class SearchFilters(Asked):
 
 class SearchRequest(SearchFilters):
     """One query, or several at once in `queries`. moments: at most so many a video; diversity: 0 = in plain order; rank_ms:
-    time for comparing clips word by word.
+    time for comparing clips word by word; recall: share of the nearest vectors that must be found, None = 0.97.
     """
 
     q: QueryText | None = None
@@ -49,6 +49,7 @@ class SearchRequest(SearchFilters):
     moments: int = Field(default=SearchSettings.moments, ge=1, le=100)
     diversity: float = Field(default=SearchSettings.diversity, ge=0, le=1)
     rank_ms: float | None = Field(default=None, ge=0, le=60_000)
+    recall: float | None = Field(default=None, gt=0, le=1)
 
 
 class ExampleRequest(Asked):

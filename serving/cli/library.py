@@ -6,12 +6,15 @@ import os
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
 from serving.cli.terminal import INTERRUPTED, print_json, printable, say
+
+if TYPE_CHECKING:
+    from retrieval.library import IndexStatus
 
 app = typer.Typer(help="Look after a library.", no_args_is_help=True)
 
@@ -53,9 +56,7 @@ def status(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = False
             f"{texts.share:.0%} of texts{', active' if texts.active else ''}"
         )
     for index in state.indexes:
-        found = ", ".join(f"recall{depth} {share:.3f}" for depth, share in index.recall.items()) or "exact"
-        rows = f"{index.rows} of {index.of_rows} {index.kind}s"
-        typer.echo(f"index of {index.encoder}: {rows}, {index.bytes / 1e6:.1f} MB, {found}")
+        typer.echo(_index_line(index))
     if calibration is None:
         typer.echo(
             "confidence: none yet; `wenshi library calibrate` learns it, as `wenshi add` does by itself once 20 videos with "
@@ -73,6 +74,13 @@ def status(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = False
         typer.echo(f"no longer there: {printable(path)}")
     for failure in failures:
         typer.echo(f"not added: {printable(failure.message)}")
+
+
+def _index_line(index: IndexStatus) -> str:
+    found = ", ".join(f"recall{depth} {share:.3f}" for depth, share in index.recall.items()) or "exact"
+    short = "" if index.reached else " (no setting of it reaches the 0.97 that a search asks for)"
+    rows = f"{index.rows} of {index.of_rows} {index.kind}s"
+    return f"index of {index.encoder}: {rows}, {index.bytes / 1e6:.1f} MB, {found}{short}"
 
 
 @app.command()

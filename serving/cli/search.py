@@ -64,6 +64,13 @@ def search(
     rank_ms: Annotated[
         float | None, typer.Option(min=0, help="Time for comparing clips word by word, in ms. Default: as long as it takes.")
     ] = None,
+    recall: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01, max=1,
+            help="Share of the nearest vectors that must be found; less is faster in a large library. Default: 0.97.",
+        ),
+    ] = None,
     vectors: VectorsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -82,7 +89,7 @@ def search(
         path=path, tag=tag, longer=longer, shorter=shorter, since=since, until=until, video=video
     )
     settings = SearchSettings(
-        channels=frozenset(channel) if channel else None, rank_ms=rank_ms,
+        channels=frozenset(channel) if channel else None, rank_ms=rank_ms, vector_recall=recall,
         moments=SearchSettings.moments if moments is None else moments,
         diversity=SearchSettings.diversity if diversity is None else diversity,
     )  # fmt: skip

@@ -80,6 +80,8 @@ class EmbeddedVectors:
             if state is None:
                 return []
             check_query(vector, dimension=state.dimension)
+            if recall is not None and not 0 < recall <= 1:
+                raise ValueError(f"recall is a share above 0 and up to 1, not {recall}")
             selected = self._selections.of(db, where)
             found = state.search(db, vector, limit=limit, recall=recall, selected=selected)
             return rows_of(db, found)

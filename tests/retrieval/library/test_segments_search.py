@@ -228,3 +228,38 @@ def test_each_generation_has_its_own_segment(library: Library) -> None:
     assert len(library.search_clips(samples.unit(16), limit=99)) == 3
     library.remove(samples.video_id("b"))
     assert len(library.search_clips(samples.unit(32), limit=99)) == PER_VIDEO
+
+
+@pytest.mark.parametrize("harm", ["deleted", "cut short", "another head"])
+def test_a_file_that_cannot_be_opened_is_made_again_by_the_next_writer(tmp_path: Path, harm: str) -> None:
+    with Library.open(tmp_path, write=True, create=True) as library:
+        put(library, "a", clustered(PER_VIDEO, seed=1))
+        library.compact()
+        (file,) = segment_files(library)
+    content = file.read_bytes()
+    if harm == "deleted":
+        file.unlink()
+    else:
+        file.write_bytes(content[:100] if harm == "cut short" else bytes([content[0] ^ 1]) + content[1:])
+    with Library.open(tmp_path, write=True) as library:
+        assert_like_brute_force(library, least=1.0)
+        put(library, "b", clustered(PER_VIDEO, seed=2))
+        library.settle()
+        assert [index.rows for index in library.status().indexes] == [2 * PER_VIDEO]
+        assert library.check() == []
+        assert_like_brute_force(library, least=1.0)
+
+
+@pytest.mark.parametrize("recall", [0, -0.1, 97, float("nan")])
+def test_a_recall_that_is_no_share_is_refused(large: Library, recall: float) -> None:
+    with pytest.raises(ValueError, match="recall is a share"):
+        large.search_clips(clustered(1, seed=1)[0], limit=1, recall=recall)
+
+
+def test_an_index_says_whether_it_reaches_what_a_search_asks_for(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(library, "a", clustered(2000, seed=1))
+    library._merger = Merger(library._database, sizes=Sizes(inverted_from=1000))
+    monkeypatch.setattr(building.calibration, "recalled", lambda *_: 0.5)
+    library.compact()
+    (index,) = library.status().indexes
+    assert (index.reached, index.recall) == (False, {"@10": 0.5, "@100": 0.5})

@@ -241,6 +241,21 @@ def test_a_search_says_when_its_time_for_ranking_was_short(library):
         assert (result.notices, len(result.hits)) == (told, 1)
 
 
+@pytest.mark.parametrize("share", [None, 0.85])
+def test_the_share_of_vectors_to_be_found_is_what_the_library_is_asked_for(library, monkeypatch, share):
+    asked = []
+    search = library.search_clips
+    monkeypatch.setattr(
+        library, "search_clips", lambda *args, recall, **other: asked.append(recall) or search(*args, recall=recall, **other)
+    )
+    put(library, "v", clips=[clip(0, 8000, 0)])
+    engine = SearchEngine(library, encoder=TableEncoder(), settings=SearchSettings(vector_recall=share))
+    assert names(engine.search("狗").hits) == ["v"]
+    engine.search_alike(TableEncoder().encode_texts(["狗"]).pooled)
+    assert asked == [share] * len(asked)
+    assert len(asked) >= 2
+
+
 def test_a_search_for_words_alone_opens_no_index_over_vectors(library, monkeypatch):
     put(library, "v", title="小狗", clips=[clip(0, 8000, 0)])
     opened = []
