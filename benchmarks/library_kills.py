@@ -8,7 +8,7 @@ time it gets SIGKILL. A second process then opens the library for writing and fo
 acknowledged is there as it was last put, everything acknowledged as removed is gone, also from both indexes; only the call
 that was under way may have happened or not, as a whole: a restore left the library as it was, or made it what the snapshot
 is; `check` finds nothing, and an acknowledged snapshot is whole and holds what the library did. Sizes at which indexes are
-folded are lowered, so that it happens all the time.
+folded are lowered, so that it happens all the time, in every other round into inverted lists.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ from benchmarks.rounds import Found, arguments, repeated, reported, whole_lines
 from retrieval.disk import settle_directory
 from retrieval.errors import LibraryError
 from retrieval.library import Library, postings_merging, snapshots, words
-from retrieval.library.segments import merging
+from retrieval.library.segments import building, calibration, merging
+from retrieval.library.segments.building import Sizes
 from retrieval.records import Clip, Evidence, Generation, Location, Video
 
 VIDEOS, DIMENSION, LONGEST_SECONDS = 80, 8, 0.5
@@ -43,6 +45,7 @@ _GONE = -1
 _WEIGHTS = {"put": 50, "remove": 20, "compact": 8, "activate": 8, "snapshot": 6, "restore": 8}
 _VERSIONS_A_ROUND = 100_000
 _KILLED = ", killed half-way"
+_LISTS_FROM = 16            # rows: a product quantizer of 4 bits is trained on that many at least
 
 
 @dataclass
@@ -142,6 +145,8 @@ def title_of(number: int, version: int) -> str:
 def drive(directory: Path, seed: int, first: int, say: Callable[[str], None]) -> None:
     """Write until killed; versions count up from `first`."""
     chance = random.Random(seed)
+    if chance.random() < 0.5:
+        fold_into_lists()
     library = Library.open(directory, write=True, create=True)
     for version in itertools.count(first):
         what = chance.choices(tuple(_WEIGHTS), tuple(_WEIGHTS.values()))[0]
@@ -311,6 +316,16 @@ def lower_sizes() -> None:
     changes: tuple[tuple[Any, str, int], ...] = (
         (words, "MOST_FRESH", 12), (postings_merging, "MOST_SMALL", 3), (postings_merging, "STEP", 40),
         (merging, "MOST_FRESH", 40),
+    )  # fmt: skip
+    for module, name, value in changes:
+        setattr(module, name, value)
+
+
+def fold_into_lists() -> None:
+    """Inverted lists for the few rows there are; measured by few queries, or no round would see the end of a folding."""
+    changes: tuple[tuple[Any, str, Any], ...] = (
+        (merging, "Sizes", partial(Sizes, inverted_from=_LISTS_FROM)), (building, "ROWS_A_LIST", 8),
+        (calibration, "K_FACTORS", (2,)), (building.calibration, "held_out", partial(calibration.held_out, count=4)),
     )  # fmt: skip
     for module, name, value in changes:
         setattr(module, name, value)
