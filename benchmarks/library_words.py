@@ -1,6 +1,6 @@
 """The word index at a million rows of each of four kinds: speed of `text_recall`, its stages, size and build time.
 
-    python -m benchmarks.library_words [--rows 1000000] [--keep DIR] [--queries 300]
+    python -m benchmarks.library_words [--rows 1000000] [--keep DIR] [--queries 700]
 
 The texts are words drawn from jieba's dictionary by their frequency, with a word or number in Latin script in some of
 them; queries are 2 to 8 characters cut from the rows, and some that match nothing. One thread. Target: p99 <= 25 ms.
