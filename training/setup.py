@@ -42,7 +42,7 @@ from training.batches.batch import Batch, BatchMaker, Visit
 from training.batches.order import PlannedBatch, steps_of
 from training.batches.samples import Samples, fingerprint, open_samples, training_texts, video_codes
 from training.batches.tokens import TextReader
-from training.batches.words import WordList
+from training.batches.words import WordList, WordRows
 from training.cross_modal import CrossModal, CrossModalObjective, shared_tower
 from training.objectives import RetrievalObjective
 from training.processes import Processes
@@ -78,8 +78,14 @@ class TrainingData:
 
         share = len(plan.numbers) // processes.count
         own = plan.numbers[processes.rank * share : (processes.rank + 1) * share]
-        words = Random(f"words {recipe.seed} {plan.step} {processes.rank}") if recipe.objective.words.used else None
-        return self.maker.training_batch(own.tolist(), visit, planned=plan.numbers.tolist(), random=words)
+        return self.maker.training_batch(own.tolist(), visit, planned=plan.numbers.tolist())
+
+    def words(self, batch: Batch, recipe: Recipe, processes: Processes, *, step: int) -> WordRows | None:
+        """The words to ask for at this step, of those that the clips of all processes hold: the same for each of them."""
+        if not recipe.objective.words.used:
+            return None
+        held = [words for part in processes.collect(batch.held_words) for words in part]
+        return self.maker.word_rows(held, Random(f"words {recipe.seed} {step}"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,12 +26,13 @@ def objective_of(
     bf16 = recipe.precision == "bf16"
     text_ids = batch.text_ids.to(processes.device)
     gather, first = processes.gather if processes.count > 1 else None, processes.rank * len(batch)
+    asked = setup.data.words(batch, recipe, processes, step=step)
 
     def objective(features: Features, logit_scale: Tensor) -> dict[str, Tensor]:
-        words = None if batch.words is None else encode_words(model, batch.words, bf16=bf16)
         terms = setup.objective(
-            *features, logit_scale=logit_scale, text_ids=text_ids, gather=gather, first=first, words=words
-        )
+            *features, logit_scale=logit_scale, text_ids=text_ids, gather=gather, first=first,
+            words=None if asked is None else encode_words(model, asked, bf16=bf16),
+        )  # fmt: skip
         pairs = Pairs(
             texts=features[0], videos=features[1], logit_scale=logit_scale, batch=batch, model=model, step=step,
             processes=processes,

@@ -18,6 +18,8 @@ from training.gradients import Features
 from training.objectives.distillation import cosine_distance, relation_divergence
 from training.recipe import AVERAGE, Teacher
 
+Gather = Callable[[Tensor], Tensor]
+
 
 def open_teacher(settings: Teacher | None, pupil: Checkpoint, *, device: torch.device) -> DualEncoder | None:
     """The model that a recipe names; None where there is none or it is the run's own average.
@@ -44,36 +46,46 @@ def _tokenizer(checkpoint: Checkpoint) -> dict[str, bytes]:
 
 def with_teacher(
     terms: dict[str, Tensor], own: Features, batch: Batch, *, teacher: DualEncoder, settings: Teacher, bf16: bool,
-    part: int | None = None, gather: Callable[[Tensor], Tensor] = lambda rows: rows,
+    part: int | None = None, gather: Gather = lambda rows: rows,
 ) -> dict[str, Tensor]:
     """The terms with those of the teacher (`teacher.text` and so on), and their weights times them added to `loss`.
 
-    part: so many rows go through the teacher at a time, None = all. gather: own rows of a process -> those of all.
+    part: so many rows go through the teacher at a time, None = all. gather: own rows of a process -> those of all. The mean
+    of a term over processes is what it is on the joined batch.
     """
     texts, videos = _vectors(teacher, batch, bf16=bf16, part=part, videos=settings.looks_at_videos)
     bank = gather(texts.pooled)
     found: dict[str, Tensor] = {}
     for name in settings.weights:
-        found[f"teacher.{name}"] = _term(name, own, texts, videos, bank=bank, temperature=settings.temperature)
+        found[f"teacher.{name}"] = _term(
+            name, own, texts, videos, bank=bank, temperature=settings.temperature, gather=gather
+        )
     taught = torch.stack([weight * found[f"teacher.{name}"] for name, weight in settings.weights.items()]).sum()
     return {**terms, **found, "loss": terms["loss"] + taught}
 
 
 def _term(
-    name: str, own: Features, texts: TextFeatures, videos: VideoFeatures | None, *, bank: Tensor, temperature: float
+    name: str, own: Features, texts: TextFeatures, videos: VideoFeatures | None, *, bank: Tensor, temperature: float,
+    gather: Gather,
 ) -> Tensor:
     if name == "text":
         return cosine_distance(own[0].pooled, texts.pooled)
     if name == "words":
-        return cosine_distance(own[0].words, texts.words, mask=texts.mask)
+        return cosine_distance(own[0].words, texts.words, mask=texts.mask) * _share(texts.mask, gather)
     if name == "text_relations":
         return relation_divergence(own[0].pooled, texts.pooled, bank, temperature=temperature)
     assert videos is not None       # the settings look at videos
     if name == "video":
         return cosine_distance(own[1].pooled, videos.pooled)
     if name == "frames":
-        return cosine_distance(own[1].frames, videos.frames, mask=videos.mask)
+        return cosine_distance(own[1].frames, videos.frames, mask=videos.mask) * _share(videos.mask, gather)
     return relation_divergence(own[1].pooled, videos.pooled, bank, temperature=temperature)
+
+
+def _share(mask: Tensor, gather: Gather) -> Tensor:
+    """How many of its entries are counted, as a multiple of the mean over processes: one that holds more counts for more."""
+    counted = gather(mask.sum()[None])
+    return mask.sum() * len(counted) / counted.sum()
 
 
 def _vectors(

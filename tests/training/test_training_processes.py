@@ -33,6 +33,7 @@ def folder(tmp_path_factory):
     write_world(folder / "shards", train=24, validation=8)
     damage(folder / "shards", 5)
     write_new_model(small_recipe(folder / "shards"), folder / "checkpoint")
+    write_new_model(small_recipe(folder / "shards", "seed=9"), folder / "teacher")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -60,9 +61,10 @@ def test_loss_and_gradients_are_those_of_the_joined_batch(case, folder):
         assert max(gradient.abs().max() for gradient in wanted["gradients"].values()) > 1e-2
 
 
-def test_terms_that_keep_something_are_those_of_the_joined_batch_too(folder):
+def test_the_other_terms_are_those_of_the_joined_batch_too(folder):
     wanted = two.found_terms(folder, Processes())
     names = {"local_words", "partial_order.video", "partial_order.video_by_words", "partial_order.text", "queue"}
+    names |= {"pooled.words", "token_wise.words", *(f"teacher.{name.partition(':')[0]}" for name in two.TAUGHT)}
     for rank in range(2):
         for step, found in enumerate(torch.load(folder / f"rank-{rank}.pt")["terms"]):
             assert names < found["terms"].keys() == wanted[step]["terms"].keys()

@@ -96,13 +96,14 @@ def test_a_batch_says_which_clip_holds_which_word(world):
     words = WordList(setup.data.samples, recipe.objective.words)
     numbers = [0, 4, 8, 12, 16]
     visit = setup.validator._visit
-    batch = setup.data.maker.training_batch(numbers, lambda number: visit, planned=numbers, random=Random(0))
+    batch = setup.data.maker.training_batch(numbers, lambda number: visit, planned=numbers)
+    rows = setup.data.maker.word_rows(batch.held_words, Random(0))
     held = [words.held(setup.data.samples[number].texts) for number in numbers]
     asked = words.draw(held, Random(0))
     assert len(asked) == 5
     assert set(asked) <= set(COLOURS) | {word for one in held for word in one}
-    assert batch.words.held.tolist() == [[word in one for word in asked] for one in held]
-    assert len(batch.words.texts.ids) == 5
+    assert rows.held.tolist() == [[word in one for word in asked] for one in held]
+    assert len(rows.texts.ids) == 5
 
 
 def test_the_objective_asks_words_of_clips_and_clips_of_words_on_both_scores():
@@ -131,10 +132,11 @@ def test_the_gradient_cache_gives_the_plain_gradients_with_words(world, tmp_path
     setup = prepare(recipe, tmp_path / "start", Processes())
     model, visit = load_dual_encoder(tmp_path / "start").eval(), setup.validator._visit
     numbers = list(range(8))
-    batch = setup.data.maker.training_batch(numbers, lambda number: visit, planned=numbers, random=Random(1))
+    batch = setup.data.maker.training_batch(numbers, lambda number: visit, planned=numbers)
+    asked = setup.data.maker.word_rows(batch.held_words, Random(1))
 
     def objective(features, scale):
-        words = encode_words(model, batch.words, bf16=False)
+        words = encode_words(model, asked, bf16=False)
         return setup.objective(*features, logit_scale=scale, text_ids=batch.text_ids, words=words)
 
     plain = objective(encode(model, batch, bf16=False), model.logit_scale)

@@ -45,7 +45,10 @@ CASES = {
 TERMS = (
     "batch.size=8", "objective.local_words.weight=0.7", "objective.partial_order.weight=0.5",
     "objective.queue={weight: 0.5, size: 12, decay: 0.5}",
+    "objective.words={pooled: 0.5, token_wise: 0.25, count: 5, fewest: 2}",
 )  # fmt: skip
+# Of a teacher that lies in the folder.
+TAUGHT = ("text: 1", "words: 0.5", "video: 1", "frames: 0.5", "text_relations: 1", "video_relations: 0.5")
 MICRO_BATCH = {"gradient cache": 3, "read together by the gradient cache": 3}
 CLIPS = 8
 TRAINING = (
@@ -79,8 +82,11 @@ def found(model: DualEncoder, batch: Batch, processes: Processes, case: str) -> 
 
 
 def found_terms(folder: Path, processes: Processes) -> list[dict[str, object]]:
-    """Terms and gradients of two steps on real batches, by every term that keeps something for itself."""
-    recipe = small_recipe(folder / "shards", *TERMS, model={"start": str(folder / "checkpoint")})
+    """Terms and gradients of two steps on real batches, by every term that looks at more than a batch's pairs."""
+    recipe = small_recipe(
+        folder / "shards", *TERMS, f"teacher={{model: {folder / 'teacher'}, {', '.join(TAUGHT)}}}",
+        model={"start": str(folder / "checkpoint")},
+    )  # fmt: skip
     setup = prepare(recipe, folder / "terms", processes)
     plans = planned_batches(
         setup.data.videos, size_at=recipe.batch.size.at, seed=recipe.seed, start=Position(), steps=2

@@ -46,14 +46,14 @@ class Batch:
     text_ids: Tensor            # int64 [B], equal numbers = the same text
     pictures: Tensor            # uint8 [B, F, H, W, 3], in the order of time unless the recipe says otherwise
     frame_mask: Tensor          # bool [B, F], True = a frame of the clip
-    words: WordRows | None = None
+    held_words: tuple[frozenset[str], ...] = ()     # of each clip, where words are asked for
     bad: tuple[BadSample, ...] = ()
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def to(self, device: torch.device) -> Batch:
-        """The same on a device; words stay where they are."""
+        """The same on a device."""
         if device.type == "cpu":
             return self
         return replace(
@@ -69,7 +69,7 @@ class Batch:
             return replace(self, pictures=self.pictures.pin_memory())
 
     def part(self, rows: slice) -> Batch:
-        """Some of its rows, without words."""
+        """Some of its rows, without the words they hold."""
         return Batch(
             keys=self.keys[rows], texts=self.texts.rows(rows), text_ids=self.text_ids[rows],
             pictures=self.pictures[rows], frame_mask=self.frame_mask[rows],
@@ -122,19 +122,26 @@ class BatchMaker:
         self._geometry = preprocessing.geometry
         self._filter = Image.Resampling(preprocessing.resample)
 
-    def training_batch(
-        self, numbers: Sequence[int], visit: VisitOf, *, planned: Sequence[int], random: Random | None = None
-    ) -> Batch:
+    def training_batch(self, numbers: Sequence[int], visit: VisitOf, *, planned: Sequence[int]) -> Batch:
         """A batch of exactly so many clips; planned: the numbers of all processes, which a replacement must not repeat.
 
-        random: draws the words that are asked for beside the texts, None = none are. A sample that cannot be used is
-        replaced by the next one of another video that can. Raises InputError when none of many can be.
+        A sample that cannot be used is replaced by the next one of another video that can. Raises InputError when none of
+        many can be.
         """
         taken = {int(self._videos[number]) for number in planned}
         bad: list[BadSample] = []
         prepared = [self._usable(number, visit, taken, bad) for number in numbers]
-        batch = self._batch(prepared, bad)
-        return batch if random is None else replace(batch, words=self._word_rows(prepared, random))
+        return replace(self._batch(prepared, bad), held_words=tuple(sample.words for sample in prepared))
+
+    def word_rows(self, held: Sequence[frozenset[str]], random: Random) -> WordRows | None:
+        """Words to ask for, drawn of those that the clips of a batch hold; None when they hold none or no words are used."""
+        words = [] if self._words is None else self._words.draw(held, random)
+        if not words:
+            return None
+        return WordRows(
+            texts=self._reader.padded([self._reader.read(word) for word in words]),
+            held=torch.tensor([[word in one for word in words] for one in held]),
+        )
 
     def validation_batch(self, numbers: Sequence[int], visit: VisitOf) -> tuple[Batch | None, tuple[BadSample, ...]]:
         """A batch of what can be used of these samples, None when nothing can, and what cannot."""
@@ -189,18 +196,6 @@ class BatchMaker:
             key=sample.key, text=read, pictures=self._fitted(self._kept.pictures(number, sample, frames), box),
             words=self._words.held(sample.texts) if self._words is not None else frozenset(),
         )  # fmt: skip
-
-    def _word_rows(self, prepared: Sequence[_Prepared], random: Random) -> WordRows | None:
-        """Words that these clips hold, drawn; None when they hold none of the list."""
-        if self._words is None:
-            return None
-        words = self._words.draw([sample.words for sample in prepared], random)
-        if not words:
-            return None
-        return WordRows(
-            texts=self._reader.padded([self._reader.read(word) for word in words]),
-            held=torch.tensor([[word in sample.words for word in words] for sample in prepared]),
-        )
 
     def _fitted(self, frames: NDArray[np.uint8], box: Box | None) -> NDArray[np.uint8]:
         """Frames at the model's size, all cut alike."""

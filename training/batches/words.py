@@ -26,7 +26,7 @@ class WordRows:
     """K words as texts of their own, and which clips of a batch hold them."""
 
     texts: TokenRows            # [K, L]
-    held: Tensor                # bool [B, K]
+    held: Tensor                # bool [N, K], N clips of all processes
 
 
 class WordList:

@@ -24,7 +24,9 @@ Similarity = Callable[[slice], Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class WordQueries:
-    """K words as texts of their own; held: bool [b, K], True = the clip of this process has the word in one of its texts."""
+    """K words as texts of their own, the same for all processes; held: bool [N, K], True = the clip, of those of all
+    processes, has the word in one of its texts.
+    """
 
     texts: TextFeatures
     held: Tensor
@@ -64,7 +66,7 @@ class RetrievalObjective:
 
         texts, videos: b rows of this process. text_ids: int64 [b], equal numbers = the same text. gather: [b, ...] of
         this process -> [N, ...] of all, differentiable, None = this one is alone. first: the place of the own rows there.
-        words: asked of the clips of this process alone.
+        words: asked of the clips of all processes.
         """
         together = gather or (lambda own: own)
         positives = torch.arange(len(text_ids), device=text_ids.device) + first
@@ -85,7 +87,7 @@ class RetrievalObjective:
                 )
                 terms |= {f"{score}.{name}": self._term(name, matrices) for name in names}
         if words is not None:
-            terms |= self._word_terms(words, videos, logit_scale)
+            terms |= self._word_terms(words, _gathered_videos(videos, together), logit_scale)
         loss = sum((self._weight(name) * term for name, term in terms.items()), torch.zeros_like(logit_scale))
         return {**terms, "loss": loss}
 
@@ -94,7 +96,10 @@ class RetrievalObjective:
         return float(getattr(self._settings.words, score) if name == "words" else getattr(self._scores[score], name))
 
     def _word_terms(self, words: WordQueries, videos: VideoFeatures, logit_scale: Tensor) -> dict[str, Tensor]:
-        """Words against clips, and clips against words, by the scores that the recipe gives a weight."""
+        """Words against all clips, and all clips against words, by the scores that the recipe gives a weight.
+
+        Each process computes the whole: a mean over the words that tell clips apart has no share of a process.
+        """
         terms, held = {}, words.held.T
         for score in self._scores:
             if getattr(self._settings.words, score) > 0:
