@@ -6,8 +6,10 @@
 The world is drawn once, and runs in a world that was drawn otherwise (with another font) do not count; every run is a
 line of the results file, and a run whose line is there is not done again. Each row is trained with the same seeds:
 the same first weights, clips and order. Gains are paired by seed; an interval is a 95 % interval of the mean by
-Student's t. The small scale is for a CPU: 4 minutes a run on one core. The large one, with models of 12 times the
-weights, is for a GPU, which several processes share; its runs have a results file of their own.
+Student's t. The small scale is for a CPU: its committed runs took 3 to 12 minutes of one core's time. The large one,
+with models of 12 times the weights, is for a GPU, which several processes share; its runs have a results file of their
+own. Printed is the world that has most rows: runs elsewhere, also those of before worlds were told apart, are counted
+below the table.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.methods.job import of_rows, read_finished, run_all
+from benchmarks.methods.job import elsewhere, of_rows, read_finished, run_all
 from benchmarks.methods.rows import ROWS, SCALES, SMALL, row
 from benchmarks.methods.table import table_of
 from benchmarks.methods.world import write_world
@@ -45,7 +47,11 @@ def main() -> int:
         )
         for done in runs:
             print(f"{done.row}, seed {done.seed}: R@sum {done.figures['test.r_sum']:.1f}", file=sys.stderr, flush=True)
-    print(table_of(ROWS, of_rows(read_finished(results), ROWS, scale)))
+    finished = read_finished(results)
+    print(table_of(ROWS, of_rows(finished, ROWS, scale)))
+    left_out = elsewhere(finished, ROWS, scale)
+    if left_out:
+        print(f"\nNot shown: {left_out}.")
     return 0
 
 

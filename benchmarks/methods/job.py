@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
@@ -28,7 +29,10 @@ _FREE = Path("world")       # where the shards lie says nothing about a run
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """A run that is done: which row, seed and settings, its figures by name, and what was drawn for it, where that can differ."""
+    """A run that is done: which row, seed and settings, its figures by name, and what was drawn for it, where that can differ.
+
+    world: "" = unknown, as in the first runs of all, or nothing can differ.
+    """
 
     row: str
     seed: int
@@ -70,16 +74,43 @@ def read_finished(path: Path) -> list[Finished]:
 def of_rows(
     found: Iterable[Finished], rows: Sequence[Row], scale: Scale = SMALL, *, world: str | None = None
 ) -> dict[str, dict[int, dict[str, float]]]:
-    """Row -> seed -> figures, of runs whose settings are those that the row has now, in one world: None = that of the last."""
-    settings = {row.name: settings_of(row, scale) for row in rows}
-    current = [one for one in found if settings.get(one.row) == one.settings]
+    """Row -> seed -> figures, of runs whose settings are those that the row has now, in one world.
+
+    world: None = the one with runs of most rows, of equal ones that with most runs, then that of the last run.
+    """
+    current = _current(found, rows, scale)
     if world is None:
-        world = current[-1].world if current else ""
+        world = _fullest_world(current)
     table: dict[str, dict[int, dict[str, float]]] = {row.name: {} for row in rows}
     for one in current:
         if one.world == world:
             table[one.row][one.seed] = one.figures
     return table
+
+
+def elsewhere(found: Iterable[Finished], rows: Sequence[Row], scale: Scale = SMALL) -> str:
+    """How many runs of which other worlds `of_rows` leaves out, "" = none; runs of before worlds were told apart are of one."""
+    current = _current(found, rows, scale)
+    shown = _fullest_world(current)
+    counts = Counter(one.world for one in current if one.world != shown)
+    return ", ".join(f"{runs} of {f'the world {world}' if world else 'an unknown world'}" for world, runs in counts.items())
+
+
+def _current(found: Iterable[Finished], rows: Sequence[Row], scale: Scale) -> list[Finished]:
+    settings = {row.name: settings_of(row, scale) for row in rows}
+    return [one for one in found if settings.get(one.row) == one.settings]
+
+
+def _fullest_world(current: Sequence[Finished]) -> str:
+    runs: dict[str, list[int]] = {}
+    for place, one in enumerate(current):
+        runs.setdefault(one.world, []).append(place)
+
+    def fullness(world: str) -> tuple[int, int, int]:
+        places = runs[world]
+        return len({current[place].row for place in places}), len(places), places[-1]
+
+    return max(runs, key=fullness, default="")
 
 
 def run_all(

@@ -2,7 +2,9 @@
 
     python -m benchmarks.methods.trial --row VTM --set objective.matching.weight=0.3 --world DIR [--results FILE]
 
-Weights are chosen by at most five trials a method, all with the seed 0; every trial is a line of the results file.
+At most five trials a method; every trial is a line of the results file. A trial of this command has the seed 0 and
+leaves all figures. The last four lines, InfoNCE at two other learning rates, were not done by it: they ran on a GPU,
+with the seeds that their changes name, and only their R@sum was kept.
 """
 
 from __future__ import annotations

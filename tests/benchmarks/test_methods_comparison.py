@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Event
 
 import pytest
 
 from benchmarks.methods import job
-from benchmarks.methods.job import Finished, of_rows, read_finished, run_all, settings_of
-from benchmarks.methods.rows import ROWS, Gain, Row, recipe
+from benchmarks.methods.job import Finished, elsewhere, of_rows, read_finished, run_all, settings_of
+from benchmarks.methods.rows import LARGE, ROWS, Gain, Row, recipe
 from benchmarks.methods.statistics import mean_of
 from benchmarks.methods.table import paired_gain, table_of
 
@@ -107,6 +108,29 @@ def test_runs_in_a_world_that_was_drawn_otherwise_do_not_count(tmp_path, runs, m
     found = read_finished(path)
     assert list(of_rows(found, [PLAIN])["plain"]) == [0, 1, 2]
     assert list(of_rows(found, [PLAIN], world="with a font")["plain"]) == [0, 1]
+
+
+def test_runs_of_an_unknown_world_stay_shown_until_another_has_more_rows(tmp_path):
+    path = tmp_path / "results.jsonl"
+
+    def add(row, seed, **world):
+        job.append_finished(path, Finished(row=row.name, seed=seed, settings=settings_of(row), figures=FIGURES, **world))
+
+    def shown():
+        found = read_finished(path)
+        return {name: list(seeds) for name, seeds in of_rows(found, [PLAIN, OTHER]).items()}, elsewhere(found, [PLAIN, OTHER])
+
+    add(PLAIN, 0), add(OTHER, 0), add(PLAIN, 0, world="drawn"), add(PLAIN, 1, world="drawn"), add(PLAIN, 2, world="drawn")
+    assert shown() == ({"plain": [0], "other": [0]}, "3 of the world drawn")
+    add(OTHER, 1, world="drawn")
+    assert shown() == ({"plain": [0, 1, 2], "other": [1]}, "2 of an unknown world")
+
+
+def test_the_training_page_holds_the_table_of_the_large_scale():
+    printed = table_of(ROWS, of_rows(read_finished(Path(job.__file__).parent / "results-large.jsonl"), ROWS, LARGE))
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    missing = [line for line in printed.splitlines() if line not in page.splitlines()]
+    assert not missing, "print it with python -m benchmarks.methods --scale large --table-only"
 
 
 def test_the_mean_of_few_values_has_the_interval_of_students_t():
