@@ -59,6 +59,14 @@ def test_the_terms_are_their_formulas():
         cosine_distance(own, bank)
 
 
+def test_the_gradients_of_the_terms_are_those_of_their_values():
+    own, other, bank = (unit(*shape).double() for shape in ((4, 6), (3, 4, 6), (7, 6)))
+    own, other = own.requires_grad_(), other[0]
+    mask = torch.tensor([True, False, True, True])
+    assert torch.autograd.gradcheck(lambda x: cosine_distance(x, other, mask=mask), own)
+    assert torch.autograd.gradcheck(lambda x: relation_divergence(x, other, bank, temperature=0.1), own)
+
+
 def test_a_small_text_tower_comes_near_its_teacher_and_answers_for_its_library(
     shards, teacher, tmp_path, monkeypatch
 ):

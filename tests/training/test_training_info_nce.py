@@ -33,6 +33,22 @@ def seeded():
     torch.manual_seed(0)
 
 
+def test_the_gradient_is_that_of_the_values_also_by_rows_and_with_ignored_entries():
+    similarity, scale = (unit(4, 8) @ unit(6, 8).T).double().requires_grad_(), torch.tensor(7.0).double().requires_grad_()
+    positives, ignored = torch.tensor([1, 0, 5, 2]), torch.rand(4, 6) < 0.3
+
+    def by_rows(found, factor):
+        return info_nce_by_rows(
+            found.__getitem__, positives=positives, logit_scale=factor, chunk=3, ignored=ignored.__getitem__
+        )
+
+    def whole(found, factor):
+        return info_nce(found, logit_scale=factor, positives=positives, ignored=ignored)
+
+    assert torch.autograd.gradcheck(whole, (similarity, scale))
+    assert torch.autograd.gradcheck(by_rows, (similarity, scale))
+
+
 def test_the_mean_cross_entropy_of_the_diagonal():
     similarity = unit(6, 8) @ unit(6, 8).T
     wanted = by_loops(similarity.tolist(), logit_scale=20.0, positives=range(6))

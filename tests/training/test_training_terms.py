@@ -177,6 +177,8 @@ def test_a_loss_over_a_queue_is_none_without_negatives_and_refuses_what_does_not
         wanted -= float(torch.stack(logits).div(0.1).log_softmax(dim=0)[0]) / 3
     assert float(queue_nce(queries, keys, queue, temperature=0.1, ignored=ignored)) == pytest.approx(wanted)
     assert queue_nce(queries, keys, queue[:0]) == 0
+    leaves = [vectors.double().requires_grad_() for vectors in (queries, keys, queue)]
+    assert torch.autograd.gradcheck(lambda *given: queue_nce(*given, temperature=0.1, ignored=ignored), leaves)
     for bad in ({"keys": keys[:2]}, {"queue": queue[:, :4]}, {"temperature": 0.0}):
         with pytest.raises(ValueError, match=r"alike with queue|above 0"):
             queue_nce(**{"queries": queries, "keys": keys, "queue": queue, **bad})

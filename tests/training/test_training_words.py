@@ -55,6 +55,13 @@ def test_each_right_item_stands_against_the_wrong_ones_alone():
     assert found.item() == pytest.approx(by_loops(similarity.tolist(), positive.tolist(), 7.0), rel=1e-5)
 
 
+def test_the_gradient_of_several_right_items_is_that_of_the_values():
+    similarity, positive = (unit(5, 8) @ unit(7, 8).T).double().requires_grad_(), torch.rand(5, 7) < 0.4
+    scale = torch.tensor(7.0).double().requires_grad_()
+    positive[0] = False                             # a row that says nothing has no gradient
+    assert torch.autograd.gradcheck(lambda s, c: positives_nce(s, logit_scale=c, positive=positive), (similarity, scale))
+
+
 def test_with_one_right_item_a_row_it_is_info_nce():
     similarity = unit(5, 8) @ unit(5, 8).T
     found = positives_nce(similarity, logit_scale=20.0, positive=torch.eye(5, dtype=torch.bool))

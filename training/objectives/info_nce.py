@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from training.objectives.precision import at_least_float32
+
 
 def info_nce(
     similarity: Tensor, *, logit_scale: float | Tensor, positives: Tensor | None = None, ignored: Tensor | None = None
@@ -26,7 +28,7 @@ def info_nce(
         positives = torch.arange(len(similarity), device=similarity.device)
     if positives.shape != similarity.shape[:1]:
         raise ValueError(f"positives must be [{len(similarity)}], not {list(positives.shape)}")
-    logits = logit_scale * similarity.float()
+    logits = logit_scale * at_least_float32(similarity)
     if ignored is not None:
         own = torch.zeros_like(ignored).scatter_(1, positives[:, None], True)
         logits = logits.masked_fill(ignored & ~own, float("-inf"))

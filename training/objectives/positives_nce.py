@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from training.objectives.precision import at_least_float32
+
 
 def positives_nce(similarity: Tensor, *, logit_scale: float | Tensor, positive: Tensor) -> Tensor:
     """The mean over queries of the mean over their right items of the cross entropy against the wrong items alone.
@@ -19,7 +21,7 @@ def positives_nce(similarity: Tensor, *, logit_scale: float | Tensor, positive: 
     telling = positive.any(dim=1) & ~positive.all(dim=1)
     if not telling.any():
         return similarity.sum() * 0.0
-    logits, positive = (logit_scale * similarity.float())[telling], positive[telling]
+    logits, positive = (logit_scale * at_least_float32(similarity))[telling], positive[telling]
     wrong = logits.masked_fill(positive, float("-inf")).logsumexp(dim=1, keepdim=True)
     losses = torch.nn.functional.softplus(wrong - logits).masked_fill(~positive, 0.0)
     return (losses.sum(dim=1) / positive.sum(dim=1)).mean()
