@@ -13,11 +13,19 @@ import pytest
 from retrieval.evaluation.benchmarks import published_benchmark
 from tests.training.training_world import write_world
 from training.dry_run import try_recipe
+from training.logs import read_log
+from training.recipe import Curriculum
 from training.recipe_file import packaged_recipe, read_recipe
+from training.trainer import train
 
 RECIPES = (
-    "clip4clip_msrvtt", "clip4clip_didemo", "dmae_msrvtt", "cnvid_vatex_zh", "snp_s3_msrvtt", "chinese_clip_vatex_zh",
+    "clip4clip_msrvtt", "clip4clip_didemo", "clip4clip_msvd", "clip4clip_lsmdc", "clip4clip_activitynet", "dmae_msrvtt",
+    "cnvid_vatex_zh", "cnvid_msrvtt_cn", "snp_s3_msrvtt", "snp_s3_msvd", "chinese_clip_vatex_zh",
 )  # fmt: skip
+PRETRAINING = {
+    "pretrain_snp_s3": {"queue", "masked_language", "matching", "text_video", "local_words"},
+    "pretrain_hscl": {"queue", "masked_language", "matching", "text_video"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +67,25 @@ def test_a_recipe_does_a_step_and_gives_numbers(name, shards, tiny_chinese_clip)
     assert found.terms["loss"] > 0
     assert found.bad_samples == []
     assert found.hours > 0
+
+
+@pytest.mark.parametrize("name", PRETRAINING)
+def test_a_pre_training_does_two_steps_by_its_objectives(name, shards, tiny_chinese_clip, tmp_path):
+    text = packaged_recipe(name).read_text(encoding="utf-8")
+    assert all(part in text for part in ("Published", "Source:", "What differs:"))
+    few = ["schedule.steps=2", "evaluation.every=2", "objective.queue.size=32"]
+    assert train(read_recipe(Path(name), overrides=[*here(shards, tiny_chinese_clip), *few]), tmp_path, device="cpu").finished
+    first, second = (line for line in read_log(tmp_path) if "loss" in line)
+    assert PRETRAINING[name] < first.keys()
+    assert "pooled.info_nce" not in first
+    assert second["queue"] > 0              # the first step has filled it
+
+
+def test_hard_samples_come_in_stages_of_a_seventh_of_the_run():
+    matching = read_recipe(Path("pretrain_hscl")).objective.matching
+    assert matching.mining == "nearest"
+    assert matching.curriculum == Curriculum(every=None, rate=0.15)      # None = a seventh of all steps
+    assert matching.easy_floor == 0.2
 
 
 def test_the_command_states_what_a_recipe_amounts_to(shards, tiny_chinese_clip, tmp_path):
