@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from retrieval.model import DualEncoder
-from training.batches.batch import Batch
 from training.batches.order import PlannedBatch, Position, planned_batches
 from training.card import parameter_count, trained_count
-from training.gradients import backward, encode
+from training.gradients import backward
+from training.memory import memory_of
 from training.optimising import build_optimiser
 from training.processes import Processes, join_processes
 from training.recipe import Recipe
@@ -31,8 +30,9 @@ _TIMES = 2      # the first step of a process is slower than all others
 class DryRun:
     """What a recipe amounts to. hours: of all steps on this machine, validation left out, extrapolated from a small step.
 
-    memory_bytes: of weights, gradients, optimiser, average, and what the graph of the largest batch keeps, without what the
-    program takes anyway. graph_bytes_per_clip: of that what a clip in the graph keeps.
+    memory_bytes: of weights, gradients, optimiser, average, and what the graph of the largest batch keeps, matrices of all
+    pairs and pairs that are read together among it, without what the program takes anyway. graph_bytes_per_clip: of that
+    what encoding a clip keeps.
     disk_bytes: of the states that are kept and the model.
     """
 
@@ -80,8 +80,6 @@ def _tried(setup: Setup, processes: Processes) -> DryRun:
     )
     model, heads = setup.model.train(), setup.heads.train()
     objective = objective_of(setup, batch, step=last, processes=Processes(device=processes.device), average=setup.model)
-    in_graph = min(max(sizes) // processes.count, recipe.batch.micro_batch or max(sizes))
-    fixed, per_clip = _graph_bytes(model, batch, bf16=recipe.precision == "bf16")
     optimiser = build_optimiser(model, recipe.optimiser, heads=heads)
     for _ in range(_TIMES):
         began = time.perf_counter()
@@ -93,46 +91,17 @@ def _tried(setup: Setup, processes: Processes) -> DryRun:
         torch.nn.utils.clip_grad_norm_([*model.parameters(), *heads.parameters()], recipe.optimiser.gradient_clip or torch.inf)
         optimiser.step()
         seconds = (time.perf_counter() - began) / len(batch)
+    memory = memory_of(
+        setup, batch, own=max(sizes) // processes.count, processes=processes.count, step=last, average=setup.model
+    )
     return DryRun(
         parameters=parameter_count(model), trained_parameters=trained_count(model),
-        graph_bytes_per_clip=per_clip,
-        memory_bytes=_weight_bytes(model, heads, recipe) + fixed + in_graph * per_clip, disk_bytes=_disk_bytes(model, recipe),
+        graph_bytes_per_clip=memory.per_clip, memory_bytes=memory.weights + memory.graph, disk_bytes=_disk_bytes(model, recipe),
         training_samples=len(setup.data.samples), validation_clips=setup.validation_clips, steps=setup.steps,
         clips_of_the_step=len(batch), pictures=list(batch.pictures.shape), token_ids=list(batch.texts.ids.shape),
         terms=terms, bad_samples=[one.message for one in batch.bad], seconds_per_clip=seconds,
         hours=seconds * sum(sizes) / processes.count / 3600,
     )  # fmt: skip
-
-
-def _graph_bytes(model: DualEncoder, batch: Batch, *, bf16: bool) -> tuple[int, int]:
-    """What a graph keeps for the way back whatever its size, and for each clip: the line through two small ones."""
-    one, two = (_kept_bytes(model, batch.part(slice(0, count)), bf16=bf16) for count in (1, 2))
-    per_clip = max(two - one, 0)
-    return max(one - per_clip, 0), per_clip
-
-
-def _kept_bytes(model: DualEncoder, batch: Batch, *, bf16: bool) -> int:
-    """What the graph keeps after a forward pass, weights left out."""
-    weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
-    kept: dict[int, int] = {}
-    held: list[Tensor] = []         # so that no storage is freed and its address given to another
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
-            held.append(tensor)
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        encode(model, batch, bf16=bf16)
-    return sum(kept.values())
-
-
-def _weight_bytes(model: DualEncoder, heads: nn.Module, recipe: Recipe) -> int:
-    """All weights, and of those that are trained the gradient, AdamW's two moments and the average, which heads lack."""
-    own, beside = (sum(weight.numel() for weight in module.parameters()) for module in (model, heads))
-    return _FLOAT * (own + trained_count(model) * (3 if recipe.ema_decay is None else 4) + 4 * beside)
 
 
 def _disk_bytes(model: DualEncoder, recipe: Recipe) -> int:

@@ -69,10 +69,10 @@ class Batch:
             return replace(self, pictures=self.pictures.pin_memory())
 
     def part(self, rows: slice) -> Batch:
-        """Some of its rows, without the words they hold."""
+        """Some of its rows."""
         return Batch(
             keys=self.keys[rows], texts=self.texts.rows(rows), text_ids=self.text_ids[rows],
-            pictures=self.pictures[rows], frame_mask=self.frame_mask[rows],
+            pictures=self.pictures[rows], frame_mask=self.frame_mask[rows], held_words=self.held_words[rows],
         )  # fmt: skip
 
 

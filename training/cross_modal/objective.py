@@ -41,6 +41,12 @@ class CrossModalObjective:
         self._steps = steps
         self._pairs_at_once = pairs_at_once
 
+    def in_one_piece(self) -> CrossModalObjective:
+        """The same with all pairs in the graph at once."""
+        return CrossModalObjective(
+            self._settings, self._network, vocabulary=self._vocabulary, seed=self._seed, steps=self._steps
+        )
+
     def __call__(
         self, tower: Any, texts: TokenRows, features: tuple[TextFeatures, VideoFeatures], *, step: int, text_ids: Tensor,
         gather: Gather | None = None, first: int = 0,

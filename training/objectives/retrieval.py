@@ -56,7 +56,12 @@ class RetrievalObjective:
     def __init__(self, settings: Objective, *, interaction: InteractionSettings) -> None:
         self._settings = settings
         self._scores: dict[str, Losses] = {"pooled": settings.pooled, "token_wise": settings.token_wise}
+        self._interaction = interaction
         self._token_wise = partial(token_wise_score, interaction=interaction)
+
+    def in_one_piece(self) -> RetrievalObjective:
+        """The same with matrices that are whole in memory."""
+        return RetrievalObjective(self._settings.model_copy(update={"chunk": None}), interaction=self._interaction)
 
     def __call__(
         self, texts: TextFeatures, videos: VideoFeatures, *, logit_scale: Tensor, text_ids: Tensor,
