@@ -67,7 +67,8 @@ def _load_model(name: str, generation: Generation) -> TextEncoder:
     if not found.same_vectors(generation):
         raise ModelError(
             f"The model at {name} ({found.revision}) did not make this library's vectors "
-            f"({generation.encoder}, {generation.revision}): search with that one, or add the videos anew with this one."
+            f"({generation.encoder}, {generation.revision}): search with that one, or make vectors of this one with "
+            "`wenshi library build`."
         )
     return load_text_encoder(name)
 

@@ -175,6 +175,20 @@ class Library:
             return True
         return False
 
+    def put_clip_vectors(self, generation: Generation, clips: Mapping[int, Clip]) -> int:
+        """Store the vectors of clips by the numbers that `clips` gives; what is gone meanwhile is left out. How many are kept.
+
+        Other generations keep theirs. ValueError, before anything is written, for vectors as `put` refuses them.
+        """
+        check_clips(list(clips.values()), generation)
+        with self._database.writing() as db:
+            assert self._frames is not None
+            kept = writing.put_more_vectors(db, self._frames, generation, clips)
+            generations.drop_unused(db)
+        assert self._merger is not None
+        self._merger.added(kept)
+        return kept
+
     def put_text_vectors(self, generation: Generation, vectors: Mapping[int, NDArray[np.float32]]) -> None:
         """Store vectors [D], unit length, of rows of evidence by their numbers; what is gone meanwhile is left out."""
         for number, vector in vectors.items():
@@ -250,13 +264,17 @@ class Library:
 
     # --- reading
 
-    def snapshot(self, *, vectors: bool = True) -> AbstractContextManager[None]:
+    def snapshot(
+        self, *, vectors: bool = True, generations: Collection[Generation] = ()
+    ) -> AbstractContextManager[None]:  # fmt: skip
         """Whatever this thread reads within the block is of one state of the library, and read faster; where a store was
         named (`search_vectors_in`), every question is of the newest state as outside of the block.
 
         vectors: whether `search_clips` or `search_texts` will be asked; where not, no index over vectors is opened for it.
+        generations: within the block these are the ones that are searched, as far as the library holds them (not where a
+        store was named).
         """
-        return self._vectors.snapshot(vectors=vectors)
+        return self._vectors.snapshot(vectors=vectors, generations=generations)
 
     def setting(self, key: str) -> str | None:
         """What `set_setting` remembered, None when it never did."""
@@ -325,10 +343,15 @@ class Library:
         with self._database.reading() as db:
             return reading.tags(db, video_ids)
 
-    def clips(self, video_id: str) -> list[StoredClip]:
-        """The clips of a video by time."""
+    def clips(self, video_id: str, *, lacking: Generation | None = None) -> list[StoredClip]:
+        """The clips of a video by time; lacking: only those that have no vector of this generation."""
         with self._database.reading() as db:
-            return reading.clips(db, video_id)
+            return reading.clips(db, video_id, lacking=lacking)
+
+    def videos_lacking(self, generation: Generation) -> list[str]:
+        """The videos of which a clip has no vector of this generation, in the order they were added."""
+        with self._database.reading() as db:
+            return reading.videos_lacking(db, generation)
 
     def failures(self) -> list[Failure]:
         """Every path that could not be added, by path."""

@@ -19,6 +19,8 @@ from retrieval.library import text_vectors
 from retrieval.library.connections import DATABASE_NAME
 from retrieval.library.database import select_in
 from retrieval.library.frames import FOLDER, HEADER_BYTES, FrameRecord
+from retrieval.library.generations import find_generation
+from retrieval.library.remembering import once, remember
 from retrieval.library.rows import (
     ClipHit,
     Failure,
@@ -119,17 +121,27 @@ def evidence(db: sqlite3.Connection, video_id: str) -> list[StoredEvidence]:
     ]
 
 
-def clips(db: sqlite3.Connection, video_id: str) -> list[StoredClip]:
-    """The clips of a video in the order of time."""
+def clips(db: sqlite3.Connection, video_id: str, *, lacking: Generation | None = None) -> list[StoredClip]:
+    """The clips of a video in the order of time; lacking: only those without a vector of this generation."""
+    number = None if lacking is None else find_generation(db, lacking, kind=CLIPS)
+    without = "" if number is None else f"AND {_has_no_vector(number)}"
     rows = db.execute(
         "SELECT c.id, c.start_ms, c.end_ms, c.keyframe_ms, c.frame_times_ms FROM clips c "
-        "JOIN videos v ON v.number = c.video WHERE v.id = ? ORDER BY c.start_ms, c.id",
+        f"JOIN videos v ON v.number = c.video WHERE v.id = ? {without} ORDER BY c.start_ms, c.id",
         [video_id],
     )
     return [
         StoredClip(id=number, start_ms=start, end_ms=end, keyframe_ms=keyframe, frame_times_ms=tuple(json.loads(times)))
         for number, start, end, keyframe, times in rows
     ]
+
+
+def videos_lacking(db: sqlite3.Connection, generation: Generation) -> list[str]:
+    """The videos of which a clip has no vector of this generation, in the order they were added."""
+    number = find_generation(db, generation, kind=CLIPS)
+    without = "" if number is None else f"AND {_has_no_vector(number)}"
+    sql = f"SELECT id FROM videos v WHERE EXISTS (SELECT 1 FROM clips c WHERE c.video = v.number {without}) ORDER BY number"
+    return [video_id for (video_id,) in db.execute(sql)]
 
 
 def failures(db: sqlite3.Connection) -> list[Failure]:
@@ -143,9 +155,22 @@ def active_generation(db: sqlite3.Connection, *, kind: VectorKind = CLIPS) -> tu
     """Number and description of the generation that is searched."""
     if not is_kept(db, kind):
         return None
-    sql = f"SELECT number, encoder, revision, preprocessing, dimension FROM {kind.generations} WHERE active = 1"
-    row = db.execute(sql).fetchone()
-    return None if row is None else (int(row[0]), _generation(row[1:]))
+    return once(db, (active_generation, kind.name), lambda: _active_generation(db, kind))
+
+
+def search_in(db: sqlite3.Connection, generations: Collection[Generation]) -> list[VectorKind]:
+    """For the rest of the snapshot these are taken for the active ones, as far as they are there; the kinds where others are."""
+    changed = []
+    for kind in kept_kinds(db):
+        active = active_generation(db, kind=kind)
+        if active is None or active[1] in generations:
+            continue
+        for generation in generations:
+            number = find_generation(db, generation, kind=kind)
+            if number is not None:
+                remember(db, (active_generation, kind.name), (number, generation))
+                changed.append(kind)
+    return changed
 
 
 def clip_hits(db: sqlite3.Connection, found: Iterable[tuple[int, float]], *, names: VideoNames) -> list[ClipHit]:
@@ -241,6 +266,16 @@ def tags(db: sqlite3.Connection, ids: Collection[str]) -> dict[str, list[str]]:
     for video_id, text in select_in(db, sql, ids):
         found[video_id][text] = None
     return {video_id: list(texts) for video_id, texts in found.items()}
+
+
+def _active_generation(db: sqlite3.Connection, kind: VectorKind) -> tuple[int, Generation] | None:
+    sql = f"SELECT number, encoder, revision, preprocessing, dimension FROM {kind.generations} WHERE active = 1"
+    row = db.execute(sql).fetchone()
+    return None if row is None else (int(row[0]), _generation(row[1:]))
+
+
+def _has_no_vector(generation: int) -> str:
+    return f"NOT EXISTS (SELECT 1 FROM clip_vectors x WHERE x.clip = c.id AND x.generation = {generation})"
 
 
 def _spread(rows: list[int], most: int | None) -> list[int]:

@@ -38,6 +38,12 @@ def once(db: sqlite3.Connection, key: Hashable, find: Callable[[], Found]) -> Fo
     return found
 
 
+def remember(db: sqlite3.Connection, key: Hashable, found: Any) -> None:
+    """Let `once` give this for the rest of the snapshot, whatever it gave before."""
+    if isinstance(db, RememberingConnection) and db.known is not None:
+        db.known[key] = found
+
+
 def forget(db: sqlite3.Connection, key: Hashable) -> None:
     """Let `once` find this again."""
     if isinstance(db, RememberingConnection) and db.known is not None:

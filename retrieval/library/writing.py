@@ -11,6 +11,7 @@ from pathlib import Path
 
 from retrieval.errors import InputError
 from retrieval.library.connections import storable
+from retrieval.library.database import select_in
 from retrieval.library.frames import FrameWriter
 from retrieval.library.generations import generation_number
 from retrieval.library.rows import Removed
@@ -148,6 +149,15 @@ def put_vectors(
         "INSERT INTO frame_records (clip, generation, file, offset, count, crc32) VALUES (?, ?, ?, ?, ?, ?)",
         [(clip, number, r.file, r.offset, r.count, r.crc32) for (clip, _), r in zip(framed, records, strict=True)],
     )
+
+
+def put_more_vectors(
+    db: sqlite3.Connection, frames: FrameWriter, generation: Generation, clips: Mapping[int, Clip]
+) -> int:
+    """Store vectors of clips by their numbers, of those that are still there; how many these are."""
+    there = {number for (number,) in select_in(db, "SELECT id FROM clips WHERE id IN {in}", clips)}
+    put_vectors(db, frames, generation, [(number, clip) for number, clip in clips.items() if number in there])
+    return len(there)
 
 
 def set_setting(db: sqlite3.Connection, key: str, value: str) -> None:

@@ -7,7 +7,7 @@ from retrieval.video.decoders import DECODERS, open_reader, require_decoder
 from retrieval.video.frame import DecodedFrame
 from retrieval.video.probing import SubtitleStream, VideoInfo, probe
 from retrieval.video.reader import VideoReader
-from retrieval.video.sampling import at_times, every, keyframes, uniform
+from retrieval.video.sampling import at_times, every, keyframes, shown_at, uniform
 from retrieval.video.seeking import frames_from, seek_frames
 from retrieval.video.shots import ShotDetector, detect_shots
 from retrieval.video.sidecars import SidecarFolders, find_sidecars, read_sidecar, sidecar_language
@@ -17,5 +17,5 @@ __all__ = [
     "DECODERS", "ClipCutter", "CutClip", "DecodedFrame", "ShotDetector", "SidecarFolders", "SubtitleLine",
     "SubtitleStream", "VideoInfo", "VideoReader", "at_times", "attached_picture", "detect_shots", "every", "find_sidecars",
     "frames_from", "iter_audio", "keyframes", "open_reader", "probe", "read_audio", "read_sidecar", "read_subtitle_stream",
-    "read_subtitle_streams", "require_decoder", "seek_frames", "sidecar_language", "uniform",
+    "read_subtitle_streams", "require_decoder", "seek_frames", "shown_at", "sidecar_language", "uniform",
 ]

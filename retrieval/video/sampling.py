@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
 from retrieval.video.frame import DecodedFrame
@@ -54,16 +54,23 @@ def at_times(reader: VideoReader, times_ms: Sequence[int]) -> list[DecodedFrame]
     Decoding begins at the start of the video, stops after the latest time and holds every frame that is given,
     decoded: for many large ones take `every`. Raises VideoError as `VideoReader.frames`.
     """
-    found = dict(_on_screen(reader, sorted(set(times_ms)))) if times_ms else {}
+    found = dict(shown_at(reader, sorted(set(times_ms)))) if times_ms else {}
     return [found[time_ms] for time_ms in times_ms]
 
 
-def _on_screen(reader: VideoReader, ascending_ms: Sequence[int]) -> Iterator[tuple[int, DecodedFrame]]:
+def shown_at(
+    reader: VideoReader, ascending_ms: Sequence[int], *, passed: Callable[[int], None] = lambda time_ms: None
+) -> Iterator[tuple[int, DecodedFrame]]:  # fmt: skip
+    """(time_ms, frame) as `at_times` finds them, of ascending times, each as soon as it is certain; none is held.
+
+    passed: is told the time of every frame that is decoded on the way.
+    """
     waiting = iter(ascending_ms)
     wanted_ms = next(waiting, None)
     shown: DecodedFrame | None = None
     with closing(reader.frames()) as frames:
         for frame in frames:
+            passed(frame.time_ms)
             while shown is not None and wanted_ms is not None and wanted_ms < frame.time_ms:
                 yield wanted_ms, shown
                 wanted_ms = next(waiting, None)

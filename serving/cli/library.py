@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from retrieval.errors import InputError
 from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
 from serving.cli.terminal import INTERRUPTED, print_json, printable, say
 
@@ -193,6 +194,106 @@ def embed(
     with counted("texts") as progress:
         done, generation = embed_texts(library, sentences, progress=progress)
     typer.echo(f"{library}: {done} texts read by {generation.encoder} ({generation.revision}).")
+
+
+@app.command()
+def generations(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = False) -> None:
+    """The generations of vectors that the library holds, by number, and which of them are searched."""
+    from retrieval.library import Library
+    from serving.generations import held_generations
+
+    with Library.open(library) as opened:
+        held = held_generations(opened)
+    if as_json:
+        print_json([{"number": number, **asdict(one)} for number, one in enumerate(held, start=1)])
+        return
+    for number, one in enumerate(held, start=1):
+        of = "clips" if one.channel == "visual" else "texts"
+        loaded = f", loaded from {printable(one.model)}" if one.model else ""
+        typer.echo(f"{number}  {printable(one.name)}: {_percent(one.share)} of {of}{', active' if one.active else ''}{loaded}")
+    if not held:
+        typer.echo(f"{library}: no vectors yet.")
+
+
+@app.command()
+def build(
+    model: Annotated[str, typer.Option("--model", metavar="NAME|DIR", help="The model that reads the clips.")],
+    library: LibraryOption = DEFAULT_LIBRARY,
+    activate_it: Annotated[
+        bool, typer.Option("--activate", help="Search these vectors once every clip has one; else leave what is searched.")
+    ] = False,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Files read at once. Default: one per core.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give the clips of the library vectors of another model, beside those that are searched; goes on where it was ended."""
+    from retrieval.library import Library
+    from serving.cli.progress import AddProgress
+    from serving.generations import held_generations, swap
+    from serving.ingest.building import build_vectors
+    from serving.ingest.run import AddOptions
+
+    with Library.open(library, write=True) as opened:
+        with AddProgress() as progress:
+            built = build_vectors(opened, model, AddOptions(readers=jobs), progress=progress, stopping=lambda: False)
+        held = held_generations(opened)
+        made = next((one for one in held if one.generation == built.generation), None)
+        share, active = (made.share, made.active) if made is not None else (0.0, False)
+        if activate_it and made is not None and share == 1 and not active:
+            swap(opened, made, held, model=None)
+            active = True
+    report = built.report
+    for outcome in report.outcomes:
+        if outcome.outcome == "failed":
+            say(printable(f"no vectors: {outcome.message}"))
+    if as_json:
+        print_json({**report.to_json(), "generation": asdict(built.generation), "share": share, "active": active})
+    else:
+        typer.echo(
+            f"{library}: {report.counts['updated']} videos read by {built.generation.encoder} ({built.generation.revision}), "
+            f"{report.counts['failed']} failed; {_percent(share)} of clips have a vector of it{', active' if active else ''}"
+        )
+    if activate_it and not active:
+        say("Not activated: the clips that have no such vector would not be found. `wenshi library activate --partial` does it.")
+    if report.stopped:
+        say(f"Stopped: {report.stopped}")
+    if report.interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if report.counts["failed"] or report.stopped:
+        raise typer.Exit(1)
+
+
+@app.command()
+def activate(
+    generation: Annotated[
+        str, typer.Argument(metavar="NUMBER|REVISION", help="As `wenshi library generations` shows it.", show_default=False)
+    ],
+    library: LibraryOption = DEFAULT_LIBRARY,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME|DIR", help="Where its model is. Default: where it was last loaded from.")
+    ] = None,
+    partial: Annotated[bool, typer.Option("--partial", help="Also while some clips or texts have no such vector.")] = False,
+) -> None:
+    """Search other vectors that the library holds from now on; what was searched before is kept, and goes back likewise."""
+    from retrieval.library import Library
+    from serving.generations import chosen, held_generations, model_of, swap
+
+    with Library.open(library, write=True) as opened:
+        held = held_generations(opened)
+        wanted = chosen(held, generation)
+        if wanted.share < 1 and not partial:
+            of = "clips" if wanted.channel == "visual" else "texts"
+            raise InputError(
+                f"Only {_percent(wanted.share)} of the {of} have a vector of {wanted.name}: the others would not be found by it. "
+                "Say --partial to go there all the same."
+            )
+        swapped = swap(opened, wanted, held, model=model_of(wanted, model))
+    back = "" if swapped.previous in (None, wanted) else f"; before it was {swapped.previous.name}"
+    typer.echo(printable(f"{library}: {wanted.name} is searched now{back}"))
+
+
+def _percent(share: float) -> str:
+    """Never 100 % of what is not all."""
+    return f"{int(share * 1000) / 10:g} %"
 
 
 @app.command()

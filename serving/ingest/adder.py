@@ -138,7 +138,8 @@ class Adder:
             return True
         wanted: dict[str, str] = {"subtitle": SUBTITLE_VERSION}
         if self._pool.generation is not None:
-            wanted["visual"] = generation_key(self._pool.generation)
+            if self._unseen(stored, self._pool.generation):
+                return True
             if self._tagger is not None:
                 wanted[_TAGS] = self._tagger.version
         elif "visual" in stored.examined:
@@ -150,6 +151,12 @@ class Adder:
             return True
         cover = self._paths.cover(path) if self._pool.reads_on_screen_text else None
         return cover is not None and cover_state(cover) not in _covers_read(stored)
+
+    def _unseen(self, stored: StoredVideo, generation: Generation) -> bool:
+        """Whether a clip has no vector of this generation: another than it was added with may have been built since."""
+        if stored.examined.get("visual") == generation_key(generation):
+            return False
+        return "visual" not in stored.examined or bool(self._library.clips(stored.video.id, lacking=generation))
 
     # ---- what readers and model say
 

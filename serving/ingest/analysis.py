@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from data_pipeline.evidence.covers import cover_evidence, cover_state, embedded_cover_evidence
 from data_pipeline.evidence.ocr import OcrEngine
@@ -14,8 +18,9 @@ from data_pipeline.evidence.subtitles import subtitle_evidence
 from data_pipeline.evidence.titles import content_titles
 from retrieval.encoders import FrameGeometry
 from retrieval.errors import VideoError, WenshiError
+from retrieval.library import StoredClip
 from retrieval.records import Evidence, Video
-from retrieval.video import ClipCutter, CutClip, VideoInfo, open_reader
+from retrieval.video import ClipCutter, CutClip, VideoInfo, open_reader, shown_at
 from serving.ingest.speech import SpeechReader
 
 SUBTITLE_VERSION = "1"
@@ -143,6 +148,39 @@ def analyse(
         cover=None if cover_texts is None else tuple(cover_texts),
         notices=tuple(filter(None, notices)),
     )
+
+
+def read_clips(
+    path: Path,
+    identity: FileIdentity,
+    clips: Sequence[StoredClip],
+    *,
+    geometry: FrameGeometry,
+    threads: int,
+    decoder: str,
+    emit: Callable[[StoredClip, NDArray[np.uint8]], None],
+    progress: Callable[[int, int], None],
+) -> None:
+    """Read the pictures of clips that a video was cut into before, at the times of their frames.
+
+    Every clip goes to `emit` with its pictures, uint8 [n, H, W, 3], once its last frame was read; each has some times.
+    Raises VideoError, also when fewer clips than these can be read.
+    """
+    waiting = deque(sorted(clips, key=lambda clip: clip.frame_times_ms[-1]))
+    times = sorted({time for clip in clips for time in clip.frame_times_ms})
+    pictures: dict[int, NDArray[np.uint8]] = {}
+    with open_reader(path, decoder=decoder, threads=threads) as reader:
+        duration_ms = reader.info.duration_ms
+        for time, frame in shown_at(reader, times, passed=lambda position: progress(position, duration_ms)):
+            pictures[time] = frame.rgb(height=geometry.height, width=geometry.width, fit=geometry.fit)
+            while waiting and waiting[0].frame_times_ms[-1] <= time:
+                clip = waiting.popleft()
+                emit(clip, np.stack([pictures[time] for time in clip.frame_times_ms]))
+                needed = min((clip.frame_times_ms[0] for clip in waiting), default=0)
+                pictures = {time: picture for time, picture in pictures.items() if time >= needed}
+    if waiting:
+        raise VideoError("corrupt", f"{path} does not give the pictures of {len(waiting)} of its clips any more.")
+    _refuse_changed(path, identity)
 
 
 def _subtitles(

@@ -13,6 +13,7 @@ from retrieval.errors import InputError, LibraryError, ModelError
 from retrieval.library import Library
 from retrieval.records import MEANINGFUL_KINDS, Evidence, Generation, Meanings
 from retrieval.text import normalise
+from serving.generations import place_key
 from serving.models import NO_MODEL, SENTENCES_SETTING, lasting_name, load_sentences
 
 _BATCH = 256    # texts a transaction
@@ -112,6 +113,7 @@ def embed_in(
     known = {status.generation: status.texts for status in library.status().text_generations}
     generation = next((g for g in known if g.same_vectors(model.generation)), model.generation)
     sentences = Sentences(name, model, generation)
+    library.set_setting(place_key(generation), name)
     done, finished = _embed(library, sentences, progress, stopping, covered=known.get(generation, 0))
     if finished:
         if (done or generation in known) and library.text_generation() != generation:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.encoders import FrameGeometry
+from retrieval.library import StoredClip
 from retrieval.records import Generation
 from serving.ingest.analysis import Analysis, FileIdentity
 from serving.ingest.pictures import SlotLayout
@@ -27,9 +28,12 @@ class ReadFile:
 
 @dataclass(frozen=True)
 class Proceed:
-    """The answer to `Identified`: read on, or leave it because the content is known."""
+    """The answer to `Identified`: read on, or leave it because the content is known.
+
+    clips: read the pictures of these and nothing else, None = cut the video into clips and read all that it says."""
 
     wanted: bool
+    clips: tuple[StoredClip, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,13 @@ class ClipRead:
 class Finished:
     job: int
     analysis: Analysis
+
+
+@dataclass(frozen=True)
+class PicturesRead:
+    """Every clip that was asked for was announced by `ClipRead`."""
+
+    job: int
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from data_pipeline.evidence.ocr import ocr_is_installed
 from data_pipeline.isolation.processes import Child, Ended, end_overdue_and_oversized, wait_for_children
 from retrieval.encoders import FrameGeometry, fetch_model
 from retrieval.errors import ModelError, WenshiError
+from retrieval.library import StoredClip
 from retrieval.records import Generation
 from serving.ingest.encoder_queue import Answer, EncoderQueue
 from serving.ingest.messages import (
@@ -20,6 +21,7 @@ from serving.ingest.messages import (
     Failed,
     Finished,
     Identified,
+    PicturesRead,
     Proceed,
     Progress,
     ReadFile,
@@ -33,6 +35,7 @@ from serving.models import visual_channel_off
 
 _SLOTS = 8  # clips of one reader that may wait for the model
 _START_SECONDS = 180.0  # for a reader to import its libraries
+_OF_A_JOB = (Identified, Progress, ClipRead, Finished, PicturesRead, Failed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,11 +148,12 @@ class ReaderPool:
         reader.child.send(ReadFile(job, path, cover))
         self._extend(reader)
 
-    def proceed(self, job: int, *, wanted: bool) -> None:
+    def proceed(self, job: int, *, wanted: bool, clips: Sequence[StoredClip] | None = None) -> None:
+        """Answer `Identified`; clips: of these alone the pictures are read, and `PicturesRead` ends it."""
         reader = self._reader_of(job)
         if reader is None:
             return
-        reader.child.send(Proceed(wanted))
+        reader.child.send(Proceed(wanted, None if clips is None else tuple(clips)))
         if not wanted:
             self._release(reader)
 
@@ -222,8 +226,8 @@ class ReaderPool:
             yield from self._replace(reader, message)
         elif isinstance(message, Ready):
             self._is_ready(reader, message)
-        elif isinstance(message, (Identified, Progress, ClipRead, Finished, Failed)) and message.job == reader.job:
-            if isinstance(message, (Finished, Failed)):
+        elif isinstance(message, _OF_A_JOB) and message.job == reader.job:
+            if isinstance(message, (Finished, PicturesRead, Failed)):
                 self._release(reader)  # clips of it may still be at the model: those keep their slots
             self._extend(reader)
             yield message

@@ -6,16 +6,32 @@ import contextlib
 import os
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+
+import numpy as np
+from numpy.typing import NDArray
 
 from data_pipeline.evidence.ocr import OcrEngine, RapidOcr
 from data_pipeline.isolation.child import live_and_die_with_parent
 from retrieval.encoders import FrameGeometry
 from retrieval.errors import VideoError, WenshiError
+from retrieval.library import StoredClip
 from retrieval.video import CutClip
-from serving.ingest.analysis import Analysis, FileIdentity, analyse, identify
-from serving.ingest.messages import ClipRead, Failed, Finished, Identified, Proceed, Progress, ReadFile, Ready, SlotFree
+from serving.ingest.analysis import Analysis, FileIdentity, analyse, identify, read_clips
+from serving.ingest.messages import (
+    ClipRead,
+    Failed,
+    Finished,
+    Identified,
+    PicturesRead,
+    Proceed,
+    Progress,
+    ReadFile,
+    Ready,
+    SlotFree,
+)
 from serving.ingest.pictures import SlotLayout, SlotWriter
 from serving.ingest.speech import SpeechReader, SpeechSettings
 
@@ -69,7 +85,10 @@ class Reader:
             self._say(Identified(job, identity))
             answer = self._receive()
             assert isinstance(answer, Proceed)
-            if answer.wanted:
+            if answer.wanted and answer.clips is not None:
+                self._read_again(file, identity, answer.clips)
+                self._say(PicturesRead(job))
+            elif answer.wanted:
                 self._say(Finished(job, self._analyse(file, identity)))
         except VideoError as error:
             self._say(Failed(job, error.kind, str(error)))
@@ -92,14 +111,27 @@ class Reader:
             speech=self._speech,
             threads=self._settings.threads,
             decoder=self._settings.decoder,
-            emit=lambda clip: self._emit(file.job, clip),
+            emit=lambda clip: self._emit(file.job, clip, clip.pictures),
             progress=lambda position, duration: self._progress(file.job, position, duration),
         )
 
-    def _emit(self, job: int, clip: CutClip) -> None:
+    def _read_again(self, file: ReadFile, identity: FileIdentity, clips: Sequence[StoredClip]) -> None:
+        assert self._settings.geometry is not None
+        read_clips(
+            file.path,
+            identity,
+            clips,
+            geometry=self._settings.geometry,
+            threads=self._settings.threads,
+            decoder=self._settings.decoder,
+            emit=lambda clip, pictures: self._emit(file.job, clip, pictures),
+            progress=lambda position, duration: self._progress(file.job, position, duration),
+        )
+
+    def _emit(self, job: int, clip: CutClip | StoredClip, pictures: NDArray[np.uint8] | None) -> None:
         slot = None
-        if self._slots is not None and clip.pictures is not None:
-            slot = self._slots.write(clip.pictures)
+        if self._slots is not None and pictures is not None:
+            slot = self._slots.write(pictures)
         self._say(ClipRead(job, clip.start_ms, clip.end_ms, clip.keyframe_ms, tuple(clip.frame_times_ms), slot))
 
     def _progress(self, job: int, position_ms: int, duration_ms: int) -> None:

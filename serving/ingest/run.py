@@ -188,7 +188,7 @@ def _settle_model(library_path: Path, asked: str | None, notice: Callable[[str],
         if active is not None and not active.same_vectors(generation):
             raise ModelError(
                 f"The library's vectors come from {active.encoder} ({active.revision}), not from {name} "
-                f"({generation.revision}): add with the same model, or to a new library."
+                f"({generation.revision}): add with the same model; `wenshi library build` makes vectors of another beside them."
             )
     except ModelError as error:
         if asked is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
@@ -17,6 +17,7 @@ from retrieval.library.filters import Selections, VideoFilter
 from retrieval.library.remembering import forget, once
 from retrieval.library.segments import SegmentDamage, State, VectorIndex
 from retrieval.library.vector_kinds import CLIPS, TEXTS, VectorKind
+from retrieval.records import Generation
 
 
 class EmbeddedVectors:
@@ -47,7 +48,7 @@ class EmbeddedVectors:
                     forget(db, (State, kind.name))
 
     @contextmanager
-    def snapshot(self, *, vectors: bool) -> Iterator[None]:
+    def snapshot(self, *, vectors: bool, generations: Collection[Generation]) -> Iterator[None]:
         """`VectorSearch.snapshot`; the states of all vectors are those of its beginning."""
         indexes = tuple(self._indexes.values()) if vectors else ()
         with ExitStack() as stack:
@@ -56,6 +57,8 @@ class EmbeddedVectors:
                     locks.enter_context(index.lock)
                 stack.enter_context(self._database.snapshot())
                 with self._database.reading() as db:
+                    for kind in reading.search_in(db, generations):
+                        forget(db, (State, kind.name))
                     for index in indexes:
                         self._state(db, index)
             yield

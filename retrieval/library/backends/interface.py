@@ -20,6 +20,7 @@ from retrieval.library.filters import VideoFilter
 from retrieval.library.rows import ClipHit, WordHit
 from retrieval.library.segments import Hits
 from retrieval.library.vector_kinds import VectorKind
+from retrieval.records import Generation
 
 Hit = TypeVar("Hit", ClipHit, WordHit)
 RowsOf = Callable[[sqlite3.Connection, Hits], list[Hit]]        # rows of vectors and their scores -> what they are of
@@ -37,10 +38,11 @@ class VectorSearch(Protocol):
         ValueError when `vector` is not D finite numbers or is zero; BackendError when a store cannot answer.
         """
 
-    def snapshot(self, *, vectors: bool) -> AbstractContextManager[None]:
+    def snapshot(self, *, vectors: bool, generations: Collection[Generation]) -> AbstractContextManager[None]:
         """Within the block this thread reads one state of the library, where the vectors are part of that.
 
-        vectors: whether they will be asked for; if not, no index over them is opened before somebody asks.
+        vectors: whether they will be asked for; if not, no index over them is opened before somebody asks. generations:
+        where the vectors are part of that, these are searched as far as the library holds them, in place of the active ones.
         """
 
     def notice(self) -> str | None:

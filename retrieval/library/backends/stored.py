@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -29,6 +29,7 @@ from retrieval.library.database import Database, select_in
 from retrieval.library.filters import Selection, Selections, VideoFilter
 from retrieval.library.segments import Hits, State, rescored, rows_after
 from retrieval.library.vector_kinds import VectorKind
+from retrieval.records import Generation
 
 MOST_FRESH = 20_000                 # rows that are not in the store yet and compared here, at most
 _AT_ONCE = 8192                     # vectors that are read at once
@@ -104,7 +105,7 @@ class StoredVectors:
         with self._unless_down():
             return self._answer(asked, rows_of, where, limit)
 
-    def snapshot(self, *, vectors: bool) -> AbstractContextManager[None]:
+    def snapshot(self, *, vectors: bool, generations: Collection[Generation]) -> AbstractContextManager[None]:
         """None: the store does not stand still, and the newest state is what its rows are looked up in."""
         return nullcontext()
 
