@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from retrieval.encoders import SentenceModel, TextEncoder, TextVectors
 from retrieval.errors import BackendError, InputError
 from retrieval.library import Library, StoredVideo, VideoFilter
-from retrieval.records import EVIDENCE_KINDS
+from retrieval.records import EVIDENCE_KINDS, Generation
 from retrieval.search.channels import MEANING, VISUAL, Recall, clip_recall, meaning_recall, ranked, text_recall
 from retrieval.search.confidence import answered, band_of, stored_calibration, unreadable_words
 from retrieval.search.diversity import maximal_marginal_relevance
@@ -57,8 +57,12 @@ class SearchEngine:
         encoder: TextEncoder | None = None,
         sentences: SentenceModel | None = None,
         settings: SearchSettings | None = None,
+        generations: Collection[Generation] = (),
     ) -> None:
+        """generations: whose vectors are searched as long as the library holds them, also when others are activated; of any
+        kind that is not among them those that are active."""
         self._library = library
+        self._generations = tuple(generations)
         self._encoder = encoder
         self._sentences = sentences
         self._settings = settings or SearchSettings()
@@ -74,7 +78,7 @@ class SearchEngine:
             raise InputError("The query is empty: type a few words that describe the video.")
         if count < 1:
             raise InputError(f"The number of results must be at least 1, not {count}.")
-        with self._library.snapshot(vectors=self._reads_otherwise):
+        with self._library.snapshot(vectors=self._reads_otherwise, generations=self._generations):
             return self._search(text, wanted, query, count=count, where=where)
 
     def _search(self, text: str, wanted: Wanted, query: Query, *, count: int, where: VideoFilter | None) -> SearchResult:
@@ -131,10 +135,11 @@ class SearchEngine:
 
     def saliency(self, text: str, video_id: str) -> list[tuple[int, float]]:
         """(time_ms, cosine) of every frame of a video that has a vector, by time; [] without a visual channel."""
-        read, _ = self._read(Query.parse(text))
-        if read is None:
-            return []
-        found = StoredFrames(self._library).of({clip.id for clip in self._library.clips(video_id)})
+        with self._library.snapshot(vectors=False, generations=self._generations):
+            read, _ = self._read(Query.parse(text))
+            if read is None:
+                return []
+            found = StoredFrames(self._library).of({clip.id for clip in self._library.clips(video_id)})
         curve = [
             (time, float(score))
             for times, vectors in found.values()

@@ -47,8 +47,8 @@ class Engines:
         threading.Thread(target=homophones, args=("狗",), name="wenshi-readings", daemon=True).start()
 
     def current(self) -> _Loaded:
-        """What answers now. While the models of a new generation are loaded, in a thread of their own, the old engine says
-        that its vectors are others and answers by words."""
+        """What answers now. While the models of a new generation are loaded, in a thread of their own, the old engine goes on
+        with the vectors that it was loaded for; a store that holds copies has none but the new, and it answers by words."""
         loaded = self._loaded
         if loaded.generations != self._generations() and self._loading.acquire(blocking=False):
             try:
@@ -107,7 +107,9 @@ class Engines:
             notices.append(notice)
         except ModelError as error:
             notices.append(f"The meaning channel is off: {error}")
-        engine = SearchEngine(self._library, encoder=encoder, sentences=sentences)
+        engine = SearchEngine(
+            self._library, encoder=encoder, sentences=sentences, generations=tuple(filter(None, generations))
+        )  # fmt: skip
         with suppress(LibraryError):        # who searches is told
             engine.search("小狗 dog", count=1)      # reads dictionaries and index, so that nobody's first search waits for it
         return _Loaded(generations, engine, encoder, sentences, tuple(filter(None, notices)))

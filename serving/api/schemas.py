@@ -258,7 +258,8 @@ class Generations(BaseModel):
 
 
 class ActivateRequest(Asked):
-    """`model`: where its model is loaded from, null = as before. `partial`: also while some rows have no such vector."""
+    """`model`: where its model is loaded from, null = from where it last was, if that is known. `partial`: also while some
+    rows have no such vector."""
 
     generation: GenerationName
     model: str | None = Field(default=None, min_length=1, max_length=1000)
@@ -274,9 +275,11 @@ class Activated(BaseModel):
 
 
 class BuildRequest(Asked):
-    """`sentences`: the sentence model, null = the library's own."""
+    """`sentences`: the sentence model that reads texts; `model`: the model that reads clips. null for both = the library's
+    own sentence model."""
 
     sentences: str | None = Field(default=None, min_length=1, max_length=1000)
+    model: str | None = Field(default=None, min_length=1, max_length=1000)
 
 
 class LibraryState(BaseModel):

@@ -19,6 +19,7 @@ from serving.api.jobs.store import Job, JobStore
 from serving.api.jobs.uploads import Uploads
 from serving.api.jobs.writer import SharedWriter
 from serving.api.models import Engines
+from serving.ingest.building import build_vectors
 from serving.ingest.calibrating import calibrate_grown
 from serving.ingest.meanings import embed_in
 from serving.ingest.report import AddReport, FileOutcome
@@ -136,6 +137,8 @@ class JobWorker:
             if job.kind == "embed":
                 embedded = embed_in(library, job.work["sentences"], progress=notes.counted, stopping=stopping)
                 return AddReport(files=0, interrupted=not embedded.finished)
+            if job.kind == "build":
+                return build_vectors(library, job.work["model"], self._options, progress=notes, stopping=stopping).report
             add = sync_library if job.kind == "sync" else add_to_library
             report = add(library, paths, self._options, progress=notes, stopping=stopping)
             calibrate_grown(library, report, self._models, stopping=stopping)

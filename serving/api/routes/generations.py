@@ -22,9 +22,8 @@ from serving.api.schemas import (
     JobStarted,
 )
 from serving.api.service import Service, only_admin
-from serving.models import MODEL_SETTING, SENTENCES_SETTING
-
-_SETTINGS = {"visual": MODEL_SETTING, "meaning": SENTENCES_SETTING}
+from serving.generations import held_generations, swap
+from serving.models import NO_MODEL, SENTENCES_SETTING
 
 
 def routes(service: Service) -> APIRouter:
@@ -39,7 +38,7 @@ def routes(service: Service) -> APIRouter:
     def activate(request: Request, asked: ActivateRequest) -> Activated:
         """Search another generation from now on; what was searched before is kept, and asking for it goes back.
 
-        Answered when its model is loaded too; searches meanwhile go on by words."""
+        Answered when its model is loaded too; searches meanwhile go on with the vectors before."""
         only_admin(request)
         with service.writer.opened() as library:
             activated = _activate(library, asked)
@@ -48,8 +47,15 @@ def routes(service: Service) -> APIRouter:
 
     @router.post("/build", status_code=202, response_model=JobStarted)
     def build(request: Request, asked: BuildRequest) -> dict[str, str]:
-        """Give every text a vector of a sentence model in the background; they are searched when all are there."""
+        """Make vectors of another model in the background: of all texts with `sentences`, which are searched when the last is
+        there, or of all clips with `model`, which are searched once they are activated."""
         only_admin(request)
+        if asked.model is not None:
+            if asked.sentences is not None:
+                raise InputError("One of `sentences` and `model` can be built at a time: ask for the other one then.")
+            if asked.model == NO_MODEL:
+                raise InputError("Without a model no vectors can be made: name one as `model`.")
+            return {"job": service.ask_job("build", {"model": asked.model})}
         if asked.sentences is None and service.library.setting(SENTENCES_SETTING) is None:
             raise InputError("This library has no sentence model yet: name one as `sentences`.")
         return {"job": service.ask_job("embed", {"sentences": asked.sentences})}
@@ -59,8 +65,8 @@ def routes(service: Service) -> APIRouter:
 
 def _activate(library: Library, asked: ActivateRequest) -> Activated:
     generation = Generation(**asked.generation.model_dump())
-    states = list(_states(library.status()))
-    wanted = next((state for state in states if _named(state) == asked.generation), None)
+    held = held_generations(library)
+    wanted = next((one for one in held if one.generation == generation), None)
     if wanted is None:
         raise InputError("The library holds no vectors of this generation.")
     if wanted.share < 1 and not asked.partial:
@@ -68,11 +74,11 @@ def _activate(library: Library, asked: ActivateRequest) -> Activated:
             409, "partial", f"Only {100 * wanted.share:.3g} % have a vector of this generation: the others would not be found "
             "by it. Ask with partial=true to go there all the same."
         )  # fmt: skip
-    setting = _SETTINGS[wanted.channel]
-    previous = next((_named(state) for state in states if state.channel == wanted.channel and state.active), None)
-    previous_model = library.setting(setting)
-    library.activate(generation, settings={setting: asked.model} if asked.model else None)
-    return Activated(active=asked.generation, previous=previous, previous_model=previous_model)
+    previous = swap(library, wanted, held, model=asked.model).previous
+    return Activated(
+        active=asked.generation, previous_model=None if previous is None else previous.model,
+        previous=None if previous is None else GenerationName(**asdict(previous.generation)),
+    )  # fmt: skip
 
 
 def _states(status: LibraryStatus) -> Iterator[GenerationState]:
@@ -80,7 +86,3 @@ def _states(status: LibraryStatus) -> Iterator[GenerationState]:
         yield GenerationState(channel="visual", share=one.share, active=one.active, **asdict(one.generation))
     for text in status.text_generations:
         yield GenerationState(channel="meaning", share=text.share, active=text.active, **asdict(text.generation))
-
-
-def _named(state: GenerationState) -> GenerationName:
-    return GenerationName(**state.model_dump(include=set(GenerationName.model_fields)))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
 from retrieval.encoders.onnx.exporting import export_text_encoder
 from retrieval.errors import InputError
@@ -121,27 +122,64 @@ def test_another_generation_can_be_searched_and_the_first_again(serve, two_gener
     assert client.post("/api/v1/generations/activate", json=unknown).status_code == 400
 
 
-def test_searches_go_on_by_words_while_the_model_of_another_generation_is_loaded(serve, two_generations, monkeypatch):
+def test_the_vectors_before_are_searched_while_the_model_of_another_generation_is_loaded(serve, two_generations, monkeypatch):
     client, may_load, load = serve(two_generations), threading.Event(), models.text_encoder_for
 
     def slow(library: Library, asked: str | None) -> Any:
         assert may_load.wait(60)
         return load(library, asked)
 
+    def answer() -> list[tuple[str, list[tuple[str, float]]]]:
+        hits = client.get("/api/v1/search", params={"q": "城市夜景"}).json()["hits"]
+        return [(hit["name"], [(match["name"], match["score"]) for match in hit["channels"]]) for hit in hits]
+
+    before = answer()
+    assert any(channel == "visual" for _, channels in before for channel, _ in channels)
     monkeypatch.setattr(models, "text_encoder_for", slow)
     with Library.open(two_generations, write=True) as library:
         (other,) = (row.generation for row in library.status().generations if not row.active)
         library.activate(other, settings={"model": "elsewhere"})
     try:
-        answer = client.get("/api/v1/search", params={"q": "城市夜景"}).json()
-        assert answer["hits"][0]["name"] == "city.mp4"
-        assert any("other" in notice for notice in answer["notices"]), answer["notices"]
+        for _ in range(3):
+            assert answer() == before
+        assert client.get("/api/v1/search", params={"q": "城市夜景"}).json()["notices"] == []
     finally:
         may_load.set()
     deadline = time.monotonic() + 60
     while not any("elsewhere" in notice for notice in client.get("/api/v1/library").json()["notices"]):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+    assert not any(channel == "visual" for _, channels in answer() for channel, _ in channels)
+
+
+def test_a_generation_of_clip_vectors_is_built_by_a_job_and_swapped_with_no_model_named(serve, copied, tiny_model):
+    client, path = serve(copied), "/api/v1/generations"
+    both = client.post(f"{path}/build", json={"sentences": "concepts", "model": "other"})
+    assert both.status_code == 400
+    assert "at a time" in both.json()["error"]["message"]
+    assert client.post(f"{path}/build", json={"model": "none"}).status_code == 400
+    failed = ended(client, client.post(f"{path}/build", json={"model": "/nowhere"}).json()["job"])
+    assert failed["state"] == "failed"
+    assert "/nowhere" in failed["message"]
+    state = ended(client, client.post(f"{path}/build", json={"model": str(tiny_model("clip"))}).json()["job"])
+    assert (state["state"], state["done"], state["total"], state["failed"]) == ("done", 3, 3, [])
+    first, other = client.get(path).json()["generations"]
+    assert (first["active"], other["active"], other["share"]) == (True, False, 1)
+    names = [{key: one[key] for key in ("encoder", "revision", "preprocessing", "dimension")} for one in (first, other)]
+    for name in reversed(names):
+        assert client.post(f"{path}/activate", json={"generation": name}).status_code == 200
+        found = client.get("/api/v1/search", params={"q": "a dog", "channel": "visual"}).json()
+        assert len(found["hits"]) == 3
+        assert client.get("/api/v1/library").json()["notices"] == []
+
+
+def ended(client: TestClient, job: str) -> dict[str, Any]:
+    """A job when it is no longer waiting or running."""
+    deadline = time.monotonic() + 120
+    while (state := client.get(f"/api/v1/jobs/{job}").json())["state"] in ("waiting", "running"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return dict(state)
 
 
 def test_a_generation_of_text_vectors_is_built_by_a_job(serve, copied, monkeypatch):
@@ -149,10 +187,7 @@ def test_a_generation_of_text_vectors_is_built_by_a_job(serve, copied, monkeypat
     client = serve(copied)
     assert client.post("/api/v1/generations/build", json={}).status_code == 400
     job = client.post("/api/v1/generations/build", json={"sentences": "concepts"}).json()["job"]
-    deadline = time.monotonic() + 60
-    while (state := client.get(f"/api/v1/jobs/{job}").json())["state"] in ("waiting", "running"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    state = ended(client, job)
     assert state["state"] == "done", state
     (built,) = (row for row in client.get("/api/v1/generations").json()["generations"] if row["channel"] == "meaning")
     assert built["active"]
