@@ -21,7 +21,7 @@ from serving.cli.options import JsonOption
 from serving.cli.terminal import print_json, printable, say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from retrieval.evaluation import Comparison, Run
 
@@ -32,6 +32,8 @@ _COLUMNS = {
     "recall_at_1": "R@1", "recall_at_5": "R@5", "recall_at_10": "R@10", "r_sum": "R@sum", "median_rank": "MdR",
     "mean_rank": "MnR",
 }  # fmt: skip
+
+_OF_A_MODEL = {"--data", "--videos", "--frames"}
 
 
 @app.callback()
@@ -62,10 +64,13 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure a ranking from its scores, a model on a benchmark (as `model` does), or compare two runs."""
+    given = _given(context)
     if context.invoked_subcommand is not None:
-        if any(given is not None for given in (similarity, relevance, output, benchmark, name, data, videos)):
-            raise typer.BadParameter(f"options of `evaluate` itself have no use before `{context.invoked_subcommand}`")
+        _refuse(given, f"{{}} has no use before `{context.invoked_subcommand}`: write the options of a command after its name")
         return
+    if not given:
+        typer.echo(context.get_help())
+        raise typer.Exit
     if benchmark is not None or name is not None:
         if benchmark is None or name is None:
             raise typer.BadParameter("--benchmark and --model are needed together")
@@ -75,9 +80,7 @@ def evaluate(
             name, benchmark, data=data, videos=videos, frames=frames, dual_softmax=dual_softmax, output=output, as_json=as_json
         )
         return
-    if similarity is None and relevance is None:
-        typer.echo(context.get_help())
-        raise typer.Exit
+    _refuse(given & _OF_A_MODEL, "{} has no use without --benchmark and --model: scores in a file have no videos to read")
     from retrieval.errors import InputError
     from retrieval.evaluation import run_as_json
 
@@ -90,6 +93,21 @@ def evaluate(
         print_json(run_as_json(run))
     else:
         print_run(run)
+
+
+def _given(context: typer.Context) -> set[str]:
+    """The options on the command line, by their longest name."""
+    named = {parameter.name: max(parameter.opts, key=len) for parameter in context.command.params if parameter.name}
+    sources = {name: context.get_parameter_source(name) for name in named}
+    # By its name: newer versions of typer bring a click of their own, whose enumeration is another.
+    return {named[name] for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
+
+
+def _refuse(options: Iterable[str], why: str) -> None:
+    """BadParameter when there is an option that would be ignored; why: a sentence with a place for their names."""
+    names = ", ".join(sorted(options))
+    if names:
+        raise typer.BadParameter(why.format(names))
 
 
 @app.command()

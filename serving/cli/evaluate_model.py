@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,8 +24,18 @@ VideosOption = Annotated[
     Path | None, typer.Option(metavar="DIR", help="The folder of video files. Default: beside the lists.")
 ]
 FramesOption = Annotated[int, typer.Option(min=1, max=256, help="Frames a video, evenly spread.")]
+
+
+def above_zero(temperature: float | None) -> float | None:
+    """A temperature as it was given; BadParameter unless it is a number above 0."""
+    if temperature is not None and not 0 < temperature < inf:
+        raise typer.BadParameter(f"a temperature must be a number above 0, not {temperature:g}")
+    return temperature
+
+
 DualSoftmaxOption = Annotated[
-    float | None, typer.Option(metavar="TEMPERATURE", help="Also report, apart, the dual softmax of the scores.")
+    float | None,
+    typer.Option(metavar="TEMPERATURE", help="Also report, apart, the dual softmax of the scores.", callback=above_zero),
 ]
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="DIR", help="Keep the result, each query's rank and a page here.")

@@ -123,3 +123,22 @@ def test_measuring_scores_loads_no_model_library(scores):
         "sys.exit('torch' in sys.modules or 'jieba' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--json", "compare", "a", "b"], "--json has no use before `compare`"),
+        (["--dual-softmax", "1", "compare", "a", "b"], "--dual-softmax has no use before `compare`"),
+        (["--frames", "12", "model", "m", "--benchmark", "b"], "--frames has no use before `model`"),
+        (["-o", "x", "--json", "compare", "a", "b"], "--json, --output has no use before `compare`"),
+        (["--dual-softmax", "-1", "compare", "a", "b"], "a temperature must be a number above 0, not -1"),
+        (["--similarity", "S", "--relevance", "diagonal", "--dual-softmax", "nan"], "above 0, not nan"),
+        (["--similarity", "S", "--relevance", "diagonal", "--frames", "12"], "--frames has no use without --benchmark"),
+        (["--similarity", "S", "--relevance", "diagonal", "--videos", "."], "--videos has no use without --benchmark"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(scores, arguments, sentence):
+    done = CliRunner().invoke(app, ["evaluate", *(str(scores) if one == "S" else one for one in arguments)])
+    assert done.exit_code == 2
+    assert sentence in " ".join(done.stderr.replace("│", " ").split())
