@@ -14,7 +14,7 @@ from retrieval.evaluation.asymmetry import suspicious_gap
 from retrieval.evaluation.benchmarks.benchmark import Benchmark
 from retrieval.evaluation.graded import GradedMetrics, graded_metrics
 from retrieval.evaluation.judgements import Judgements
-from retrieval.evaluation.metrics import RetrievalMetrics, grouped_video_to_text, two_way_metrics
+from retrieval.evaluation.metrics import RetrievalMetrics, TwoWayMetrics, grouped_video_to_text, two_way_metrics
 from retrieval.evaluation.postprocessing import DUAL_SOFTMAX_NOTE, QUERY_BANK_NOTE, dual_softmax, qb_norm
 from retrieval.evaluation.scores import ScoreMatrix
 
@@ -86,13 +86,21 @@ class Run:
         plain = [row for row in self.rows if row.post_processing is None and row.direction == "text_to_video"]
         return plain[-1]
 
+    def both_ways(self) -> dict[str, TwoWayMetrics]:
+        """Plain score -> its figures from text to video and from video to text."""
+        plain = {(row.score, row.direction): row.metrics for row in self.rows if row.post_processing is None}
+        return {
+            score: TwoWayMetrics(
+                text_to_video=metrics, video_to_text=plain[score, "video_to_text"],
+                videos_without_text=self.videos_without_text,
+            )
+            for (score, direction), metrics in plain.items()
+            if direction == "text_to_video" and (score, "video_to_text") in plain
+        }  # fmt: skip
+
     def r_sum_both_ways(self) -> dict[str, float]:
         """Plain score -> R@1 + R@5 + R@10 of text to video and video to text, at most 600."""
-        sums: dict[str, float] = {}
-        for row in self.rows:
-            if row.post_processing is None and row.direction in ("text_to_video", "video_to_text"):
-                sums[row.score] = sums.get(row.score, 0.0) + row.metrics.r_sum
-        return sums
+        return {score: metrics.r_sum for score, metrics in self.both_ways().items()}
 
 
 def run_evaluation(

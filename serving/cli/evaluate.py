@@ -174,8 +174,9 @@ def print_run(run: Run) -> None:
                 f"{name} {'-' if v is None else format(v, '.2f')}" for name, v in row.graded.figures().items()
             )
             typer.echo(f"{row.key}: {means}")
-    for score, total in run.r_sum_both_ways().items():
-        typer.echo(f"R@sum both ways, {score}: {total:.1f} of 600")
+    for score, metrics in run.both_ways().items():
+        low, high = metrics.r_sum_interval
+        typer.echo(f"R@sum both ways, {score}: {metrics.r_sum:.1f} of 600   {low:.1f} to {high:.1f}")
     for row in run.rows:
         if row.note:
             typer.echo(f"{row.key}: {row.note}")
@@ -186,7 +187,8 @@ def print_run(run: Run) -> None:
 def print_comparison(comparison: Comparison) -> None:
     """One line a figure: both values, the difference with its interval, the p-value."""
     typer.echo(
-        f"{printable(comparison.protocol)}: difference B - A, 95 % paired bootstrap interval, p of 10,000 sign flips"
+        f"{printable(comparison.protocol)}: difference B - A, 95 % paired bootstrap interval, p of 10,000 sign flips, of the "
+        "median rank of 1,000 exchanges of A and B; a lower rank is better"
     )
     for one in comparison.figures:
         test = one.test

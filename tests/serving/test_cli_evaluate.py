@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,7 @@ def test_a_person_reads_a_table(scores):
     printed = wenshi("evaluate", "--similarity", scores, "--relevance", "diagonal", "--dual-softmax", "0.5")
     assert "30 queries, 30 videos" in printed
     assert f"{retrieval_metrics(np.load(scores)).recall_at_1:.1f}" in printed
+    assert re.search(r"R@sum both ways, pooled: \d+\.\d of 600   \d+\.\d to \d+\.\d\n", printed)
     assert "pooled+dual_softmax/text_to_video: temperature 0.5; uses all test queries at once" in printed
 
 
