@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from serving.cli.evaluate_model import (
+    BANK_TEMPERATURE,
     BENCHMARK_HELP,
+    QUERY_BANK_HELP,
+    BankTemperatureOption,
     DataOption,
     DualSoftmaxOption,
     FramesOption,
@@ -60,6 +63,15 @@ def evaluate(
     videos: VideosOption = None,
     frames: FramesOption = 12,
     dual_softmax: DualSoftmaxOption = None,
+    query_bank: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="BANK.npy|TEXTS.txt",
+            help=f"{QUERY_BANK_HELP} with --similarity their scores for the same items, bank x items; with --model one a line.",
+            readable=False,
+        ),
+    ] = None,
+    query_bank_temperature: BankTemperatureOption = BANK_TEMPERATURE,
     output: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -71,14 +83,17 @@ def evaluate(
     if not given:
         typer.echo(context.get_help())
         raise typer.Exit
+    if query_bank is None:
+        _refuse(given & {"--query-bank-temperature"}, "{} has no use without --query-bank")
     if benchmark is not None or name is not None:
         if benchmark is None or name is None:
             raise typer.BadParameter("--benchmark and --model are needed together")
         if similarity is not None or relevance is not None:
             raise typer.BadParameter("give either --similarity and --relevance, or --benchmark and --model")
         model(
-            name, benchmark, data=data, videos=videos, frames=frames, dual_softmax=dual_softmax, output=output, as_json=as_json
-        )
+            name, benchmark, data=data, videos=videos, frames=frames, dual_softmax=dual_softmax, query_bank=query_bank,
+            query_bank_temperature=query_bank_temperature, output=output, as_json=as_json,
+        )  # fmt: skip
         return
     _refuse(given & _OF_A_MODEL, "{} has no use without --benchmark and --model: scores in a file have no videos to read")
     from retrieval.errors import InputError
@@ -86,7 +101,9 @@ def evaluate(
 
     if similarity is None or relevance is None:
         raise InputError("Scores and judgements are both needed: --similarity S.npy --relevance FILE (or diagonal).")
-    run = evaluate_scores(similarity, relevance, dual_softmax=dual_softmax)
+    run = evaluate_scores(
+        similarity, relevance, dual_softmax=dual_softmax, query_bank=query_bank, query_bank_temperature=query_bank_temperature
+    )
     if output is not None:
         keep(run, output)
     if as_json:
@@ -126,7 +143,9 @@ def compare(
         print_comparison(comparison)
 
 
-def evaluate_scores(similarity: Path, relevance: str, *, dual_softmax: float | None) -> Run:
+def evaluate_scores(
+    similarity: Path, relevance: str, *, dual_softmax: float | None, query_bank: Path | None, query_bank_temperature: float
+) -> Run:
     """The run of a file of scores; InputError if scores or judgements cannot be used."""
     from retrieval.errors import InputError
     from retrieval.evaluation.relevance_file import read_judgements
@@ -135,12 +154,15 @@ def evaluate_scores(similarity: Path, relevance: str, *, dual_softmax: float | N
 
     scores = open_scores(similarity)
     judgements = read_judgements(relevance, scores.shape)
+    bank = None if query_bank is None else open_scores(query_bank)
     try:
         return run_evaluation(
             numbered_benchmark(judgements),
             pooled=scores.source,
             facts=RunFacts(model=similarity.name),
             dual_softmax_temperature=dual_softmax,
+            bank=bank,
+            bank_temperature=query_bank_temperature,
         )
     except ValueError as error:
         raise InputError(f"{similarity}: {error}.") from error

@@ -12,6 +12,8 @@ from serving.cli.options import JsonOption
 from serving.cli.terminal import print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from retrieval.evaluation.benchmarks import Benchmark
 
 DataOption = Annotated[
@@ -37,6 +39,16 @@ DualSoftmaxOption = Annotated[
     float | None,
     typer.Option(metavar="TEMPERATURE", help="Also report, apart, the dual softmax of the scores.", callback=above_zero),
 ]
+BANK_TEMPERATURE = 0.05     # that of retrieval.evaluation.postprocessing, written out like the names below
+QUERY_BANK_HELP = "Also report, apart, QB-Norm by a bank of other texts, never of the benchmark:"
+TextBankOption = Annotated[
+    Path | None,
+    typer.Option("--query-bank", metavar="TEXTS.txt", help=f"{QUERY_BANK_HELP} one a line, UTF-8.", readable=False),
+]
+BankTemperatureOption = Annotated[
+    float,
+    typer.Option("--query-bank-temperature", metavar="TEMPERATURE", help="That of QB-Norm.", callback=above_zero),
+]
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="DIR", help="Keep the result, each query's rank and a page here.")
 ]
@@ -55,6 +67,8 @@ def model(
     videos: VideosOption = None,
     frames: FramesOption = 12,
     dual_softmax: DualSoftmaxOption = None,
+    query_bank: TextBankOption = None,
+    query_bank_temperature: BankTemperatureOption = BANK_TEMPERATURE,
     output: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -62,11 +76,13 @@ def model(
     from data_pipeline.corpus.video_clips import DECODER
     from retrieval.encoders import load_encoder
     from retrieval.evaluation import RunFacts, run_as_json, run_evaluation
-    from retrieval.evaluation.scoring import encode_videos, score_texts
+    from retrieval.evaluation.scoring import encode_videos, pooled_scores, score_texts
     from serving.cli.evaluate import keep, print_run
     from serving.cli.progress import counted
 
     wanted = read_benchmark(benchmark, data=data, videos=videos)
+    texts = [query.text for query in wanted.queries]
+    bank = None if query_bank is None else read_bank(query_bank, asked=texts)
     encoder = load_encoder(name)
     with counted("videos") as progress:
         present, vectors = encode_videos(wanted, encoder, frames=frames, progress=progress)
@@ -75,14 +91,36 @@ def model(
         model=encoder.generation.encoder, model_revision=encoder.generation.revision, frames=frames, decoder=DECODER
     )
     run = run_evaluation(
-        present, pooled=scores.pooled, reranked=scores.reranked, facts=facts, dual_softmax_temperature=dual_softmax
-    )
+        present, pooled=scores.pooled, reranked=scores.reranked, facts=facts, dual_softmax_temperature=dual_softmax,
+        bank=None if bank is None else pooled_scores(bank, encoder, vectors), bank_temperature=query_bank_temperature,
+    )  # fmt: skip
     if output is not None:
         keep(run, output, thumbnails=dict(zip(present.video_ids, vectors.thumbnails, strict=True)))
     if as_json:
         print_json(run_as_json(run))
     else:
         print_run(run)
+
+
+def read_bank(path: Path, *, asked: Collection[str]) -> list[str]:
+    """The texts of a query bank, a line each, empty lines left out; InputError when there are none or some are asked."""
+    from retrieval.errors import InputError
+
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise InputError(f"The query bank {path} cannot be read ({error.strerror or error}).") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"The query bank {path} is not UTF-8: give a text file with one text a line.") from error
+    texts = [text for text in map(str.strip, lines) if text]
+    if not texts:
+        raise InputError(f"The query bank {path} is empty: give a text file with one text a line.")
+    own = {text.strip() for text in asked} & set(texts)
+    if own:
+        raise InputError(
+            f"The query bank {path} holds {len(own):,} of the benchmark's own queries, such as {min(own)!r}: give other texts."
+        )
+    return texts
 
 
 def read_benchmark(name: str, *, data: Path | None, videos: Path | None) -> Benchmark:

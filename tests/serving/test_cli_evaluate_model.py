@@ -36,11 +36,17 @@ def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_scores_are_the_models_own_and_an_unreadable_video_is_named(benchmark, tiny_chinese_clip, tmp_path):
-    done = run(str(tiny_chinese_clip), "--benchmark", str(benchmark), "--frames", "4", "-o", str(tmp_path / "run"), "--json")
+    (tmp_path / "bank.txt").write_text("红车\n\n一只猫\n", encoding="utf-8")
+    bank = ["--query-bank", str(tmp_path / "bank.txt"), "--query-bank-temperature", "0.1"]
+    kept = ["-o", str(tmp_path / "run"), "--json"]
+    done = run(str(tiny_chinese_clip), "--benchmark", str(benchmark), "--frames", "4", *bank, *kept)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert "3 of 4 videos present" in result["protocol"]
     assert any("broken" in notice for notice in result["notices"])
+    (normed,) = result["post_processed_results"]
+    assert (normed["post_processing"], normed["direction"]) == ("qb_norm", "text_to_video")
+    assert normed["note"].startswith("2 bank queries, temperature 0.1;")
     encoder = load_encoder(str(tiny_chinese_clip), device="cpu")
     geometry = encoder.geometry
     clips = []
