@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval.evaluation.breakdown import Group, breakdown
+from retrieval.evaluation.breakdown import Group
 from retrieval.evaluation.run import ResultRow, Run
 
 Thumbnail = Callable[[str], bytes | None]
@@ -127,9 +127,9 @@ def _figure(value: float | None, interval: tuple[float, float] | None) -> str:
 
 
 def _breakdown(run: Run) -> str:
-    if not any(query.text.strip() for query in run.queries):
+    groups = run.breakdown
+    if groups is None:
         return ""
-    groups = breakdown([query.text for query in run.queries], run.final.metrics.ranks)
     frequent = [
         f"<div><h3>By {part}</h3>{_groups(found)}</div>" for part, found in groups.by_word.items() if found
     ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from retrieval.evaluation.asymmetry import suspicious_gap
 from retrieval.evaluation.benchmarks.benchmark import Benchmark
+from retrieval.evaluation.breakdown import Breakdown, breakdown
 from retrieval.evaluation.graded import GradedMetrics, graded_metrics
 from retrieval.evaluation.judgements import Judgements
 from retrieval.evaluation.metrics import RetrievalMetrics, TwoWayMetrics, grouped_video_to_text, two_way_metrics
@@ -104,6 +106,12 @@ class Run:
             for (score, direction), metrics in plain.items()
             if direction == "text_to_video" and (score, "video_to_text") in plain
         }  # fmt: skip
+
+    @cached_property
+    def breakdown(self) -> Breakdown | None:
+        """`final` by length, noun, verb and attribute of the texts; None where no query has a text."""
+        texts = [query.text for query in self.queries]
+        return breakdown(texts, self.final.metrics.ranks) if any(text.strip() for text in texts) else None
 
     def r_sum_both_ways(self) -> dict[str, float]:
         """Plain score -> R@1 + R@5 + R@10 of text to video and video to text, at most 600."""

@@ -13,6 +13,7 @@ from serving.cli.evaluate_model import (
     BENCHMARK_HELP,
     QUERY_BANK_HELP,
     BankTemperatureOption,
+    BreakdownOption,
     DataOption,
     DualSoftmaxOption,
     FramesOption,
@@ -36,7 +37,7 @@ _COLUMNS = {
     "mean_rank": "MnR",
 }  # fmt: skip
 
-_OF_A_MODEL = {"--data", "--videos", "--frames"}
+_OF_A_MODEL = {"--data", "--videos", "--frames", "--breakdown"}
 
 
 @app.callback()
@@ -72,6 +73,7 @@ def evaluate(
         ),
     ] = None,
     query_bank_temperature: BankTemperatureOption = BANK_TEMPERATURE,
+    breakdown: BreakdownOption = False,
     output: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -92,10 +94,10 @@ def evaluate(
             raise typer.BadParameter("give either --similarity and --relevance, or --benchmark and --model")
         model(
             name, benchmark, data=data, videos=videos, frames=frames, dual_softmax=dual_softmax, query_bank=query_bank,
-            query_bank_temperature=query_bank_temperature, output=output, as_json=as_json,
+            query_bank_temperature=query_bank_temperature, breakdown=breakdown, output=output, as_json=as_json,
         )  # fmt: skip
         return
-    _refuse(given & _OF_A_MODEL, "{} has no use without --benchmark and --model: scores in a file have no videos to read")
+    _refuse(given & _OF_A_MODEL, "{} has no use without --benchmark and --model: a file of scores holds neither videos nor texts")
     from retrieval.errors import InputError
     from retrieval.evaluation import run_as_json
 
@@ -204,6 +206,21 @@ def print_run(run: Run) -> None:
             typer.echo(f"{row.key}: {row.note}")
     if run.videos_without_text:
         typer.echo(f"{run.videos_without_text:,} videos answer no query and are left out of video to text")
+
+
+def print_breakdown(run: Run) -> None:
+    """Figures of groups of queries, the name of the group last: names are of any width."""
+    if run.breakdown is None:
+        say("note: no breakdown, since no query has a text")
+        return
+    by_word = {f"by {part}": groups for part, groups in run.breakdown.by_word.items()}
+    tables = {"by length": run.breakdown.by_length, "by what the text has": run.breakdown.by_part, **by_word}
+    for title, groups in tables.items():
+        if groups:
+            typer.echo(f"{run.final.key} {title}\n  queries     R@1    R@10      MnR")
+        for one in groups:
+            figures = f"{one.queries:9,}{one.recall_at_1:8.1f}{one.recall_at_10:8.1f}{one.mean_rank:9.1f}"
+            typer.echo(f"{figures}  {printable(one.name)}")
 
 
 def print_comparison(comparison: Comparison) -> None:

@@ -52,6 +52,9 @@ BankTemperatureOption = Annotated[
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="DIR", help="Keep the result, each query's rank and a page here.")
 ]
+BreakdownOption = Annotated[
+    bool, typer.Option("--breakdown", help="Also print figures by length, noun, verb and attribute; --json has them anyway.")
+]
 # Written out: reading the names from the registry would import numpy for `--help`. A test compares the two.
 BENCHMARK_NAMES = (
     "msrvtt-1k-A", "msrvtt-7k", "msrvtt-full", "msrvtt-cn", "vatex-zh", "vatex-en", "msvd", "msvd-first-caption", "didemo",
@@ -69,6 +72,7 @@ def model(
     dual_softmax: DualSoftmaxOption = None,
     query_bank: TextBankOption = None,
     query_bank_temperature: BankTemperatureOption = BANK_TEMPERATURE,
+    breakdown: BreakdownOption = False,
     output: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -77,7 +81,7 @@ def model(
     from retrieval.encoders import load_encoder
     from retrieval.evaluation import RunFacts, run_as_json, run_evaluation
     from retrieval.evaluation.scoring import encode_videos, pooled_scores, score_texts
-    from serving.cli.evaluate import keep, print_run
+    from serving.cli.evaluate import keep, print_breakdown, print_run
     from serving.cli.progress import counted
 
     wanted = read_benchmark(benchmark, data=data, videos=videos)
@@ -100,6 +104,8 @@ def model(
         print_json(run_as_json(run))
     else:
         print_run(run)
+        if breakdown:
+            print_breakdown(run)
 
 
 def read_bank(path: Path, *, asked: Collection[str]) -> list[str]:

@@ -307,3 +307,19 @@ def test_the_sum_both_ways_has_an_interval_in_the_metrics_and_in_the_file(run):
     ways = [one.intervals["r_sum"] for one in (metrics.text_to_video, metrics.video_to_text)]
     assert high - low == pytest.approx(np.hypot(*(b - a for a, b in ways)), rel=0.1)
     assert run_as_json(run)["r_sum_both_ways_intervals"]["pooled"] == (low, high)
+
+
+def test_the_breakdown_of_the_final_score_is_in_the_file(run, tmp_path):
+    content = json.loads(write_run(run, tmp_path).read_text())["breakdown"]
+    assert content["row"] == "reranked/text_to_video"
+    assert sum(group["queries"] for group in content["by_length"]) == 80
+    for groups in (content["by_length"], content["by_part"], content["by_word"]["noun"]):
+        assert all(set(group) == {"name", "queries", "recall_at_1", "recall_at_10", "mean_rank"} for group in groups)
+    (whole,) = (group for group in content["by_part"] if group["queries"] == 80 and group["name"] == "with noun")
+    assert whole["recall_at_1"] == pytest.approx(run.final.metrics.recall_at_1)
+
+
+def test_queries_without_texts_have_no_breakdown():
+    same_set = benchmark(3)
+    silent = replace(same_set, queries=tuple(replace(query, text=" ") for query in same_set.queries))
+    assert run_as_json(run_evaluation(silent, pooled=np.eye(3), facts=FACTS))["breakdown"] is None
