@@ -265,7 +265,9 @@ def main() -> int:
         whole, alone, wait = in_turns(recipe, bare, folder, rounds=args.rounds, steps=args.steps)
         peak = matmul_peak(device, bf16=bf16, side=8192 if cuda else 1024)
         name = torch.cuda.get_device_name() if cuda else f"{os.cpu_count()} CPU cores, {torch.get_num_threads()} threads"
-        print(f"{name}, {args.recipe or 'speed'}, {recipe.precision}, {size} clips of {list(batch.pictures.shape[1:4])} a step, {args.workers} workers")
+        shape = list(batch.pictures.shape[1:4])
+        print(f"{name}, {args.recipe or 'model for speed'}, {recipe.precision}, {args.workers} workers")
+        print(f"  {size} clips of {shape} a step")
         for what, seconds in (("whole step", whole), ("bare loop", alone)):
             middle, best = statistics.median(seconds), min(seconds)
             print(f"  {what:<11} median {1000 * middle:8.1f} ms, fastest {1000 * best:8.1f} ms, {size / middle:.0f} clips/s")
