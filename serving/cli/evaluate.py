@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from serving.cli.evaluate_model import (
-    BANK_TEMPERATURE,
     BENCHMARK_HELP,
     QUERY_BANK_HELP,
     BankTemperatureOption,
@@ -19,6 +18,7 @@ from serving.cli.evaluate_model import (
     FramesOption,
     OutputOption,
     VideosOption,
+    bank_temperature,
     model,
 )
 from serving.cli.options import JsonOption
@@ -72,7 +72,7 @@ def evaluate(
             readable=False,
         ),
     ] = None,
-    query_bank_temperature: BankTemperatureOption = BANK_TEMPERATURE,
+    query_bank_temperature: BankTemperatureOption = None,
     breakdown: BreakdownOption = False,
     output: OutputOption = None,
     as_json: JsonOption = False,
@@ -85,8 +85,6 @@ def evaluate(
     if not given:
         typer.echo(context.get_help())
         raise typer.Exit
-    if query_bank is None:
-        _refuse(given & {"--query-bank-temperature"}, "{} has no use without --query-bank")
     if benchmark is not None or name is not None:
         if benchmark is None or name is None:
             raise typer.BadParameter("--benchmark and --model are needed together")
@@ -103,8 +101,9 @@ def evaluate(
 
     if similarity is None or relevance is None:
         raise InputError("Scores and judgements are both needed: --similarity S.npy --relevance FILE (or diagonal).")
+    temperature = bank_temperature(query_bank_temperature, bank=query_bank)
     run = evaluate_scores(
-        similarity, relevance, dual_softmax=dual_softmax, query_bank=query_bank, query_bank_temperature=query_bank_temperature
+        similarity, relevance, dual_softmax=dual_softmax, query_bank=query_bank, query_bank_temperature=temperature
     )
     if output is not None:
         keep(run, output)

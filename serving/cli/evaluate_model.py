@@ -46,9 +46,12 @@ TextBankOption = Annotated[
     typer.Option("--query-bank", metavar="TEXTS.txt", help=f"{QUERY_BANK_HELP} one a line, UTF-8.", readable=False),
 ]
 BankTemperatureOption = Annotated[
-    float,
-    typer.Option("--query-bank-temperature", metavar="TEMPERATURE", help="That of QB-Norm.", callback=above_zero),
-]
+    float | None,
+    typer.Option(
+        "--query-bank-temperature", metavar="TEMPERATURE", help=f"That of QB-Norm; {BANK_TEMPERATURE} where it is not given.",
+        callback=above_zero,
+    ),
+]  # fmt: skip
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="DIR", help="Keep the result, each query's rank and a page here.")
 ]
@@ -71,7 +74,7 @@ def model(
     frames: FramesOption = 12,
     dual_softmax: DualSoftmaxOption = None,
     query_bank: TextBankOption = None,
-    query_bank_temperature: BankTemperatureOption = BANK_TEMPERATURE,
+    query_bank_temperature: BankTemperatureOption = None,
     breakdown: BreakdownOption = False,
     output: OutputOption = None,
     as_json: JsonOption = False,
@@ -84,6 +87,7 @@ def model(
     from serving.cli.evaluate import keep, print_breakdown, print_run
     from serving.cli.progress import counted
 
+    temperature = bank_temperature(query_bank_temperature, bank=query_bank)
     wanted = read_benchmark(benchmark, data=data, videos=videos)
     texts = [query.text for query in wanted.queries]
     bank = None if query_bank is None else read_bank(query_bank, asked=texts)
@@ -96,7 +100,7 @@ def model(
     )
     run = run_evaluation(
         present, pooled=scores.pooled, reranked=scores.reranked, facts=facts, dual_softmax_temperature=dual_softmax,
-        bank=None if bank is None else pooled_scores(bank, encoder, vectors), bank_temperature=query_bank_temperature,
+        bank=None if bank is None else pooled_scores(bank, encoder, vectors), bank_temperature=temperature,
     )  # fmt: skip
     if output is not None:
         keep(run, output, thumbnails=dict(zip(present.video_ids, vectors.thumbnails, strict=True)))
@@ -106,6 +110,13 @@ def model(
         print_run(run)
         if breakdown:
             print_breakdown(run)
+
+
+def bank_temperature(given: float | None, *, bank: Path | None) -> float:
+    """The temperature of QB-Norm; BadParameter for one that is given without a bank."""
+    if given is not None and bank is None:
+        raise typer.BadParameter("--query-bank-temperature has no use without --query-bank")
+    return BANK_TEMPERATURE if given is None else given
 
 
 def read_bank(path: Path, *, asked: Collection[str]) -> list[str]:

@@ -174,8 +174,11 @@ def test_a_bank_that_does_not_fit_is_refused(scores, tmp_path, bank, sentence):
 
 def test_the_temperature_of_a_bank_is_the_librarys_and_needs_a_bank(scores):
     assert BANK_TEMPERATURE == QUERY_BANK_TEMPERATURE
-    arguments = ["evaluate", "--similarity", str(scores), "--relevance", "diagonal", "--query-bank-temperature", "1"]
-    assert CliRunner().invoke(app, arguments).exit_code == 2
+    measured = (["--similarity", str(scores), "--relevance", "diagonal"], ["model", "m", "--benchmark", "b.jsonl"])
+    for arguments in measured:
+        done = CliRunner().invoke(app, ["evaluate", *arguments, "--query-bank-temperature", "1"])
+        assert done.exit_code == 2
+        assert "no use without --query-bank" in " ".join(done.stderr.replace("│", " ").split())
 
 
 @pytest.mark.parametrize(
