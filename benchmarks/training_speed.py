@@ -1,7 +1,7 @@
 """How fast the trainer trains: whole steps from shards against a bare loop on the same model and the same batch.
 
     python -m benchmarks.training_speed [--rounds 3] [--steps 12] [--batch N] [--workers 2] [--precision bf16|fp32] [--clips N]
-        [--largest 1024]
+        [--largest 1024] [--recipe miniature]
 
 A whole step reads and decodes its clips, computes loss and gradients, clips them, updates weights and their average, and
 logs. The bare loop does forward, cross entropy, backward and AdamW on one batch that is in memory. Both run in
@@ -10,6 +10,10 @@ that other programs disturbed least; medians stand beside it. On a GPU the model
 Chinese-CLIP ViT-B/16 with 12 frames at 224 px, and the largest batch with and without the gradient cache is looked for; on
 a CPU it is the default small model with 4 frames at 96 px. Exits with 1 when whole steps reach less than 0.95 of the bare
 loop's speed or wait for data for 10 % of their time or more.
+
+With --recipe the model, the objective, the precision, the frames and the batch are those of a recipe that makes a new
+model, the last ones where they change in its course, such as the demo model's: `--recipe miniature`. Its objective may be
+more than the bare loop's cross entropy, so that only waiting for data is held against a target.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from data_pipeline.corpus.samples import PictureFormat, Sample, SampleText
 from data_pipeline.corpus.shards import write_shards
+from retrieval.errors import InputError
 from retrieval.model import DualEncoder
 from training.batches.batch import Batch
 from training.batches.order import Position, planned_batches
@@ -39,7 +44,7 @@ from training.gradients import backward
 from training.logs import read_log
 from training.processes import Processes
 from training.recipe import Recipe
-from training.recipe_file import recipe_of
+from training.recipe_file import read_recipe, recipe_of
 from training.setup import Setup, prepare
 from training.trainer import train
 
@@ -75,6 +80,8 @@ def write_clips(directory: Path, *, clips: int, validation: int, frames: int, si
 
 
 def recipe_for(shards: Path, args: argparse.Namespace, *, cuda: bool) -> Recipe:
+    if args.recipe:
+        return packaged(args.recipe, shards, args)
     frames, new = (12, VIT_B_16) if cuda else (4, {})
     return recipe_of({
         "name": "speed", "model": {"new": new},
@@ -83,8 +90,22 @@ def recipe_for(shards: Path, args: argparse.Namespace, *, cuda: bool) -> Recipe:
             "validation": {"shards": str(shards), "split": "validation"}, "frames": frames, "workers": args.workers,
         },
         "schedule": {"steps": args.steps}, "batch": {"size": args.batch or (32 if cuda else 64)},
-        "evaluation": {"every": 10**9}, "checkpoint": {"every": 10**9}, "precision": args.precision,
+        "evaluation": {"every": 10**9}, "checkpoint": {"every": 10**9}, "precision": args.precision or "bf16",
     })  # fmt: skip
+
+
+def packaged(name: str, shards: Path, args: argparse.Namespace) -> Recipe:
+    """A recipe on drawn shards, for a few steps; its last stage throughout. Raises InputError when it makes no new model."""
+    recipe = read_recipe(Path(name))
+    if recipe.model.new is None:
+        raise InputError(f"The recipe {name} starts from a model that is there: give one that makes a new model.")
+    splits = [f"data.{part}.{what}" for part, split in (("train", "train"), ("validation", "validation"))
+              for what in (f"shards={shards}", f"split={split}")]
+    return read_recipe(Path(name), overrides=[
+        *splits, f"data.workers={args.workers}", f"data.frames={recipe.data.frames.values[-1]}",
+        f"batch.size={args.batch or recipe.batch.size.values[-1]}", f"precision={args.precision or recipe.precision}",
+        f"schedule.steps={args.steps}", f"evaluation.every={10**9}", f"checkpoint.every={10**9}",
+    ])  # fmt: skip
 
 
 class BareLoop:
@@ -139,17 +160,29 @@ def in_turns(
     return whole, alone, sum(waits) / sum(whole)
 
 
-def largest_batch(setup: Setup, batch: Batch, *, bf16: bool, micro_batch: int | None, limit: int) -> int:
-    """The most clips of which a step fits into the GPU's memory: doubled from 32 up to a limit, then in eighths of that."""
+def largest_batch(
+    setup: Setup, batch: Batch, *, bf16: bool, micro_batch: int | None, limit: int
+) -> tuple[int, bool]:
+    """The most clips of which a step fits into the GPU's memory, and whether the limit ended the search, not the memory.
+
+    Doubled from 32 up to the limit, then in eighths of that.
+    """
     found, size = 0, 32
     while size <= limit and _fits(setup, batch, size, bf16=bf16, micro_batch=micro_batch):
         found, size = size, size * 2
     step = found // 8
-    while step and found + step < min(size, limit + 1):
+    while step and found + step <= limit and found + step < size:
         if not _fits(setup, batch, found + step, bf16=bf16, micro_batch=micro_batch):
-            break
+            return found, False
         found += step
-    return found
+    return found, size > limit
+
+
+def largest_said(most: int, capped: bool, *, micro_batch: int | None) -> str:
+    """The line of a largest batch; one that the search's own limit ended is called so."""
+    cache = "without" if micro_batch is None else f"with micro-batches of {micro_batch} in"
+    cap = ", the largest that was tried: more may fit" if capped else ""
+    return f"largest batch {cache} the cache: {most}{cap}"
 
 
 def _fits(setup: Setup, batch: Batch, size: int, *, bf16: bool, micro_batch: int | None) -> bool:
@@ -211,20 +244,20 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--clips", type=int, help="that are drawn and read; 4 batches by default")
     parser.add_argument("--largest", type=int, default=1024, help="batch that is tried on a GPU")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--precision", choices=["bf16", "fp32"], default="bf16")
+    parser.add_argument("--precision", choices=["bf16", "fp32"], help="bf16, or the recipe's")
+    parser.add_argument("--recipe", metavar="NAME", help="a packaged recipe or a YAML file, instead of a model for speed")
     return parser.parse_args()
 
 
 def main() -> int:
     args, cuda = arguments(), torch.cuda.is_available()
     device = torch.device("cuda" if cuda else "cpu")
-    bf16 = args.precision == "bf16"
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         recipe = recipe_for(folder / "shards", args, cuda=cuda)
-        size = recipe.batch.size.at(0)
-        side = VIT_B_16["side"] if cuda else 96
-        write_clips(folder / "shards", clips=args.clips or 4 * size, validation=8, frames=12 if cuda else 8, side=side)
+        bf16, size, frames = recipe.precision == "bf16", recipe.batch.size.at(0), recipe.data.frames.at(0)
+        side = recipe.model.new.side if recipe.model.new else VIT_B_16["side"]
+        write_clips(folder / "shards", clips=args.clips or 4 * size, validation=8, frames=max(frames, 8), side=side)
         setup = prepare(recipe, folder / "start", Processes(device=device))
         batch = one_batch(setup, recipe)
         bare = BareLoop(setup.model, batch.to(device), bf16=bf16)
@@ -232,19 +265,23 @@ def main() -> int:
         whole, alone, wait = in_turns(recipe, bare, folder, rounds=args.rounds, steps=args.steps)
         peak = matmul_peak(device, bf16=bf16, side=8192 if cuda else 1024)
         name = torch.cuda.get_device_name() if cuda else f"{os.cpu_count()} CPU cores, {torch.get_num_threads()} threads"
-        print(f"{name}, {args.precision}, {size} clips of {list(batch.pictures.shape[1:4])} a step, {args.workers} workers")
+        shape = list(batch.pictures.shape[1:4])
+        print(f"{name}, {args.recipe or 'model for speed'}, {recipe.precision}, {args.workers} workers")
+        print(f"  {size} clips of {shape} a step")
         for what, seconds in (("whole step", whole), ("bare loop", alone)):
             middle, best = statistics.median(seconds), min(seconds)
             print(f"  {what:<11} median {1000 * middle:8.1f} ms, fastest {1000 * best:8.1f} ms, {size / middle:.0f} clips/s")
         ratio, used = min(alone) / min(whole), flops / statistics.median(whole) / peak
-        print(f"  whole steps run at {ratio:.3f} of the bare loop (target >= {LEAST_RATIO})")
+        target = "another objective, no target" if args.recipe else f"target >= {LEAST_RATIO}"
+        print(f"  whole steps run at {ratio:.3f} of the bare loop ({target})")
         print(f"  waiting for data {100 * wait:.1f} % of a step (target < {100 * MOST_WAIT:.0f} %)")
-        print(f"  {flops / size / 1e9:.1f} GFLOP a clip: {100 * used:.0f} % of a matrix product's {peak / 1e12:.2f} TFLOP/s")
+        if not args.recipe:
+            print(f"  {flops / size / 1e9:.1f} GFLOP a clip: {100 * used:.0f} % of a matrix product's {peak / 1e12:.2f} TFLOP/s")
         for micro in (None, 32) if cuda else ():
             limit = args.largest if micro else min(args.largest, 256)
-            most = largest_batch(setup, batch, bf16=bf16, micro_batch=micro, limit=limit)
-            print(f"  largest batch {'without' if micro is None else f'with micro-batches of {micro} in'} the cache: {most}")
-    return 0 if ratio >= LEAST_RATIO and wait < MOST_WAIT else 1
+            most, capped = largest_batch(setup, batch, bf16=bf16, micro_batch=micro, limit=limit)
+            print("  " + largest_said(most, capped, micro_batch=micro))
+    return 0 if (args.recipe or ratio >= LEAST_RATIO) and wait < MOST_WAIT else 1
 
 
 if __name__ == "__main__":

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import InputError
-from retrieval.evaluation.bootstrap import percentile_interval, resampled_counts
+from retrieval.evaluation.bootstrap import percentile_interval, resampled_counts, weighted_medians
+from retrieval.evaluation.metrics import CUTOFFS, TwoWayMetrics
+from retrieval.evaluation.ranking import QueryRanks
 from retrieval.evaluation.run import ResultRow, Run
 
 RESAMPLES = 10_000
+MEDIAN_RESAMPLES = 1_000     # a median reads all queries again for each
 _BLOCK_DRAWS = 2**21
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PairedTest:
-    """The difference of two means over the same queries, b - a.
+    """The difference of two figures over the same queries, b - a.
 
     low, high: 95 % paired bootstrap interval of the difference. p_value: two-sided, sign flips of the differences of single
-    queries. changed: queries whose value is not the same in both.
+    queries, or for a median exchanges of their values. changed: queries whose value is not the same in both.
     """
 
     a: float
@@ -36,7 +40,11 @@ class PairedTest:
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedFigure:
-    """One figure of one result row in two runs; recalls and graded means in percent, reciprocal rank in 0..1."""
+    """One figure of one result row in two runs; recalls and graded means in percent, reciprocal rank in 0..1.
+
+    row `SCORE/both_ways` has R@sum of text to video and video to text together, at most 600. The queries of the two
+    directions are resampled, and their signs flipped, apart from each other.
+    """
 
     row: str
     figure: str
@@ -59,20 +67,79 @@ def paired_test(a: Floats, b: Floats, *, resamples: int = RESAMPLES, seed: int =
     sign: p = (1 + flips at least as far from 0 as the real one) / (1 + flips), so it is never 0. Equal runs give 1. It
     speaks of these queries and these two runs; whether a method helps over several seeds is another question.
     """
+    return _test_of_means([(a, b)], resamples=resamples, seed=seed)
+
+
+def paired_median_test(a: Floats, b: Floats, *, resamples: int = MEDIAN_RESAMPLES, seed: int = 0) -> PairedTest:
+    """Compare the medians of two values of each query, [Q] and [Q]; raises ValueError as `paired_test` does.
+
+    Queries are resampled as pairs for the interval. A median has no differences whose signs could be flipped: for the
+    p-value the two values of each query change places at random, which for a mean is the same.
+    """
+    a, b = _pair(a, b)
+    pairs, counts = np.unique(np.stack([a, b], axis=1), axis=0, return_counts=True)
+    samples = [
+        _medians(pairs[:, 1], weights) - _medians(pairs[:, 0], weights)
+        for weights in resampled_counts(counts, resamples=resamples, seed=seed)
+    ]
+    low, high = percentile_interval(np.concatenate(samples))
+    real = float(np.median(b) - np.median(a))
+    extreme = _extreme(_exchanged_medians(pairs, counts, resamples=resamples, seed=seed), real)
+    return PairedTest(
+        a=float(np.median(a)), b=float(np.median(b)), difference=real, low=low, high=high,
+        p_value=(1 + extreme) / (1 + resamples), queries=len(a), changed=int(np.count_nonzero(a != b)),
+    )  # fmt: skip
+
+
+def _test_of_means(groups: Sequence[tuple[Floats, Floats]], *, resamples: int, seed: int) -> PairedTest:
+    """The test of a sum of means, one of each group of queries; groups are resampled and flipped apart."""
+    pairs = [_pair(a, b) for a, b in groups]
+    sizes = [b - a for a, b in pairs]
+    seeds = [seed + number for number in range(len(pairs))]
+    samples = [_resampled_means(one, resamples=resamples, seed=own) for one, own in zip(sizes, seeds, strict=True)]
+    low, high = percentile_interval(np.sum(samples, axis=0))
+    flips = [_sign_flips(one, resamples=resamples, seed=own) / len(one) for one, own in zip(sizes, seeds, strict=True)]
+    real = float(sum(one.mean() for one in sizes))
+    return PairedTest(
+        a=float(sum(a.mean() for a, _ in pairs)), b=float(sum(b.mean() for _, b in pairs)), difference=real,
+        low=low, high=high, p_value=(1 + _extreme(np.sum(flips, axis=0), real)) / (1 + resamples),
+        queries=sum(map(len, sizes)), changed=sum(int(np.count_nonzero(one)) for one in sizes),
+    )  # fmt: skip
+
+
+def _pair(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if a.shape != b.shape or a.ndim != 1 or not len(a):
         raise ValueError(f"values of shapes {a.shape} and {b.shape} are not two values for each query")
-    sizes = b - a
-    real = float(sizes.mean())
-    distinct, counts = np.unique(sizes, return_counts=True)
-    samples = np.concatenate([w @ distinct for w in resampled_counts(counts, resamples=resamples, seed=seed)]) / len(a)
-    low, high = percentile_interval(samples)
-    flipped = np.abs(_sign_flips(sizes, resamples=resamples, seed=seed)) / len(a)
-    extreme = int(np.count_nonzero(flipped >= abs(real) - 1e-12))
-    return PairedTest(
-        a=float(a.mean()), b=float(b.mean()), difference=real, low=low, high=high,
-        p_value=(1 + extreme) / (1 + resamples), queries=len(a), changed=int(np.count_nonzero(sizes)),
-    )  # fmt: skip
+    return a, b
+
+
+def _extreme(differences: Floats, real: float) -> int:
+    return int(np.count_nonzero(np.abs(differences) >= abs(real) - 1e-12))
+
+
+def _resampled_means(values: Floats, *, resamples: int, seed: int) -> Floats:
+    distinct, counts = np.unique(values, return_counts=True)
+    sums = [weights @ distinct for weights in resampled_counts(counts, resamples=resamples, seed=seed)]
+    return np.concatenate(sums) / len(values)
+
+
+def _medians(values: Floats, weights: NDArray[np.int64]) -> Floats:
+    ascending = np.argsort(values, kind="stable")
+    return weighted_medians(values[ascending], weights[:, ascending])
+
+
+def _exchanged_medians(pairs: Floats, counts: NDArray[np.int64], *, resamples: int, seed: int) -> Floats:
+    """[resamples] differences of the medians when the values of each pair change places at random; pairs: [U, 2]."""
+    chance = np.random.default_rng(seed)
+    values = np.concatenate([pairs[:, 0], pairs[:, 1]])
+    step = max(1, _BLOCK_DRAWS // len(values))
+    found = []
+    for start in range(0, resamples, step):
+        moved = chance.binomial(counts, 0.5, size=(min(step, resamples - start), len(counts)))
+        first, second = np.hstack([counts - moved, moved]), np.hstack([moved, counts - moved])
+        found.append(_medians(values, second) - _medians(values, first))
+    return np.concatenate(found)
 
 
 def compare_runs(a: Run, b: Run, *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
@@ -92,24 +159,49 @@ def compare_runs(a: Run, b: Run, *, resamples: int = RESAMPLES, seed: int = 0) -
             )
     rows_a, rows_b = {row.key: row for row in a.rows}, {row.key: row for row in b.rows}
     figures = [
-        ComparedFigure(row=key, figure=name, test=paired_test(one, other, resamples=resamples, seed=seed))
+        ComparedFigure(row=key, figure=name, test=test)
         for key in rows_a
         if key in rows_b
-        for name, one, other in _shared(rows_a[key], rows_b[key])
+        for name, test in _tests(rows_a[key], rows_b[key], resamples=resamples, seed=seed)
     ]
+    figures += _both_ways(a.both_ways(), b.both_ways(), resamples=resamples, seed=seed)
     return Comparison(
         protocol=a.protocol, figures=tuple(figures), only_in_one=tuple(sorted(rows_a.keys() ^ rows_b.keys()))
     )
 
 
-def _shared(a: ResultRow, b: ResultRow) -> list[tuple[str, Floats, Floats]]:
+def _tests(a: ResultRow, b: ResultRow, *, resamples: int, seed: int) -> Iterator[tuple[str, PairedTest]]:
     mine, other = _values(a), _values(b)
-    return [(name, mine[name], other[name]) for name in mine if name in other]
+    for name in mine:
+        if name in other:
+            yield name, paired_test(mine[name], other[name], resamples=resamples, seed=seed)
+        if name == "mean_rank":
+            yield "median_rank", paired_median_test(mine[name], other[name], seed=seed)
+
+
+def _both_ways(
+    a: Mapping[str, TwoWayMetrics], b: Mapping[str, TwoWayMetrics], *, resamples: int, seed: int
+) -> Iterator[ComparedFigure]:
+    for score in a:
+        if score in b:
+            groups = [
+                (_r_sums(a[score].text_to_video.ranks), _r_sums(b[score].text_to_video.ranks)),
+                (_r_sums(a[score].video_to_text.ranks), _r_sums(b[score].video_to_text.ranks)),
+            ]
+            test = _test_of_means(groups, resamples=resamples, seed=seed)
+            yield ComparedFigure(row=f"{score}/both_ways", figure="r_sum", test=test)
+
+
+def _r_sums(ranks: QueryRanks) -> Floats:
+    """[Q] what each query adds to R@1 + R@5 + R@10, 0 to 300."""
+    return 100 * sum((ranks.hit_probability(k) for k in CUTOFFS), start=np.zeros(len(ranks)))
 
 
 def _values(row: ResultRow) -> dict[str, Floats]:
     ranks = row.metrics.ranks
-    values = {f"recall_at_{k}": 100 * ranks.hit_probability(k) for k in (1, 5, 10)}
+    values = {f"recall_at_{k}": 100 * ranks.hit_probability(k) for k in CUTOFFS}
+    values["r_sum"] = _r_sums(ranks)
+    values["mean_rank"] = ranks.expected_rank()
     values["mean_reciprocal_rank"] = ranks.reciprocal_rank()
     if row.graded is not None:
         values[f"ndcg_at_{row.graded.cutoff} ({row.graded.gain})"] = 100 * row.graded.ndcg

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval.evaluation.breakdown import Group, breakdown
+from retrieval.evaluation.breakdown import Group
 from retrieval.evaluation.run import ResultRow, Run
 
 Thumbnail = Callable[[str], bytes | None]
@@ -67,7 +67,7 @@ def render_report(run: Run, *, thumbnail: Thumbnail | None = None, worst: int = 
         *(f'<p class="notice">{escape(notice)}</p>' for notice in run.notices),
         "<h2>Results</h2>",
         _figures(plain),
-        *(f"<p>R@sum both ways, {_SCORES[score]}: <b>{value:.1f}</b> of 600</p>" for score, value in _sums(run)),
+        *_sums(run),
         "<h2>Post-processed, not comparable with the plain scores above</h2>" + _figures(changed) if changed else "",
         _graded(plain),
         _breakdown(run),
@@ -79,8 +79,12 @@ def render_report(run: Run, *, thumbnail: Thumbnail | None = None, worst: int = 
     return f'<!doctype html><html lang="en"><head>{head}<style>{_STYLE}</style></head><body>{"".join(parts)}</body></html>\n'
 
 
-def _sums(run: Run) -> Iterable[tuple[str, float]]:
-    return run.r_sum_both_ways().items()
+def _sums(run: Run) -> Iterable[str]:
+    for score, metrics in run.both_ways().items():
+        low, high = metrics.r_sum_interval
+        yield (
+            f"<p>R@sum both ways, {_SCORES[score]}: <b>{metrics.r_sum:.1f}</b> of 600 <small>{low:.1f} – {high:.1f}</small></p>"
+        )
 
 
 def _name(row: ResultRow) -> str:
@@ -123,9 +127,9 @@ def _figure(value: float | None, interval: tuple[float, float] | None) -> str:
 
 
 def _breakdown(run: Run) -> str:
-    if not any(query.text.strip() for query in run.queries):
+    groups = run.breakdown
+    if groups is None:
         return ""
-    groups = breakdown([query.text for query in run.queries], run.final.metrics.ranks)
     frequent = [
         f"<div><h3>By {part}</h3>{_groups(found)}</div>" for part, found in groups.by_word.items() if found
     ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -12,10 +13,18 @@ from numpy.typing import NDArray
 
 from retrieval.evaluation.asymmetry import suspicious_gap
 from retrieval.evaluation.benchmarks.benchmark import Benchmark
+from retrieval.evaluation.breakdown import Breakdown, breakdown
 from retrieval.evaluation.graded import GradedMetrics, graded_metrics
 from retrieval.evaluation.judgements import Judgements
-from retrieval.evaluation.metrics import RetrievalMetrics, grouped_video_to_text, two_way_metrics
-from retrieval.evaluation.postprocessing import DUAL_SOFTMAX_NOTE, QUERY_BANK_NOTE, dual_softmax, qb_norm
+from retrieval.evaluation.metrics import RetrievalMetrics, TwoWayMetrics, grouped_video_to_text, two_way_metrics
+from retrieval.evaluation.postprocessing import (
+    DUAL_SOFTMAX_NOTE,
+    QUERY_BANK_NOTE,
+    QUERY_BANK_TEMPERATURE,
+    dual_softmax_scores,
+    qb_norm_scores,
+)
+from retrieval.evaluation.ranking import rank_queries
 from retrieval.evaluation.scores import ScoreMatrix
 
 Score = Literal["pooled", "reranked"]
@@ -86,13 +95,27 @@ class Run:
         plain = [row for row in self.rows if row.post_processing is None and row.direction == "text_to_video"]
         return plain[-1]
 
+    def both_ways(self) -> dict[str, TwoWayMetrics]:
+        """Plain score -> its figures from text to video and from video to text."""
+        plain = {(row.score, row.direction): row.metrics for row in self.rows if row.post_processing is None}
+        return {
+            score: TwoWayMetrics(
+                text_to_video=metrics, video_to_text=plain[score, "video_to_text"],
+                videos_without_text=self.videos_without_text,
+            )
+            for (score, direction), metrics in plain.items()
+            if direction == "text_to_video" and (score, "video_to_text") in plain
+        }  # fmt: skip
+
+    @cached_property
+    def breakdown(self) -> Breakdown | None:
+        """`final` by length, noun, verb and attribute of the texts; None where no query has a text."""
+        texts = [query.text for query in self.queries]
+        return breakdown(texts, self.final.metrics.ranks) if any(text.strip() for text in texts) else None
+
     def r_sum_both_ways(self) -> dict[str, float]:
         """Plain score -> R@1 + R@5 + R@10 of text to video and video to text, at most 600."""
-        sums: dict[str, float] = {}
-        for row in self.rows:
-            if row.post_processing is None and row.direction in ("text_to_video", "video_to_text"):
-                sums[row.score] = sums.get(row.score, 0.0) + row.metrics.r_sum
-        return sums
+        return {score: metrics.r_sum for score, metrics in self.both_ways().items()}
 
 
 def run_evaluation(
@@ -102,13 +125,14 @@ def run_evaluation(
     facts: RunFacts,
     reranked: Any = None,
     bank: Any = None,
+    bank_temperature: float = QUERY_BANK_TEMPERATURE,
     dual_softmax_temperature: float | None = None,
     date: str | None = None,
 ) -> Run:
     """Every figure of a model on a benchmark.
 
     pooled, reranked: [Q, N], rows as `benchmark.queries`, columns as `benchmark.videos`. bank: [B, N] pooled scores of
-    other queries, for QB-Norm. dual_softmax_temperature: adds rows for the dual softmax. Raises ValueError as
+    other queries, for QB-Norm at bank_temperature. dual_softmax_temperature: adds rows for the dual softmax. Raises ValueError as
     `retrieval_metrics` does, and when a matrix is not of the benchmark's shape.
     """
     judgements = benchmark.judgements
@@ -132,7 +156,7 @@ def run_evaluation(
         if dual_softmax_temperature is not None:
             changed.extend(_dual_softmax_rows(score, matrix, judgements, dual_softmax_temperature))
     if bank is not None:
-        changed.append(_query_bank_row(plain[0][1], bank, judgements))
+        changed.append(_query_bank_row(plain[0][1], bank, judgements, bank_temperature))
     return Run(
         protocol=benchmark.protocol,
         split_hash=benchmark.split_hash,
@@ -167,7 +191,7 @@ def _grouped(score: Score, matrix: ScoreMatrix, judgements: Judgements) -> Itera
 def _dual_softmax_rows(
     score: Score, matrix: ScoreMatrix, judgements: Judgements, temperature: float
 ) -> Iterator[ResultRow]:
-    metrics = two_way_metrics(dual_softmax(matrix, temperature=temperature), judgements)
+    metrics = two_way_metrics(dual_softmax_scores(matrix, temperature=temperature), judgements)
     note = f"temperature {temperature:g}; {DUAL_SOFTMAX_NOTE}"
     directions: dict[Direction, RetrievalMetrics] = {
         "text_to_video": metrics.text_to_video,
@@ -177,12 +201,11 @@ def _dual_softmax_rows(
         yield ResultRow(score=score, direction=direction, metrics=figures, post_processing="dual_softmax", note=note)
 
 
-def _query_bank_row(matrix: ScoreMatrix, bank: Any, judgements: Judgements) -> ResultRow:
+def _query_bank_row(matrix: ScoreMatrix, bank: Any, judgements: Judgements, temperature: float) -> ResultRow:
     known = ScoreMatrix(bank)
-    metrics = two_way_metrics(
-        qb_norm(matrix, known), judgements
-    ).text_to_video  # its rows cannot be compared: one way only
-    note = f"{known.shape[0]:,} bank queries; {QUERY_BANK_NOTE}"
+    changed = ScoreMatrix(qb_norm_scores(matrix, known, temperature=temperature))
+    metrics = RetrievalMetrics.of(rank_queries(changed, judgements))    # its rows cannot be compared: one way only
+    note = f"{known.shape[0]:,} bank queries, temperature {temperature:g}; {QUERY_BANK_NOTE}"
     return ResultRow(score="pooled", direction="text_to_video", metrics=metrics, post_processing="qb_norm", note=note)
 
 

@@ -44,7 +44,9 @@ def run_as_json(run: Run) -> dict[str, Any]:
         "notices": list(run.notices),
         _PLAIN: [figures for row, figures in rows if row.post_processing is None],
         "r_sum_both_ways": run.r_sum_both_ways(),
+        "r_sum_both_ways_intervals": {score: metrics.r_sum_interval for score, metrics in run.both_ways().items()},
         _CHANGED: [figures for row, figures in rows if row.post_processing is not None],
+        "breakdown": None if run.breakdown is None else {"row": run.final.key, **asdict(run.breakdown)},
     }
 
 

@@ -109,3 +109,9 @@ def score_texts(texts: Sequence[str], encoder: TextEncoder, videos: VideoVectors
         pooled.append(plain)
         reranked.append(combined_score(plain, fine, interaction=encoder.interaction))
     return Scores(pooled=np.concatenate(pooled), reranked=np.concatenate(reranked))
+
+
+def pooled_scores(texts: Sequence[str], encoder: TextEncoder, videos: VideoVectors) -> NDArray[np.float32]:
+    """[Q, N] the pooled score alone, as `score_texts` gives it."""
+    blocks = (texts[start : start + _TEXTS_AT_ONCE] for start in range(0, len(texts), _TEXTS_AT_ONCE))
+    return np.concatenate([encoder.encode_texts(block).pooled @ videos.pooled.T for block in blocks])

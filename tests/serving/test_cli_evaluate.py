@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from retrieval.errors import InputError
-from retrieval.evaluation import retrieval_metrics
+from retrieval.evaluation import qb_norm, retrieval_metrics
+from retrieval.evaluation.postprocessing import QUERY_BANK_TEMPERATURE
+from serving.cli.evaluate_model import BANK_TEMPERATURE, read_bank
 from serving.cli.main import app
 
 
@@ -60,6 +63,7 @@ def test_a_person_reads_a_table(scores):
     printed = wenshi("evaluate", "--similarity", scores, "--relevance", "diagonal", "--dual-softmax", "0.5")
     assert "30 queries, 30 videos" in printed
     assert f"{retrieval_metrics(np.load(scores)).recall_at_1:.1f}" in printed
+    assert re.search(r"R@sum both ways, pooled: \d+\.\d of 600   \d+\.\d to \d+\.\d\n", printed)
     assert "pooled+dual_softmax/text_to_video: temperature 0.5; uses all test queries at once" in printed
 
 
@@ -123,3 +127,70 @@ def test_measuring_scores_loads_no_model_library(scores):
         "sys.exit('torch' in sys.modules or 'jieba' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--json", "compare", "a", "b"], "--json has no use before `compare`"),
+        (["--dual-softmax", "1", "compare", "a", "b"], "--dual-softmax has no use before `compare`"),
+        (["--frames", "12", "model", "m", "--benchmark", "b"], "--frames has no use before `model`"),
+        (["-o", "x", "--json", "compare", "a", "b"], "--json, --output has no use before `compare`"),
+        (["--dual-softmax", "-1", "compare", "a", "b"], "a temperature must be a number above 0, not -1"),
+        (["--similarity", "S", "--relevance", "diagonal", "--dual-softmax", "nan"], "above 0, not nan"),
+        (["--similarity", "S", "--relevance", "diagonal", "--frames", "12"], "--frames has no use without --benchmark"),
+        (["--similarity", "S", "--relevance", "diagonal", "--videos", "."], "--videos has no use without --benchmark"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(scores, arguments, sentence):
+    done = CliRunner().invoke(app, ["evaluate", *(str(scores) if one == "S" else one for one in arguments)])
+    assert done.exit_code == 2
+    assert sentence in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_a_bank_of_scores_gives_a_row_of_its_own_at_its_temperature(scores, tmp_path):
+    bank = np.random.default_rng(5).standard_normal((12, 30)).astype(np.float32)
+    np.save(tmp_path / "bank.npy", bank)
+    arguments = ["evaluate", "--similarity", scores, "--relevance", "diagonal", "--query-bank", tmp_path / "bank.npy", "--json"]
+    for temperature, more in ((0.05, []), (0.5, ["--query-bank-temperature", "0.5"])):
+        (row,) = json.loads(wenshi(*arguments, *more))["post_processed_results"]
+        assert row["note"].startswith(f"12 bank queries, temperature {temperature:g};")
+        assert row["metrics"] == retrieval_metrics(qb_norm(np.load(scores), bank, temperature=temperature)).figures()
+
+
+@pytest.mark.parametrize(
+    ("bank", "sentence"),
+    [
+        (np.zeros((2, 3)), "the bank scores 3 items, but similarity has 30"),
+        (np.full((2, 30), np.nan), "in the query bank, similarity is NaN for query 0"),
+        (np.full((2, 30), np.inf), "in the query bank, similarity holds infinite"),
+    ],
+)
+def test_a_bank_that_does_not_fit_is_refused(scores, tmp_path, bank, sentence):
+    np.save(tmp_path / "bank.npy", bank)
+    with pytest.raises(InputError, match=sentence):
+        wenshi("evaluate", "--similarity", scores, "--relevance", "diagonal", "--query-bank", tmp_path / "bank.npy")
+
+
+def test_the_temperature_of_a_bank_is_the_librarys_and_needs_a_bank(scores):
+    assert BANK_TEMPERATURE == QUERY_BANK_TEMPERATURE
+    measured = (["--similarity", str(scores), "--relevance", "diagonal"], ["model", "m", "--benchmark", "b.jsonl"])
+    for arguments in measured:
+        done = CliRunner().invoke(app, ["evaluate", *arguments, "--query-bank-temperature", "1"])
+        assert done.exit_code == 2
+        assert "no use without --query-bank" in " ".join(done.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("\n \n", "is empty"),
+        (" 红车 \n绿车\n", "1 of the benchmark's own queries, such as '红车'"),
+        (b"\xff\xfe\xff", "not UTF-8"),
+    ],
+)
+def test_a_bank_of_texts_that_cannot_be_used_is_one_sentence(tmp_path, content, sentence):
+    path = tmp_path / "bank.txt"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(InputError, match=sentence):
+        read_bank(path, asked=["红车"])

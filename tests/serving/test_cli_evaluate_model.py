@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,11 +37,17 @@ def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_scores_are_the_models_own_and_an_unreadable_video_is_named(benchmark, tiny_chinese_clip, tmp_path):
-    done = run(str(tiny_chinese_clip), "--benchmark", str(benchmark), "--frames", "4", "-o", str(tmp_path / "run"), "--json")
+    (tmp_path / "bank.txt").write_text("红车\n\n一只猫\n", encoding="utf-8")
+    bank = ["--query-bank", str(tmp_path / "bank.txt"), "--query-bank-temperature", "0.1"]
+    kept = ["-o", str(tmp_path / "run"), "--json"]
+    done = run(str(tiny_chinese_clip), "--benchmark", str(benchmark), "--frames", "4", *bank, *kept)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert "3 of 4 videos present" in result["protocol"]
     assert any("broken" in notice for notice in result["notices"])
+    (normed,) = result["post_processed_results"]
+    assert (normed["post_processing"], normed["direction"]) == ("qb_norm", "text_to_video")
+    assert normed["note"].startswith("2 bank queries, temperature 0.1;")
     encoder = load_encoder(str(tiny_chinese_clip), device="cpu")
     geometry = encoder.geometry
     clips = []
@@ -68,11 +75,13 @@ def test_a_published_benchmark_is_measured_from_its_lists_beside_the_videos(tiny
     for number, name in enumerate(("-4wsuPCjDBc_5_15", "klteYv1Uv9A_27_33")):
         write_video(tmp_path / f"{name}.avi", seconds=1, seed=number)
     command = [sys.executable, "-m", "serving.cli.main", "evaluate", "--benchmark", "MSVD", "--videos", str(tmp_path)]
-    command += ["--model", str(tiny_chinese_clip), "--frames", "3", "-o", str(tmp_path / "run")]
+    command += ["--model", str(tiny_chinese_clip), "--frames", "3", "-o", str(tmp_path / "run"), "--breakdown"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "MSVD test, all captions: 3 queries, 2 videos" in done.stdout
     assert "pooled/video_to_grouped_text" in done.stdout
+    assert "reranked/text_to_video by length\n  queries     R@1    R@10      MnR\n" in done.stdout
+    assert re.search(r"^ +\d+( +\d+\.\d){3}  with noun$", done.stdout, re.MULTILINE)
     kept = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
     assert kept["protocol"] == "MSVD test, all captions"
     assert kept["split_hash"] == read_msvd(tmp_path).split_hash

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from retrieval.evaluation.metrics import retrieval_metrics
-from retrieval.evaluation.postprocessing import dual_softmax, qb_norm
+from retrieval.evaluation.metrics import retrieval_metrics, two_way_metrics
+from retrieval.evaluation.postprocessing import dual_softmax, dual_softmax_scores, qb_norm
 
 
 def test_dual_softmax_is_the_product_of_both_softmaxes():
@@ -52,6 +53,25 @@ def test_more_activated_items_change_more_queries():
     assert (qb_norm(similarity, bank, activated=2) != similarity).all()
 
 
+def test_scores_read_in_blocks_are_those_of_the_whole_matrix(monkeypatch):
+    similarity, bank = np.random.default_rng(3).standard_normal((2, 23, 7))
+    bank[:, 0] = 9      # only item 0 is active
+    soft, normed = dual_softmax(similarity, temperature=0.1), qb_norm(similarity, bank)
+    monkeypatch.setattr("retrieval.evaluation.scores.BLOCK_SCORES", 3 * 7)
+    assert dual_softmax(similarity, temperature=0.1) == pytest.approx(soft, rel=1e-12)
+    assert qb_norm(similarity, bank) == pytest.approx(normed, rel=1e-12)
+    assert (normed != similarity).any(axis=1).sum() == (similarity.argmax(axis=1) == 0).sum()
+
+
+def test_changed_scores_take_no_memory_of_the_matrix_size():
+    similarity = np.random.default_rng(3).standard_normal((2000, 3000)).astype(np.float16)
+    tracemalloc.start()
+    two_way_metrics(dual_softmax_scores(similarity, temperature=0.1), [{q} for q in range(2000)])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < similarity.size * 8
+
+
 def test_the_scores_given_stay_as_they_were():
     similarity = np.random.default_rng(2).standard_normal((5, 5))
     before = similarity.copy()
@@ -66,6 +86,8 @@ def test_the_scores_given_stay_as_they_were():
         (lambda: dual_softmax(np.eye(2), temperature=0), "above 0"),
         (lambda: dual_softmax(np.array([[np.inf, 0]]), temperature=1), "infinite"),
         (lambda: dual_softmax(np.array([[np.nan, 0]]), temperature=1), "NaN"),
+        (lambda: qb_norm(np.array([[np.nan, 0]]), np.eye(2)), "NaN for query 0 and item 0"),
+        (lambda: qb_norm(np.array([[np.inf, 0]]), np.eye(2)), "infinite"),
         (lambda: qb_norm(np.eye(2), np.eye(3)), "bank scores 3 items"),
         (lambda: qb_norm(np.eye(2), np.eye(2), activated=3), "activated is 3"),
     ],

@@ -12,7 +12,7 @@ import pytest
 from retrieval.errors import InputError
 from retrieval.evaluation.asymmetry import suspicious_gap
 from retrieval.evaluation.benchmarks import Benchmark, BenchmarkQuery, BenchmarkVideo
-from retrieval.evaluation.comparison import compare_runs, paired_test
+from retrieval.evaluation.comparison import compare_runs, paired_median_test, paired_test
 from retrieval.evaluation.judgements import Judgements
 from retrieval.evaluation.metrics import retrieval_metrics, two_way_metrics
 from retrieval.evaluation.postprocessing import qb_norm
@@ -213,7 +213,7 @@ def test_a_better_run_is_told_from_a_run_of_the_same_quality():
 def test_rows_of_only_one_run_are_named(run):
     pooled_only = replace(run, rows=run.rows[:3])
     comparison = compare_runs(run, pooled_only)
-    assert {one.row for one in comparison.figures} == {row.key for row in run.rows[:3]}
+    assert {one.row for one in comparison.figures} == {row.key for row in run.rows[:3]} | {"pooled/both_ways"}
     assert set(comparison.only_in_one) == {row.key for row in run.rows[3:]}
 
 
@@ -255,3 +255,71 @@ def test_no_alarm_for_a_gap_of_chance_or_of_judgements_that_are_not_one_to_one()
     assert suspicious_gap(two_way_metrics(few), Judgements.diagonal(6)) is None
     many = Judgements.of([{q, (q + 1) % 100} for q in range(100)], (100, 100))
     assert suspicious_gap(two_way_metrics(lopsided(100), many), many) is None
+
+
+def test_the_interval_of_medians_is_that_of_drawing_pairs():
+    chance = np.random.default_rng(4)
+    a = chance.integers(1, 40, 151).astype(float)
+    b = np.maximum(1, a - chance.integers(0, 8, 151))
+    samples = []
+    for _ in range(5000):
+        drawn = chance.integers(0, 151, 151)
+        samples.append(np.median(b[drawn]) - np.median(a[drawn]))
+    test = paired_median_test(a, b)
+    assert test.difference == np.median(b) - np.median(a)
+    assert (test.low, test.high) == pytest.approx(tuple(np.percentile(samples, (2.5, 97.5))), abs=1)
+    assert test.p_value < 0.01
+    assert paired_median_test(a, a).p_value == 1
+
+
+def test_the_p_value_of_medians_is_the_share_of_exchanges_as_far_from_zero():
+    a, b = np.array([3.0, 1, 7, 2, 9, 4, 8]), np.array([1.0, 1, 2, 2, 5, 1, 9])
+    real = abs(np.median(b) - np.median(a))
+    pairs = itertools.product((False, True), repeat=7)
+    exact = np.mean([abs(np.median(np.where(x, b, a)) - np.median(np.where(x, a, b))) >= real for x in pairs])
+    assert paired_median_test(a, b, resamples=20_000).p_value == pytest.approx(exact, abs=0.02)
+
+
+def test_sums_and_ranks_are_compared_one_way_and_both():
+    same_set = benchmark(200)
+    a = run_evaluation(same_set, pooled=scores(200, 1), facts=FACTS)
+    b = run_evaluation(same_set, pooled=scores(200, 2, signal=3.0), facts=FACTS)
+    compared = {(one.row, one.figure): one.test for one in compare_runs(a, b).figures}
+    for direction, row in (("text_to_video", 0), ("video_to_text", 1)):
+        for name in ("r_sum", "median_rank", "mean_rank"):
+            test = compared[f"pooled/{direction}", name]
+            assert test.a == pytest.approx(a.rows[row].metrics.figures()[name])
+            assert test.b == pytest.approx(b.rows[row].metrics.figures()[name])
+            assert test.low < test.difference < test.high or name == "median_rank"
+    both = compared["pooled/both_ways", "r_sum"]
+    assert (both.a, both.b) == pytest.approx((a.r_sum_both_ways()["pooled"], b.r_sum_both_ways()["pooled"]))
+    ways = [compared[f"pooled/{way}", "r_sum"] for way in ("text_to_video", "video_to_text")]
+    apart = np.hypot(*(one.high - one.low for one in ways))
+    assert both.high - both.low == pytest.approx(apart, rel=0.1)
+    assert both.queries == 400
+    assert both.p_value < 0.001
+
+
+def test_the_sum_both_ways_has_an_interval_in_the_metrics_and_in_the_file(run):
+    metrics = run.both_ways()["pooled"]
+    low, high = metrics.r_sum_interval
+    assert low < metrics.r_sum < high
+    ways = [one.intervals["r_sum"] for one in (metrics.text_to_video, metrics.video_to_text)]
+    assert high - low == pytest.approx(np.hypot(*(b - a for a, b in ways)), rel=0.1)
+    assert run_as_json(run)["r_sum_both_ways_intervals"]["pooled"] == (low, high)
+
+
+def test_the_breakdown_of_the_final_score_is_in_the_file(run, tmp_path):
+    content = json.loads(write_run(run, tmp_path).read_text())["breakdown"]
+    assert content["row"] == "reranked/text_to_video"
+    assert sum(group["queries"] for group in content["by_length"]) == 80
+    for groups in (content["by_length"], content["by_part"], content["by_word"]["noun"]):
+        assert all(set(group) == {"name", "queries", "recall_at_1", "recall_at_10", "mean_rank"} for group in groups)
+    (whole,) = (group for group in content["by_part"] if group["queries"] == 80 and group["name"] == "with noun")
+    assert whole["recall_at_1"] == pytest.approx(run.final.metrics.recall_at_1)
+
+
+def test_queries_without_texts_have_no_breakdown():
+    same_set = benchmark(3)
+    silent = replace(same_set, queries=tuple(replace(query, text=" ") for query in same_set.queries))
+    assert run_as_json(run_evaluation(silent, pooled=np.eye(3), facts=FACTS))["breakdown"] is None
