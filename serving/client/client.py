@@ -101,13 +101,15 @@ class Client:
         vectors: list[list[float]] = self._post("/embed", {"texts": list(texts)})["vectors"]
         return vectors
 
-    def export_vectors(self, path: str | Path, *, format: Literal["npy", "parquet"] = "npy") -> None:
-        """Write the vectors of all clips into a file, which is there when it is whole."""
+    def export_vectors(
+        self, path: str | Path, *, of: Literal["clips", "texts"] = "clips", format: Literal["npy", "npz", "parquet"] = "npz"
+    ) -> None:
+        """Write the vectors of all clips or texts into a file, which is there when it is whole. npy has no ids."""
         whole = Path(path)
         part = whole.with_name(f".{whole.name}.part")
         try:
             with part.open("wb") as file:
-                self._service.copy(f"/export/vectors?format={format}", file)
+                self._service.copy(f"/export/vectors?of={of}&format={format}", file)
             part.replace(whole)
         finally:
             part.unlink(missing_ok=True)

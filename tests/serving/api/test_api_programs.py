@@ -119,14 +119,14 @@ def test_the_client_searches_with_a_picture_and_with_a_clip(seeing, filled, tmp_
     assert error.value.status == 422
 
 
-def test_the_client_takes_the_vectors_away_or_leaves_no_file(seeing, address, filled, tmp_path):
+def test_the_client_takes_the_vectors_away_or_leaves_no_file(seeing, filled, tmp_path):
     (tmp_path / "out").mkdir()
-    Client(seeing).export_vectors(tmp_path / "out" / "clips.npy")
+    Client(seeing).export_vectors(tmp_path / "out" / "clips.npy", format="npy")
     with Library.open(filled / "library") as library:
         count = sum(len(library.clips(video_id)) for video_id in library.video_ids())
     assert len(np.load(tmp_path / "out" / "clips.npy")) == count
     with pytest.raises(ServiceError):
-        Client(seeing).export_vectors(tmp_path / "out" / "other", format="csv")
+        Client(seeing).export_vectors(tmp_path / "out" / "texts.npz", of="texts")
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["clips.npy"]
 
 
