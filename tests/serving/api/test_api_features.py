@@ -168,6 +168,24 @@ def test_metrics_tell_of_stages_and_never_of_single_videos(client, ids):
     assert "wenshi_videos 3.0" in text
 
 
+def test_metrics_tell_of_the_stages_of_moments_and_of_pictures_too(serve, filled, ids):
+    def counts():
+        lines = client.get("/metrics").text.splitlines()
+        found = (re.match(r'wenshi_search_stage_seconds_count{stage="(\w+)"} (.+)', line) for line in lines)
+        return {stage[1]: float(stage[2]) for stage in found if stage}
+
+    client = serve(filled / "library", jobs=False)
+    client.get(f"/api/v1/videos/{ids['公园.mp4']}/moments", params={"q": "风筝"})
+    after_moments = counts()
+    assert {"lexical", "encode", "moments", "saliency", "total"} <= set(after_moments)
+    assert set(after_moments.values()) == {1.0}
+    picture = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(picture, "PNG")
+    client.post("/api/v1/search/by-example", files={"file": ("x.png", picture.getvalue(), "image/png")})
+    assert counts()["encode_pictures"] == 1
+    assert counts()["total"] == 2
+
+
 def test_a_library_without_a_model_says_so_and_still_answers(filled, serve):
     client = serve(filled / "library", jobs=False, model="none")
     assert client.get("/api/v1/search", params={"q": "风筝"}).json()["hits"][0]["name"] == "公园.mp4"
