@@ -1,6 +1,6 @@
 """Malformed requests and uploads against a running service: no 5xx, no hang, nothing outside the library read.
 
-    python -m benchmarks.http_fuzz [--uploads 300] [--examples 15] [--seconds 15]
+    python -m benchmarks.http_fuzz [--uploads 300] [--examples 15] [--seconds 30]
 
 A small real library is served by a process of its own. Three parts: mutated and handmade uploads (videos, pictures,
 playlists, archives) to both upload routes; handmade raw requests over TCP (paths, headers, bodies); and schemathesis

@@ -1,13 +1,13 @@
 """How well the bands of a calibrated library tell queries with an answer from queries without one, by what is seen alone.
 
-    python -m benchmarks.no_answer [--model DIR ...] [--clips 300] [--seed 12]
+    python -m benchmarks.no_answer [--model DIR [PUPIL ...]]... [--clips 300] [--seed 12]
 
-Clips of the miniature world are drawn and put into a library with a description each, the library is calibrated, and it is
-asked: descriptions that are true of a clip, the same with one fact changed so that no clip answers (near misses), and
-queries about what the world does not have. Printed for each model: the share of each of which the result does not say
-that nothing answers, what a single cut of the best score could do at 2 % lost answers, chosen on the same queries and so
-a bound, and how often a query with an answer scores above one without. Several models must make the same clip vectors
-as the first: pupils of it.
+Clips of the miniature world are drawn and put with a description each into a library for each --model, which makes the
+vectors of the clips itself. The library is calibrated, and it is asked: descriptions that are true of a clip, the same with
+one fact changed so that no clip answers (near misses), and queries about what the world does not have. Printed for
+each model: the share of each of which the result does not say that nothing answers, what a single cut of the best score could
+do at 2 % lost answers, chosen on the same queries and so a bound, and how often a query with an answer scores above one
+without. What follows a model reads the same queries for its vectors, so it must make the same: pupils of it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from benchmarks.distilled_text import squeezed
 from data_pipeline.miniature.captions import Detail
 from data_pipeline.miniature.spec import SceneSpec
 from data_pipeline.miniature.training_set import WorldSample
 from data_pipeline.miniature.world import generate, queries
+from data_pipeline.relevance.model import fitted
 from retrieval.encoders import TextEncoder, load_encoder, load_text_encoder
 from retrieval.library import Library
 from retrieval.records import Clip, Evidence, Location, Video
@@ -46,11 +47,12 @@ _FOREIGN = (
 def filled(library: Library, model: Path, *, clips: int, seed: int) -> list[SceneSpec]:
     """Draw the clips and put them with their vectors and a title; their scenes."""
     encoder = load_encoder(str(model), device="cpu")
-    side = encoder.geometry.height
+    geometry = encoder.geometry
     drawn = list(generate(clips, seed=seed, split="test"))
     for clip in drawn:
         world = WorldSample(clip=clip, frames=_FRAMES)
-        frames = np.stack([squeezed(frame) for frame in world.sample(height=side, width=side).frames])
+        drawn_frames = world.sample(height=geometry.height, width=geometry.width).frames
+        frames = np.stack([np.asarray(fitted(Image.fromarray(frame), geometry)) for frame in drawn_frames])
         vector = encoder.encode_clips(frames[None], frame_mask=np.ones((1, len(frames)), np.bool_)).pooled[0]
         length = clip.spec.duration_ms
         video = Video(
@@ -93,17 +95,18 @@ def report(library: Library, encoder: TextEncoder, scenes: Sequence[SceneSpec], 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, nargs="+", default=[MODEL])
+    parser.add_argument("--model", type=Path, nargs="+", action="append", help="may be given several times")
     parser.add_argument("--clips", type=int, default=300)
     parser.add_argument("--seed", type=int, default=12)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary, Library.open(Path(temporary) / "l", write=True, create=True) as library:
-        scenes = filled(library, options.model[0], clips=options.clips, seed=options.seed)
-        for model in options.model:
-            encoder = load_text_encoder(str(model), device="cpu")
-            calibrate(library, encoder).save(library)
-            print(f"{model}, {options.clips} clips, seed {options.seed}:")
-            report(library, encoder, scenes, seed=options.seed)
+    for model, *pupils in options.model or [[MODEL]]:
+        with tempfile.TemporaryDirectory() as folder, Library.open(Path(folder) / "l", write=True, create=True) as library:
+            scenes = filled(library, model, clips=options.clips, seed=options.seed)
+            for reader in (model, *pupils):
+                encoder = load_text_encoder(str(reader), device="cpu")
+                calibrate(library, encoder).save(library)
+                print(f"{reader}, {options.clips} clips, seed {options.seed}:", flush=True)
+                report(library, encoder, scenes, seed=options.seed)
     return 0
 
 

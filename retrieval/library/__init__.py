@@ -16,6 +16,7 @@ from retrieval.library.rows import (
     StoredLocation,
     StoredVideo,
     TextGenerationStatus,
+    VectorRow,
     WordHit,
 )
 from retrieval.library.writing import evidence_fingerprint
@@ -34,6 +35,7 @@ __all__ = [
     "StoredLocation",
     "StoredVideo",
     "TextGenerationStatus",
+    "VectorRow",
     "VideoFilter",
     "WordHit",
     "evidence_fingerprint",

@@ -32,11 +32,13 @@ from retrieval.library.rows import (
     StoredEvidence,
     StoredLocation,
     StoredVideo,
+    VectorRow,
     WordHit,
 )
 from retrieval.library.schema import edition
 from retrieval.library.segments import Merger, StoredSegment
 from retrieval.library.vector_kinds import CLIPS, TEXTS
+from retrieval.library.vector_rows import vector_rows
 from retrieval.library.vectors import check_clips, check_unit
 from retrieval.library.video_names import VideoNames
 from retrieval.records import EVIDENCE_KINDS, Clip, Evidence, EvidenceKind, Generation, Location, Meanings, Video
@@ -482,6 +484,23 @@ class Library:
         """
         with self._database.reading() as db:
             return reading.clip_vectors(db, video_ids, most=most)
+
+    def clip_rows(
+        self, generation: Generation, video_ids: Collection[str]
+    ) -> tuple[list[VectorRow], NDArray[np.float32]]:
+        """The clips of these videos that have a vector of a generation, and these [n, D], as added and by time.
+
+        LibraryError when the library holds no such generation.
+        """
+        with self._database.reading() as db:
+            return vector_rows(db, generation, video_ids, kind=CLIPS)
+
+    def text_rows(
+        self, generation: Generation, video_ids: Collection[str]
+    ) -> tuple[list[VectorRow], NDArray[np.float32]]:
+        """The same of the texts of these videos."""
+        with self._database.reading() as db:
+            return vector_rows(db, generation, video_ids, kind=TEXTS)
 
     def generation(self) -> Generation | None:
         """The generation of vectors that is searched, None while there is none."""

@@ -91,6 +91,17 @@ class ClipHit(NamedTuple):
     score: float
 
 
+class VectorRow(NamedTuple):
+    """What a vector is of: a clip, without kind and text, or a text of the evidence, without keyframe."""
+
+    video_id: str
+    start_ms: int
+    end_ms: int
+    keyframe_ms: int | None
+    kind: EvidenceKind | None
+    text: str | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class GenerationStatus:
     """A generation, and the share (0 to 1) of all clips that have a vector in it."""

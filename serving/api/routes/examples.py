@@ -97,7 +97,8 @@ def _by_file(service: Service, file: UploadFile, count: int, request_id: str) ->
         frames = _read(service, path, encoder.geometry)
     loaded = service.engines.current()
     with service.searches.entered():
-        seen = encoder.encode_clips(frames[None], frame_mask=np.ones((1, len(frames)), dtype=np.bool_))
+        with service.metrics.timed("encode_pictures"):
+            seen = encoder.encode_clips(frames[None], frame_mask=np.ones((1, len(frames)), dtype=np.bool_))
         result = loaded.engine.search_alike(seen.pooled, count=count)
     return answered(service, result, loaded.notices, request_id)
 

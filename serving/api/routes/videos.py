@@ -48,7 +48,9 @@ def routes(service: Service) -> APIRouter:
         with service.searches.entered():
             engine = service.engine(SearchSettings(moments=_MOST_MOMENTS))
             result = engine.search(q, count=1, where=VideoFilter(videos=frozenset([video_id])))
-            saliency = engine.saliency(q, video_id)
+            service.metrics.searched(result.took_ms)
+            with service.metrics.timed("saliency"):
+                saliency = engine.saliency(q, video_id)
         found = sorted((moment for hit in result.hits for moment in hit.moments), key=lambda one: one.start_ms)
         return {"moments": list(map(moment_json, found)), "saliency": saliency}
 

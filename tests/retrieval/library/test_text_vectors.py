@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from library_samples import GENERATION, change_cell, evidence, location, put, unit, video_id
 from numpy.typing import NDArray
 
+from retrieval.errors import LibraryError
 from retrieval.library import Library, VideoFilter, mending, snapshots
 from retrieval.library.segments import Merger
 from retrieval.library.segments.building import Sizes
@@ -82,6 +84,18 @@ def test_a_large_library_of_texts_gets_inverted_lists(library: Library) -> None:
     text = lines(7, 50)[30].text
     assert nearest(library, text)[0] == (video_id(7), text)
     assert library.check() == []
+
+
+def test_the_rows_of_a_generation_are_those_of_the_asked_videos_and_of_no_other_generation(library: Library) -> None:
+    for name in "ab":
+        put_said(library, name)
+    put_said(library, "b", generation=NEWER)
+    rows, vectors = library.text_rows(SENTENCES, [video_id("b")])
+    assert sorted((row.kind, row.text) for row in rows) == [*(("asr", line.text) for line in lines("b")), ("title", "标题 b")]
+    assert [row.start_ms for row in rows] == [0, 0, 1000, 2000]
+    np.testing.assert_allclose(vectors, [vector_of(row.text) for row in rows], atol=1e-3)
+    with pytest.raises(LibraryError, match="holds no vectors of sentences 3"):
+        library.text_rows(replace(SENTENCES, revision="3"), [video_id("b")])
 
 
 def test_a_library_without_such_vectors_has_no_tables_of_them_and_answers_with_nothing(library: Library) -> None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import io
+import json
+import re
+import sys
+from dataclasses import asdict, astuple
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from setuptools.config.pyprojecttoml import read_configuration
 
 from retrieval.encoders import load_encoder
 from retrieval.library import Library
+from retrieval.records import Generation
 from retrieval.video import VideoReader, at_times
+from serving.api import exporting
 
 
 def test_texts_become_the_vectors_that_the_model_makes(client, tiny_chinese_clip):
@@ -22,16 +29,83 @@ def test_texts_become_the_vectors_that_the_model_makes(client, tiny_chinese_clip
     assert client.post("/api/v1/embed", json={"texts": [" "]}).status_code == 400
 
 
-def test_the_vectors_of_all_clips_can_be_taken_away(client, filled):
+def exported(client, **asked):
+    answer = client.get("/api/v1/export/vectors", params=asked)
+    assert answer.status_code == 200, answer.text
+    return io.BytesIO(answer.content)
+
+
+def test_the_vectors_of_all_clips_can_be_taken_away_with_what_each_is_of(client, filled):
     with Library.open(filled / "library") as library:
         ids = library.video_ids()
         vectors = library.clip_vectors(ids)
         expected = np.concatenate([vectors[video_id] for video_id in ids])
-    answer = client.get("/api/v1/export/vectors")
-    np.testing.assert_allclose(np.load(io.BytesIO(answer.content)), expected, atol=1e-3)
-    table = pq.read_table(io.BytesIO(client.get("/api/v1/export/vectors?format=parquet").content)).to_pydict()
+        clips = [(video_id, *astuple(clip)[1:4]) for video_id in ids for clip in library.clips(video_id)]
+        generation = asdict(library.generation())
+    np.testing.assert_allclose(np.load(exported(client)), expected, atol=1e-3)
+    taken = np.load(exported(client, format="npz"))
+    assert taken["vectors"].dtype == np.float16
+    np.testing.assert_allclose(taken["vectors"], expected, atol=1e-3)
+    columns = (taken["video"].astype(str), taken["start_ms"], taken["end_ms"], taken["keyframe_ms"])
+    assert list(zip(*(column.tolist() for column in columns), strict=True)) == clips
+    assert json.loads(str(taken["generation"])) == generation
+    table = pq.read_table(exported(client, format="parquet")).to_pydict()
     np.testing.assert_allclose(np.array(table["vector"]), expected, atol=1e-6)
-    assert list(dict.fromkeys(table["video"])) == ids
+    assert list(zip(table["video"], table["start_ms"], table["end_ms"], table["keyframe_ms"], strict=True)) == clips
+    assert list(table) == ["video", "start_ms", "end_ms", "keyframe_ms", "vector"]
+
+
+@pytest.fixture
+def meant(copied):
+    """The library with vectors of all texts but one, and of another generation that is not searched; these by text."""
+    vectors = {}
+    with Library.open(copied, write=True) as library:
+        rows = [row for video_id in library.video_ids() for row in library.evidence(video_id)][1:]
+        for number, row in enumerate(rows):
+            vectors[row.text] = np.eye(1, 24, number % 24, dtype=np.float32)[0]
+        library.put_text_vectors(SENTENCES, {row.id: vectors[row.text] for row in rows})
+        other = Generation(encoder="other", revision="1", preprocessing="sentence", dimension=4)
+        library.put_text_vectors(other, {row.id: np.eye(4, dtype=np.float32)[0] for row in rows})
+    return copied, vectors
+
+
+SENTENCES = Generation(encoder="sentences", revision="1", preprocessing="sentence", dimension=24)
+
+
+@pytest.mark.parametrize("videos_at_once", [1, 200])
+def test_the_vectors_of_all_texts_can_be_taken_away_with_the_texts(serve, meant, monkeypatch, videos_at_once):
+    asked, rows_of = [], Library.text_rows
+    monkeypatch.setattr(exporting, "_VIDEOS_AT_ONCE", videos_at_once)
+    monkeypatch.setattr(exporting, "_SPOOLED_BYTES", 64)
+    monkeypatch.setattr(Library, "text_rows", lambda self, gen, ids: asked.append(len(ids)) or rows_of(self, gen, ids))
+    library, vectors = meant
+    client = serve(library, jobs=False, model="none")
+    taken = np.load(exported(client, format="npz", of="texts"))
+    assert max(asked) == min(videos_at_once, 3)
+    whole, ends = taken["text_utf8"].tobytes(), np.cumsum(taken["text_bytes"])
+    texts = [whole[end - size : end].decode() for end, size in zip(ends, taken["text_bytes"], strict=True)]
+    assert sorted(texts) == sorted(vectors)
+    np.testing.assert_array_equal(taken["vectors"], [vectors[text] for text in texts])
+    place = texts.index("我们去公园放风筝")
+    assert (taken["kind"][place], taken["start_ms"][place], taken["end_ms"][place]) == (b"subtitle", 500, 1500)
+    assert json.loads(str(taken["generation"])) == asdict(SENTENCES)
+    np.testing.assert_array_equal(np.load(exported(client, of="texts")), taken["vectors"])
+    table = pq.read_table(exported(client, of="texts", format="parquet")).to_pydict()
+    assert table["text"] == texts
+    assert table["video"] == taken["video"].astype(str).tolist()
+    np.testing.assert_array_equal(table["vector"], taken["vectors"])
+
+
+def test_an_export_of_what_is_not_there_says_what_is_missing(client, monkeypatch):
+    refused = client.get("/api/v1/export/vectors", params={"of": "texts"})
+    assert (refused.status_code, refused.json()["error"]["kind"]) == (409, "no_model")
+    assert "No sentence model" in refused.json()["error"]["message"]
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    refused = client.get("/api/v1/export/vectors", params={"format": "parquet"})
+    assert refused.status_code == 501
+    extra = re.search(r"wenshi\[(\w+)\]", refused.json()["error"]["message"])[1]
+    extras = read_configuration("pyproject.toml")["project"]["optional-dependencies"]
+    assert any(package.startswith("pyarrow") for package in extras[extra])
 
 
 def test_a_picture_of_a_video_finds_it(client, filled):
@@ -92,6 +166,24 @@ def test_metrics_tell_of_stages_and_never_of_single_videos(client, ids):
     assert '/videos/{video_id}"' in text
     assert ids["city.mp4"] not in text
     assert "wenshi_videos 3.0" in text
+
+
+def test_metrics_tell_of_the_stages_of_moments_and_of_pictures_too(serve, filled, ids):
+    def counts():
+        lines = client.get("/metrics").text.splitlines()
+        found = (re.match(r'wenshi_search_stage_seconds_count{stage="(\w+)"} (.+)', line) for line in lines)
+        return {stage[1]: float(stage[2]) for stage in found if stage}
+
+    client = serve(filled / "library", jobs=False)
+    client.get(f"/api/v1/videos/{ids['公园.mp4']}/moments", params={"q": "风筝"})
+    after_moments = counts()
+    assert {"lexical", "encode", "moments", "saliency", "total"} <= set(after_moments)
+    assert set(after_moments.values()) == {1.0}
+    picture = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(picture, "PNG")
+    client.post("/api/v1/search/by-example", files={"file": ("x.png", picture.getvalue(), "image/png")})
+    assert counts()["encode_pictures"] == 1
+    assert counts()["total"] == 2
 
 
 def test_a_library_without_a_model_says_so_and_still_answers(filled, serve):
