@@ -96,6 +96,7 @@ async function runSearch() {
   answer = null;
   byId("state").replaceChildren();
   byId("notices").replaceChildren();
+  byId("unanswered").textContent = "";
   byId("results").setAttribute("aria-busy", "true");
   const slow = setTimeout(() => {
     results.skeletons();
@@ -151,6 +152,7 @@ function showSummary() {
   const whole = answer.hits.length < answer.count;
   byId("summary").textContent = answer.hits.length ? say(whole ? "found" : "foundMore", answer.hits.length, ms) : "";
   byId("notices").replaceChildren(...[...new Set(answer.notices)].map((text) => element("p", {}, text)));
+  byId("unanswered").textContent = answer.hits.length && answer.answered === false ? say("unanswered") : "";
   if (!answer.hits.length) showNothing();
   else if (answer.hidden || state.hidden) byId("state").replaceChildren(hiddenLine());
 }

@@ -10,6 +10,7 @@ def states(address: str) -> dict[str, tuple[str, str]]:
     return {
         "home": (address, ".card"),
         "results": (f"{address}/?q=猫&channel=visual", ".card .badges"),
+        "unanswered": (f"{address}/?q=不相干", "#unanswered:not(:empty)"),
         "nothing": (f"{address}/?q=没有", ".message"),
         "failure": (f"{address}/?q=出错", ".message"),
         "video": (f"{address}/?q=猫&v={video_id(1)}&t=2000", "#watch .transcript li"),

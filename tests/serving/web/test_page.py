@@ -136,6 +136,27 @@ def test_no_hit_says_how_many_are_hidden_and_shows_them_when_asked(page, address
     assert "低于阈值" in page.text(".card .badges")
 
 
+@pytest.mark.parametrize(("language", "sentence"), [
+    ("zh", "看起来没有符合的视频，以下是最接近的。"), ("en", "Nothing here seems to answer; these are the nearest."),
+])  # fmt: skip
+def test_above_the_cards_of_a_query_without_an_answer_it_is_said_so(page, address, language, sentence):
+    page.go(address, until=".card")
+    page.run(f"localStorage.setItem('wenshi.language', '{language}')")
+    found(page, address, "不相干")
+    assert page.text("#unanswered") == sentence
+    assert page.run("document.querySelector('#unanswered').role") == "status"
+    assert page.run("document.querySelector('#unanswered').getBoundingClientRect().bottom"
+                    " <= document.querySelector('.card').getBoundingClientRect().top")
+
+
+@pytest.mark.parametrize("query", ["猫", "不知道", "没有"])
+def test_of_a_query_that_may_have_an_answer_or_has_no_card_it_is_not(page, address, query):
+    found(page, address, "不相干")
+    page.run(f"document.querySelector('#q').value = '{query}'; document.querySelector('#box').requestSubmit()")
+    page.wait(f"document.title.startsWith('{query}') && document.querySelector('main').ariaBusy !== 'true'")
+    assert page.run("document.querySelector('#unanswered').textContent") == ""
+
+
 def test_an_error_says_what_and_under_which_request(page, address):
     page.go(f"{address}/?q=出错", until=".message")
     assert "资料库暂时读不了" in page.text(".message")
