@@ -287,14 +287,52 @@ def test_similar_ones_are_asked_for_by_the_span_of_the_hit(page, address, fake):
     page.wait("document.querySelector('#example').innerText.includes('第 0 个视频')")
 
 
+FILTERS = "&channel=visual&tag=动物&tag=猫&longer=3&since=2026-01-01&hidden=1"
+
+
+def test_what_the_chips_say_is_asked_beside_a_span_too(page, address, fake):
+    found(page, address, "", f"{FILTERS}&like={video_id(0)}:2000-5000")
+    assert page.count("#chips .chip:not(.plain)") == 5
+    asked = {
+        "video": video_id(0), "start_ms": 2000, "end_ms": 5000, "k": 60, "channel": ["visual"], "tag": ["动物", "猫"],
+        "longer": "3", "since": "2026-01-01", "hidden": True,
+    }  # fmt: skip
+    assert bodies(fake.asked, "/api/v1/search/by-example") == [asked]
+    page.click("#chips .chip")
+    page.wait("!location.search.includes('channel=') && document.querySelector('main').ariaBusy !== 'true'")
+    assert "channel" not in bodies(fake.asked, "/api/v1/search/by-example")[-1]
+    copy_as_curl(page)
+    assert '"tag":["动物","猫"]' in page.run("copied[0]")
+
+
+def test_what_the_chips_say_is_asked_beside_a_picture_too(page, address, fake, red):
+    page.go(address, until=".card")
+    page.choose_file("#pick", red)
+    page.wait(f"document.body.dataset.mode === 'search' && {HITS} === 4")
+    page.run(f"history.replaceState(null, '', location.href + {FILTERS!r}); dispatchEvent(new PopStateEvent('popstate'))")
+    page.wait("document.querySelector('main').ariaBusy !== 'true'")
+    _, _, body = fake.asked[-1]
+    fields = [("k", "60"), ("channel", "visual"), ("tag", "动物"), ("tag", "猫"), ("longer", "3"), ("since", "2026-01-01")]
+    for name, value in [*fields, ("hidden", "true")]:
+        assert f'name="{name}"\r\n\r\n{value}\r\n'.encode() in body
+    assert b"PNG" in body
+    copy_as_curl(page)
+    assert "-F 'file=@红.png' --form-string 'k=60' --form-string 'channel=visual'" in page.run("copied[0]")
+
+
+def copy_as_curl(page) -> None:
+    """`copied[0]` is the command then."""
+    page.run("window.copied = []; navigator.clipboard.writeText = async (text) => { copied.push(text) }")
+    page.click("#curl")
+    page.wait("copied.length === 1")
+
+
 def test_the_answer_can_be_seen_as_json_and_had_as_a_command(page, address):
     found(page, address, "it's")
     page.click("#as-json")
     page.wait_for("#json")
     assert json.loads(page.text("#json"))["request_id"] == "0123456789abcdef"
-    page.run("window.copied = []; navigator.clipboard.writeText = async (text) => { copied.push(text) }")
-    page.click("#curl")
-    page.wait("copied.length === 1")
+    copy_as_curl(page)
     assert page.run("copied[0]") == f"curl '{address}/api/v1/search?q=it%27s&k=60'"
 
 
