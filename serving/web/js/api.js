@@ -69,7 +69,10 @@ export function asCurl(state, { count, file }, origin) {
 }
 
 export const library = () => ask(`${API}/library`);
-export const newest = (after) => ask(`${API}/videos?limit=24${after ? `&after=${after}` : ""}`);
+
+/** The videos that came last, or those that came before the video `after`: {videos, next}. */
+export const newest = ({ after = null, signal }) => ask(`${API}/videos?limit=24${after ? `&after=${after}` : ""}`, { signal });
+
 export const video = (id, signal) => ask(`${API}/videos/${id}`, { signal });
 export const transcript = (id, signal) => ask(`${API}/videos/${id}/transcript`, { signal });
 export const moments = (id, q, signal) => ask(`${API}/videos/${id}/moments?q=${encodeURIComponent(q)}`, { signal });

@@ -18,6 +18,7 @@ const EXAMPLES = 4;
 let state = { ...EMPTY };
 let library = null;         // what the service says of its library
 let answer = null;          // of the last search
+let newest = null;          // without a query: what comes after the videos that are shown, {next}
 let asked = null;           // AbortController of the search under way
 const uploads = [];         // pictures and clips that this page was given, by their number
 
@@ -94,6 +95,7 @@ async function runSearch() {
   asked = new AbortController();
   const { signal } = asked;
   answer = null;
+  newest = null;
   byId("state").replaceChildren();
   byId("notices").replaceChildren();
   byId("unanswered").textContent = "";
@@ -129,8 +131,11 @@ async function searched(signal) {
   showView();
 }
 
-/** The next results of the same search, when the end of the list comes near. */
-async function askForMore() {
+/** What follows, when the end of the list comes near. */
+const askForMore = () => (newest ? showOlder() : showFurther());
+
+/** The next results of the same search. */
+async function showFurther() {
   if (!answer || answer.hits.length < answer.count || answer.count >= MOST || answer.asking) return;
   const current = answer;
   current.asking = true;
@@ -201,14 +206,31 @@ function showFailure(failure) {
 
 /** Without a query: what came last, and a few things to ask. */
 async function showNewest(signal) {
-  const [{ videos }, status] = await Promise.all([api.newest(), library ?? api.library()]);
+  const [{ videos, next }, status] = await Promise.all([api.newest({ signal }), library ?? api.library()]);
   if (signal.aborted) return;
   library = status;
+  newest = { next };
   results.show(videos);
   byId("summary").textContent = videos.length ? say("newest") : "";
   if (!videos.length) showEmptyLibrary();
   showExamples(videos);
   showLibrary();
+}
+
+/** The videos that were added before the ones that are shown. */
+async function showOlder() {
+  const current = newest;
+  if (!current.next || current.asking) return;
+  current.asking = true;
+  try {
+    const { videos, next } = await api.newest({ after: current.next, signal: asked.signal });
+    if (newest !== current) return;
+    newest = { next };
+    results.extend(videos);
+  } catch (failure) {
+    current.asking = false;         // the next time that the end comes near
+    if (failure.name !== "AbortError") toast(sayError(failure));
+  }
 }
 
 function showExamples(videos) {

@@ -140,8 +140,11 @@ class Fake:
             return {"jobs": self.jobs}
 
         @app.get("/api/v1/videos")
-        def videos() -> dict[str, Any]:
-            return {"videos": [_video(number) for number in range(self.videos)], "next": None}
+        def videos(limit: int, after: str | None = None) -> dict[str, Any]:
+            first = 0 if after is None else int(after, 16) + 1
+            shown = range(self.videos)[first : first + limit]
+            more = shown.stop < self.videos
+            return {"videos": list(map(_video, shown)), "next": video_id(shown[-1]) if more else None}
 
         @app.post("/api/v1/videos", status_code=202)
         def add() -> dict[str, Any]:

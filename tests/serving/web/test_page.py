@@ -351,6 +351,17 @@ def test_more_are_asked_for_at_the_end_of_the_list(page, address, fake):
     assert [where.split("k=")[1] for where in searches(fake)] == ["60", "240"]
 
 
+def test_the_first_view_goes_on_to_the_oldest_video(page, address, fake):
+    fake.videos = 53
+    page.go(address, until=".card")
+    page.wait(f"(scrollTo(0, document.body.scrollHeight), {HITS} === 53)")
+    shown = page.run("[...document.querySelectorAll('.card .open')].map((one) => one.dataset.video)")
+    assert shown == [video_id(number) for number in range(53)]
+    assert page.text("#summary") == "最近加入"
+    found(page, address)
+    assert page.run(HITS) == 8
+
+
 def test_an_administrator_adds_a_folder_and_sees_how_far_it_is(page, address, fake):
     fake.videos = 0
     page.go(address, until=".message")
