@@ -290,6 +290,8 @@ class BuildRequest(Asked):
 
 
 class LibraryState(BaseModel):
+    """`role`: of who asks; `keys`: whether the service asks for a key."""
+
     videos: int
     clips: int
     evidence: dict[str, int]
@@ -302,6 +304,7 @@ class LibraryState(BaseModel):
     failures: int
     notices: list[str]
     role: str
+    keys: bool
 
 
 class SavedQuery(BaseModel):

@@ -304,6 +304,12 @@ function similarToFocused() {
   results.onSimilar(results.hits.find((hit) => hit.video === video));
 }
 
+function copyAsCurl() {
+  const withKey = Boolean(library?.keys);
+  const command = api.asCurl(state, { count: state.count, file: uploads[state.upload], withKey }, location.origin);
+  copy(command, say(withKey ? "copiedWithoutKey" : "copied"));
+}
+
 const addVideos = () => askVideos(() => activity.look());
 
 /** The library changed: what is shown may be out of date. */
@@ -362,7 +368,7 @@ function listen() {
   });
   byId("as-cards").addEventListener("click", () => go({ view: "cards" }, { replace: true }));
   byId("as-json").addEventListener("click", () => go({ view: "json" }, { replace: true }));
-  byId("curl").addEventListener("click", () => copy(api.asCurl(state, { count: state.count, file: uploads[state.upload] }, location.origin)));
+  byId("curl").addEventListener("click", copyAsCurl);
   byId("help").addEventListener("click", showKeys);
   byId("add").addEventListener("click", addVideos);
   byId("theme").addEventListener("click", nextTheme);

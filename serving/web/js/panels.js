@@ -15,10 +15,11 @@ export function toast(text) {
   toast.timer = setTimeout(() => shown.classList.remove("on"), 3200);
 }
 
-export async function copy(text) {
+/** Copy a text and say so. */
+export async function copy(text, done = say("copied")) {
   try {
     await navigator.clipboard.writeText(text);
-    toast(say("copied"));
+    toast(done);
   } catch {
     toast(say("notCopied"));        // no secure context, or refused
   }

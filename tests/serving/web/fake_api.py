@@ -125,7 +125,7 @@ class Fake:
         def library() -> dict[str, Any]:
             coverage = [{"channel": "visual", "share": 1.0}]
             counts = {"videos": self.videos, "clips": self.videos, "evidence": {"subtitle": 3}}
-            return {**counts, "coverage": coverage, "role": self.role}
+            return {**counts, "coverage": coverage, "role": self.role, "keys": self.key is not None}
 
         @app.post("/api/v1/session")
         async def log_in(request: Request) -> Response:

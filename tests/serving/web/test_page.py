@@ -401,6 +401,20 @@ def test_a_service_with_keys_asks_for_one_and_then_goes_on(page, address, fake):
     page.wait(f"{HITS} === 8")
 
 
+@pytest.mark.parametrize("query", ["?q=猫", f"?like={video_id(0)}"])
+def test_the_command_for_a_service_with_keys_takes_the_key_from_a_variable_and_never_holds_it(page, address, fake, query):
+    fake.key = "secret"
+    page.go(address, until="#panel[open]")
+    page.run("fetch('/api/v1/session', { method: 'POST', body: JSON.stringify({ key: 'secret' }) })")
+    page.go(f"{address}/{query}", until=".card .badges")
+    page.wait("document.querySelector('#library').textContent !== ''")
+    copy_as_curl(page)
+    command = page.run("copied[0]")
+    assert command.startswith('curl -H "Authorization: Bearer $WENSHI_KEY" ')
+    assert "secret" not in command
+    assert "WENSHI_KEY" in page.text("#toast")
+
+
 def test_a_format_that_the_browser_does_not_know_is_played_as_a_converted_part(page, address, fake):
     good, fake.clip = fake.clip, None
     try:
