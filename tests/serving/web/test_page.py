@@ -369,14 +369,18 @@ def test_an_administrator_adds_a_folder_and_sees_how_far_it_is(page, address, fa
     page.type("/videos/旅行")
     running = {
         "job": "1", "kind": "add", "state": "running", "done": 3, "total": 9, "failed": [], "message": None,
-        "current": {"path": "海边.mp4", "position_ms": 1, "duration_ms": 2}, "created_at": "", "finished_at": None,
+        "current": {"path": "海边.mp4", "position_ms": 83_000, "duration_ms": 332_000}, "created_at": "", "finished_at": None,
     }  # fmt: skip
     fake.jobs = [running]
     page.press("Enter")
     page.wait("document.querySelector('#activity').innerText === '正在加入 3/9'")
     assert bodies(fake.asked, "/api/v1/videos") == [{"paths": ["/videos/旅行"]}]
     page.click("#activity")
-    page.wait("document.querySelector('#panel .jobs').innerText.includes('海边.mp4')")
+    page.wait("document.querySelector('#panel .jobs').innerText.includes('海边.mp4 · 1:23，共 5:32')")
+    assert page.run("document.querySelector('#panel progress').value") == 3.25
+    fake.jobs = [{**running, "current": {"path": "直播.ts", "position_ms": 5000, "duration_ms": 0}}]
+    page.wait("document.querySelector('#panel .jobs .path').innerText === '直播.ts'")
+    assert page.run("document.querySelector('#panel progress').value") == 3
     fake.jobs, fake.videos = [{**running, "state": "done", "done": 9, "current": None}], 3
     page.wait(f"{HITS} === 3")
 
