@@ -7,6 +7,7 @@ import { showFilters, toggleFilters } from "./filters.js";
 import { listenToKeys } from "./keyboard.js";
 import { askKey, askVideos, copy, showKeys, toast } from "./panels.js";
 import { Player } from "./player.js";
+import { Recent } from "./recent.js";
 import { Results } from "./results.js";
 import { Starred } from "./starred.js";
 import { asks, EMPTY, filtersOf, fromAddress, MOST, searchKey, toAddress, typed, withoutFilters } from "./state.js";
@@ -35,6 +36,7 @@ const player = new Player({
   onSimilar: (like) => go({ ...EMPTY, like }),
 });
 const starred = new Starred({ open: (chosen) => go(chosen) });
+const recent = new Recent({ open: (chosen) => go(chosen), isIn: () => library !== null });
 const activity = new Activity({ onAdded: () => refresh(), mayStop: () => library?.role === "admin" });
 
 /** Change a part of the state, its address and what is shown. */
@@ -66,6 +68,7 @@ function showBox() {
   document.title = state.q ? `${state.q} – 文视` : "文视 Wenshi";
   showExample();
   starred.show(state);
+  recent.show();
   showFilters(state, (changed) => go(changed), library);
 }
 
@@ -126,6 +129,7 @@ async function searched(signal) {
   const found = await api.search(state, { count: state.count, file: uploads[state.upload], signal });
   if (signal.aborted) return;
   answer = { ...found, count: state.count };
+  recent.add(state);
   results.show(answer.hits);
   showSummary();
   showView();
@@ -195,6 +199,8 @@ function showFailure(failure) {
   byId("summary").textContent = "";
   byId("alert").textContent = `${say("failed")}：${sayError(failure)}`;
   if (failure.status === 401) {
+    library = null;
+    recent.show();
     askKey(() => begin());
     return;
   }
@@ -244,6 +250,7 @@ function showLibrary() {
   byId("library").textContent = library ? say("libraryLine", library.videos, library.clips) : "";
   byId("add").hidden = library?.role !== "admin";
   showFilters(state, (changed) => go(changed), library);
+  recent.show();
 }
 
 function showView() {

@@ -38,7 +38,7 @@ export function openPanel(title, ...content) {
 
 export function showKeys() {
   const rows = [
-    ["/", "focus"], ["← → ↑ ↓", "move"], [say("enterKey"), "open"], [say("space"), "play"], ["[  ]", "moment"], [",  .", "frame"],
+    ["/", "focus"], ["← → ↑ ↓", "move"], [say("enterKey"), "open"], [say("space"), "play"], ["[  ]", "moment"], [",  .", "frame"], ["J  L", "skip"],
     ["P  N", "result"], ["F", "similar"], ["Esc", "close"], ["?", "help"],
   ];
   openPanel(say("keys"), element("dl", { class: "keys" }, rows.map(([keys, what]) => [

@@ -5,7 +5,8 @@ const ZH = {
   placeholder: "描述画面、说过的话，或片名…", query: "搜索视频", search: "搜索",
   boxHelp: "按回车搜索。可以拖入或粘贴图片、视频片段来搜索。",
   pick: "用图片或片段搜索", filter: "筛选", activeFilters: "已选的筛选条件", examples: "搜索示例", tryThese: "试试",
-  star: "收藏这次搜索", unstar: "取消收藏", starred: "收藏的搜索", unstarOne: (q) => `取消收藏：${q}`,
+  star: "收藏这次搜索", unstar: "取消收藏", starred: "收藏的搜索", starredRemove: (q) => `取消收藏：${q}`,
+  recent: "最近搜索", recentRemove: (q) => `从最近搜索中去掉：${q}`,
   cards: "卡片", view: "显示方式", copyCurl: "复制 curl", json: "JSON 结果", resultsList: "结果",
   dropHere: "松开，用它来搜索", keys: "键盘快捷键", add: "添加视频", close: "关闭",
   theme: "外观", auto: "跟随系统", light: "浅色", dark: "深色", language: "English",
@@ -42,7 +43,7 @@ const ZH = {
   libraryLine: (videos, clips) => `${videos} 个视频，${clips} 个镜头`, uploadGone: "图片不会保存在地址里，请重新选择。",
   tooLarge: "文件太大：最多 64 MB。", notMedia: "只能用图片或视频来搜索。",
   key_focus: "回到搜索框", key_move: "在结果间移动", key_open: "打开", key_play: "播放 / 暂停", key_moment: "上一处 / 下一处",
-  key_result: "上一个 / 下一个结果", key_frame: "逐帧后退 / 前进", key_similar: "找相似", key_close: "关闭", key_help: "显示这张表",
+  key_result: "上一个 / 下一个结果", key_frame: "逐帧后退 / 前进", key_skip: "后退 / 前进 10 秒", key_similar: "找相似", key_close: "关闭", key_help: "显示这张表",
   space: "空格", enterKey: "回车",
   errors: {
     offline: "连不上服务。请看看它是否还在运行。", key_needed: "需要密钥。", wrong_key: "密钥不对。", admin_needed: "需要管理员密钥。",
@@ -58,7 +59,8 @@ const EN = {
   placeholder: "What it shows, what is said, what it is called…", query: "Search videos", search: "Search",
   boxHelp: "Press Enter to search. Drop or paste a picture or a clip to search with it.",
   pick: "Search with a picture or clip", filter: "Filter", activeFilters: "Active filters", examples: "Example searches", tryThese: "Try",
-  star: "Star this search", unstar: "Remove the star", starred: "Starred searches", unstarOne: (q) => `Remove the star: ${q}`,
+  star: "Star this search", unstar: "Remove the star", starred: "Starred searches", starredRemove: (q) => `Remove the star: ${q}`,
+  recent: "Recent searches", recentRemove: (q) => `Remove from the recent searches: ${q}`,
   cards: "Cards", view: "View", copyCurl: "Copy curl", json: "Results as JSON", resultsList: "Results",
   dropHere: "Drop to search with it", keys: "Keyboard shortcuts", add: "Add videos", close: "Close",
   theme: "Appearance", auto: "system", light: "light", dark: "dark", language: "中文",
@@ -95,7 +97,7 @@ const EN = {
   libraryLine: (videos, clips) => `${videos} videos, ${clips} clips`, uploadGone: "A picture is not kept in the address: choose it again.",
   tooLarge: "The file is too large: at most 64 MB.", notMedia: "Only pictures and videos can be searched with.",
   key_focus: "Go to the search box", key_move: "Move between results", key_open: "Open", key_play: "Play / pause", key_moment: "Previous / next moment",
-  key_result: "Previous / next result", key_frame: "One frame back / on", key_similar: "Find similar", key_close: "Close", key_help: "Show this list",
+  key_result: "Previous / next result", key_frame: "One frame back / on", key_skip: "Back / on by 10 seconds", key_similar: "Find similar", key_close: "Close", key_help: "Show this list",
   space: "Space", enterKey: "Enter",
   errors: {},     // the service speaks English itself
 };

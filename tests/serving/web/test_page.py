@@ -125,7 +125,20 @@ def test_keys_move_between_cards_open_step_and_close(page, address):
     page.press("f")
     page.wait("location.search.includes('like=')")
     page.press("?")
-    page.wait_for("#panel .keys")
+    assert "J  L\n后退 / 前进 10 秒" in page.text("#panel .keys")
+
+
+def test_j_and_l_go_ten_seconds_back_and_on_within_the_video(page, address):
+    page.media(prefers_reduced_motion="reduce")
+    page.go(f"{address}/?v={video_id(1)}&t=1000", until="#watch .transcript li")
+    page.wait("document.querySelector('#watch video').readyState > 0")
+    # The clip of these tests is shorter than the minute that is said of it.
+    page.run("Object.defineProperty(document.querySelector('#watch video'), 'currentTime', { value: 15.5, writable: true })")
+    met = []
+    for key in "jjlllllll":
+        page.press(key)
+        met.append(int(page.run("new URLSearchParams(location.search).get('t')")))
+    assert met == [5500, 0, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000, 60_000]
 
 
 def test_no_hit_says_how_many_are_hidden_and_shows_them_when_asked(page, address):
@@ -267,14 +280,50 @@ def test_a_starred_search_is_kept_listed_under_the_box_and_can_be_removed(page, 
     page.wait("!document.querySelector('#starred').checkVisibility()")
 
 
+RECENT = "[...document.querySelectorAll('#recent a')].map((one) => one.textContent)"
+
+
+def test_the_last_searches_are_listed_under_the_box_once_a_text_and_can_be_removed(page, address, fake):
+    for text in ["甲", "乙", "没有", "丙", "丁", "戊", "己", "庚", "辛"]:
+        page.go(f"{address}/?q={text}", until="#switch")
+        page.wait("document.querySelector('main').ariaBusy !== 'true'")
+    found(page, address, query="丙", more=f"&tag=动物&v={video_id(1)}")
+    page.go(f"{address}/?q=出错", until=".message")
+    page.go(f"{address}/?like={video_id(0)}", until=".card .badges")
+    page.go(address, until=".card")
+    page.wait_for("#recent")
+    assert page.run(RECENT) == ["丙 · 标签：动物", "辛", "庚", "己", "戊", "丁", "没有", "乙"]
+    assert page.run("document.querySelector('#recent button').getAttribute('aria-label')") == "从最近搜索中去掉：丙 · 标签：动物"
+    page.click("#recent button")
+    page.wait(f"{RECENT}[0] === '辛'")
+    assert page.run("document.activeElement.textContent") == "辛"
+    page.click("#recent .pair:nth-of-type(7) a")
+    page.wait("document.querySelector('#q').value === '没有' && document.querySelector('.message')?.checkVisibility()")
+
+
+def test_the_last_searches_are_neither_seen_nor_kept_while_the_service_asks_for_a_key(page, address, fake):
+    found(page, address, query="私事")
+    fake.key = "secret"
+    page.go(f"{address}/?q=别人的", until="#panel[open]")
+    page.press("Escape")
+    page.click("#home")
+    page.wait_for("#panel input")
+    assert page.run(RECENT) == []
+    page.type("secret")
+    page.press("Enter")
+    page.wait(f"{RECENT}.join() === '私事'")
+
+
 @pytest.mark.parametrize("kept", ["{", "null", "7", '[1, "javascript:alert(1)", "/?tag=x", "//evil.example/?q=x"]'])
 def test_stars_that_the_page_did_not_write_are_left_out(page, address, kept):
     page.go(address, until=".card")
     page.run(f"localStorage.setItem('wenshi.starred', {json.dumps(kept)})")
+    page.run(f"localStorage.setItem('wenshi.recent', {json.dumps(kept)})")
     found(page, address)
     page.click("#home")
     page.wait("document.body.dataset.mode === 'home'")
     assert page.count("#starred a") == 0
+    assert page.run(RECENT) == ["猫"]
 
 
 def test_similar_ones_are_asked_for_by_the_span_of_the_hit(page, address, fake):
