@@ -284,8 +284,9 @@ RECENT = "[...document.querySelectorAll('#recent a')].map((one) => one.textConte
 
 
 def test_the_last_searches_are_listed_under_the_box_once_a_text_and_can_be_removed(page, address, fake):
+    page.go(address, until=".card")
     for text in ["甲", "乙", "没有", "丙", "丁", "戊", "己", "庚", "辛"]:
-        page.go(f"{address}/?q={text}", until="#switch")
+        page.run(f"document.querySelector('#q').value = '{text}'; document.querySelector('#box').requestSubmit()")
         page.wait("document.querySelector('main').ariaBusy !== 'true'")
     found(page, address, query="丙", more=f"&tag=动物&v={video_id(1)}")
     page.go(f"{address}/?q=出错", until=".message")
