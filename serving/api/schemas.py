@@ -25,7 +25,9 @@ class Asked(BaseModel):
 
 
 class SearchFilters(Asked):
-    """Which videos may answer; `longer` and `shorter` in seconds, `since` and `until` days."""
+    """Which videos may answer; `longer` and `shorter` in seconds, `since` and `until` days. hidden: also those below the
+    threshold.
+    """
 
     channel: list[ChannelName] = Field(default=[], max_length=16)
     path: list[FilterText] = Field(default=[], max_length=64)
@@ -34,7 +36,7 @@ class SearchFilters(Asked):
     shorter: Seconds | None = None
     since: date | None = None
     until: date | None = None
-    video: list[VideoId] = Field(default=[], max_length=1000)
+    hidden: bool = False
 
 
 class SearchRequest(SearchFilters):
@@ -45,20 +47,25 @@ class SearchRequest(SearchFilters):
     q: QueryText | None = None
     queries: list[QueryText] | None = Field(default=None, min_length=1, max_length=MOST_QUERIES)
     k: int = Field(default=20, ge=1, le=MOST_HITS)
-    hidden: bool = False
+    video: list[VideoId] = Field(default=[], max_length=1000)
     moments: int = Field(default=SearchSettings.moments, ge=1, le=100)
     diversity: float = Field(default=SearchSettings.diversity, ge=0, le=1)
     rank_ms: float | None = Field(default=None, ge=0, le=60_000)
     recall: float | None = Field(default=None, gt=0, le=1)
 
 
-class ExampleRequest(Asked):
+class ExampleFilters(SearchFilters):
+    """What may be asked beside an example. Nothing that looks like one is below a threshold: `hidden` changes nothing."""
+
+    k: int = Field(default=20, ge=1, le=MOST_HITS)
+
+
+class ExampleRequest(ExampleFilters):
     """A span of a video to search with; the whole video without ends."""
 
     video: VideoId
     start_ms: Milliseconds = 0
     end_ms: Milliseconds | None = None
-    k: int = Field(default=20, ge=1, le=MOST_HITS)
 
 
 class EmbedRequest(Asked):
@@ -283,6 +290,8 @@ class BuildRequest(Asked):
 
 
 class LibraryState(BaseModel):
+    """`role`: of who asks; `keys`: whether the service asks for a key."""
+
     videos: int
     clips: int
     evidence: dict[str, int]
@@ -295,6 +304,7 @@ class LibraryState(BaseModel):
     failures: int
     notices: list[str]
     role: str
+    keys: bool
 
 
 class SavedQuery(BaseModel):

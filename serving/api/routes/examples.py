@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +16,24 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 
 from retrieval.encoders import FrameGeometry
 from retrieval.errors import InputError
+from retrieval.search import SearchResult
+from retrieval.search.channels import VISUAL
 from serving.api.errors import ApiError
-from serving.api.routes.search import answered
+from serving.api.routes.search import answered, video_filter
 from serving.api.routes.videos import similar_to
-from serving.api.schemas import MOST_HITS, ExampleRequest, SearchAnswer
+from serving.api.schemas import ExampleFilters, ExampleRequest, SearchAnswer
 from serving.api.service import Service
 from serving.media import pictures
 from serving.media.files import named
 
 _FRAMES = 8                 # of a clip that is sent
 _CLIP_MS = 30_000           # of it that is looked at
+_LISTS = ("channel", "path", "tag")
+_MOST_FIELDS = 200           # of a form: every filter as often as it may be given
 _BODY = {
     "required": True,
     "content": {
@@ -36,7 +42,9 @@ _BODY = {
             "schema": {
                 "type": "object",
                 "required": ["file"],
-                "properties": {"file": {"type": "string", "format": "binary"}, "k": {"type": "integer"}},
+                "properties": {
+                    "file": {"type": "string", "format": "binary"}, **ExampleFilters.model_json_schema()["properties"],
+                },
             }
         },
     },
@@ -54,42 +62,65 @@ def routes(service: Service) -> APIRouter:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         request_id = request.state.request_id
         if kind == "multipart/form-data":
-            async with request.form(max_files=1, max_fields=4) as form:
-                file, count = form.get("file"), _count(form.get("k"))
+            async with request.form(max_files=1, max_fields=_MOST_FIELDS) as form:
+                file = form.get("file")
                 if not isinstance(file, UploadFile):
                     raise InputError("The form has no file: send a picture or a clip in the field `file`.")
-                return JSONResponse(await run_in_threadpool(_by_file, service, file, count, request_id))
+                with _validated():
+                    filters = ExampleFilters.model_validate(_fields(form))
+                return JSONResponse(await run_in_threadpool(_by_file, service, file, filters, request_id))
         if kind != "application/json":
             raise ApiError(415, "content_type", "Send multipart/form-data with a file, or application/json with a video.")
-        try:
-            asked = ExampleRequest.model_validate_json(await request.body())
-        except ValidationError as error:
-            raise RequestValidationError(error.errors()) from error
+        body = await request.body()
+        with _validated():
+            asked = ExampleRequest.model_validate_json(body)
         return JSONResponse(await run_in_threadpool(_by_span, service, asked, request_id))
 
     return router
 
 
-def _count(text: Any) -> int:
-    if text is None:
-        return 20
-    if not isinstance(text, str) or not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= MOST_HITS:
-        raise InputError(f"k is a number from 1 to {MOST_HITS}.")
-    return int(text)
+@contextmanager
+def _validated() -> Iterator[None]:
+    """What pydantic refuses in the block is refused as in any other request."""
+    try:
+        yield
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
+
+
+def _fields(form: FormData) -> dict[str, Any]:
+    """Everything but the file; of a filter that takes several values, all of them."""
+    return {name: form.getlist(name) if name in _LISTS else form[name] for name in form if name != "file"}
+
+
+def _asks_what_is_seen(asked: ExampleFilters) -> bool:
+    return not asked.channel or VISUAL in asked.channel
+
+
+def _nothing(service: Service, request_id: str) -> dict[str, Any]:
+    """The answer to an example where what is seen may not answer."""
+    notice = f"Only what is seen answers a picture, a clip or a video: the channels asked for leave {VISUAL} out."
+    return answered(service, SearchResult(query="", hits=(), hidden=0, took_ms={"total": 0.0}), (notice,), request_id)
 
 
 def _by_span(service: Service, asked: ExampleRequest, request_id: str) -> dict[str, Any]:
     service.video(asked.video)
     if asked.end_ms is not None and asked.end_ms <= asked.start_ms:
         raise InputError("The span ends before it begins.")
+    where = video_filter(asked)
+    if not _asks_what_is_seen(asked):
+        return _nothing(service, request_id)
     with service.searches.entered():
-        return similar_to(service, asked.video, asked.start_ms, asked.end_ms, asked.k, request_id)
+        return similar_to(service, asked.video, asked.start_ms, asked.end_ms, asked.k, request_id, where)
 
 
-def _by_file(service: Service, file: UploadFile, count: int, request_id: str) -> dict[str, Any]:
+def _by_file(service: Service, file: UploadFile, asked: ExampleFilters, request_id: str) -> dict[str, Any]:
     encoder = service.engines.clip_encoder()
     if encoder is None:
         raise ApiError(409, "no_model", "No model is loaded: this library cannot be searched with a picture.")
+    where = video_filter(asked)
+    if not _asks_what_is_seen(asked):
+        return _nothing(service, request_id)
     with service.making.entered(), tempfile.TemporaryDirectory(prefix="wenshi-example-") as folder:
         path = Path(folder) / "example"
         with path.open("xb") as kept:
@@ -99,7 +130,7 @@ def _by_file(service: Service, file: UploadFile, count: int, request_id: str) ->
     with service.searches.entered():
         with service.metrics.timed("encode_pictures"):
             seen = encoder.encode_clips(frames[None], frame_mask=np.ones((1, len(frames)), dtype=np.bool_))
-        result = loaded.engine.search_alike(seen.pooled, count=count)
+        result = loaded.engine.search_alike(seen.pooled, count=asked.k, where=where)
     return answered(service, result, loaded.notices, request_id)
 
 

@@ -23,7 +23,7 @@ def routes(service: Service) -> APIRouter:
     def library(request: Request) -> dict[str, Any]:
         """What the library holds, and how much of it each model has seen."""
         caller = caller_of(request)
-        return {**_state(service), "role": caller.role if caller else "read"}
+        return {**_state(service), "role": caller.role if caller else "read", "keys": bool(service.keys.all())}
 
     return router
 

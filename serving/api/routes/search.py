@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,7 +51,7 @@ def _answer(service: Service, asked: SearchRequest, text: str, request_id: str) 
     )  # fmt: skip
     with service.searches.entered():
         loaded = service.engines.current()
-        result = loaded.engine.with_settings(settings).search(text, count=asked.k, where=video_filter(asked))
+        result = loaded.engine.with_settings(settings).search(text, count=asked.k, where=video_filter(asked, asked.video))
     return answered(service, result, loaded.notices, request_id)
 
 
@@ -59,8 +60,8 @@ def answered(service: Service, result: SearchResult, notices: tuple[str, ...], r
     return search_answer(result, notices=notices, request_id=request_id)
 
 
-def video_filter(asked: SearchFilters) -> VideoFilter:
-    """InputError for spans that are empty and paths that are not whole."""
+def video_filter(asked: SearchFilters, videos: Sequence[str] = ()) -> VideoFilter:
+    """videos: the only ones that may answer, () = any. InputError for spans that are empty and paths that are not whole."""
     return VideoFilter(
         paths=tuple(path if path.startswith("*") else str(Path(path)) for path in asked.path),
         tags=tuple(asked.tag),
@@ -68,5 +69,5 @@ def video_filter(asked: SearchFilters) -> VideoFilter:
         longest_ms=None if asked.shorter is None else round(1000 * asked.shorter),
         since=asked.since,
         until=asked.until,
-        videos=frozenset(asked.video) if asked.video else None,
+        videos=frozenset(videos) if videos else None,
     )

@@ -89,9 +89,10 @@ def routes(service: Service) -> APIRouter:
 
 
 def similar_to(
-    service: Service, video_id: str, start_ms: int | None, end_ms: int | None, count: int, request_id: str
+    service: Service, video_id: str, start_ms: int | None, end_ms: int | None, count: int, request_id: str,
+    where: VideoFilter | None = None,
 ) -> dict[str, Any]:
-    """Videos that look like the clips of a video which meet a span of it."""
+    """Videos that look like the clips of a video which meet a span of it, of those that pass the filter."""
     vectors = service.library.clip_vectors([video_id]).get(video_id)
     if vectors is None:
         raise not_found("No model has seen this video: there is nothing to compare.")
@@ -103,7 +104,7 @@ def similar_to(
             raise not_found("The video has no clip in this span.")
         vectors = vectors[meets]
     loaded = service.engines.current()
-    result = loaded.engine.search_alike(_few(vectors), count=count, without=[video_id])
+    result = loaded.engine.search_alike(_few(vectors), count=count, where=where, without=[video_id])
     return answered(service, result, loaded.notices, request_id)
 
 

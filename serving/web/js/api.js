@@ -1,5 +1,5 @@
 // The HTTP API, and nothing else of the network.
-import { searchParameters } from "./state.js";
+import { limits, limitsAsBody, searchParameters } from "./state.js";
 import { quoted } from "./format.js";
 
 const API = "/api/v1";
@@ -47,27 +47,33 @@ function form(entries) {
 /** Search for what a state asks: its text, a span of a video, or `file`, a picture or clip. */
 export function search(state, { count, file, signal }) {
   if (file) {
-    const body = form([["file", file], ["k", count]]);
+    const body = form([...limits(state, count), ["file", file]]);
     return ask(`${API}/search/by-example`, { method: "POST", body, signal });
   }
-  if (state.like) return post(`${API}/search/by-example`, { ...state.like, k: count }, { signal });
+  if (state.like) return post(`${API}/search/by-example`, { ...state.like, ...limitsAsBody(state, count) }, { signal });
   return ask(`${API}/search?${searchParameters(state, count)}`, { signal });
 }
 
-/** The same search for a shell. */
-export function asCurl(state, { count, file }, origin) {
+/** The same search for a shell. withKey: the service asks for a key, which the command takes from the variable WENSHI_KEY. */
+export function asCurl(state, { count, file, withKey }, origin) {
+  const curl = withKey ? 'curl -H "Authorization: Bearer $WENSHI_KEY"' : "curl";
   if (file) {
-    return `curl -F ${quoted(`file=@${file.name}`)} -F k=${count} ${quoted(`${origin}${API}/search/by-example`)}`;
+    // A value of -F that begins with @ or < names a file to curl, one of --form-string does not.
+    const fields = limits(state, count).map(([name, value]) => `--form-string ${quoted(`${name}=${value}`)}`).join(" ");
+    return `${curl} -F ${quoted(`file=@${file.name}`)} ${fields} ${quoted(`${origin}${API}/search/by-example`)}`;
   }
   if (state.like) {
-    const body = JSON.stringify({ ...state.like, k: count });
-    return `curl -H 'Content-Type: application/json' -d ${quoted(body)} ${quoted(`${origin}${API}/search/by-example`)}`;
+    const body = JSON.stringify({ ...state.like, ...limitsAsBody(state, count) });
+    return `${curl} -H 'Content-Type: application/json' -d ${quoted(body)} ${quoted(`${origin}${API}/search/by-example`)}`;
   }
-  return `curl ${quoted(`${origin}${API}/search?${searchParameters(state, count)}`)}`;
+  return `${curl} ${quoted(`${origin}${API}/search?${searchParameters(state, count)}`)}`;
 }
 
 export const library = () => ask(`${API}/library`);
-export const newest = (after) => ask(`${API}/videos?limit=24${after ? `&after=${after}` : ""}`);
+
+/** The videos that came last, or those that came before the video `after`: {videos, next}. */
+export const newest = ({ after = null, signal }) => ask(`${API}/videos?limit=24${after ? `&after=${after}` : ""}`, { signal });
+
 export const video = (id, signal) => ask(`${API}/videos/${id}`, { signal });
 export const transcript = (id, signal) => ask(`${API}/videos/${id}/transcript`, { signal });
 export const moments = (id, q, signal) => ask(`${API}/videos/${id}/moments?q=${encodeURIComponent(q)}`, { signal });

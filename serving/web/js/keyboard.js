@@ -25,6 +25,7 @@ function inPlayer(event, { player, onStep, onSimilar }) {
   if (event.key === " ") return event.target.closest("button, a, summary, video") ? null : () => player.toggle();
   return {
     "[": () => player.step(-1), "]": () => player.step(1), ",": () => player.frame(-1), ".": () => player.frame(1),
+    j: () => player.skip(-1), l: () => player.skip(1),
     p: () => onStep(-1), n: () => onStep(1), f: onSimilar, k: () => player.toggle(), "?": showKeys,
   }[event.key];
 }

@@ -7,6 +7,7 @@ import { showFilters, toggleFilters } from "./filters.js";
 import { listenToKeys } from "./keyboard.js";
 import { askKey, askVideos, copy, showKeys, toast } from "./panels.js";
 import { Player } from "./player.js";
+import { Recent } from "./recent.js";
 import { Results } from "./results.js";
 import { Starred } from "./starred.js";
 import { asks, EMPTY, filtersOf, fromAddress, MOST, searchKey, toAddress, typed, withoutFilters } from "./state.js";
@@ -18,6 +19,7 @@ const EXAMPLES = 4;
 let state = { ...EMPTY };
 let library = null;         // what the service says of its library
 let answer = null;          // of the last search
+let newest = null;          // without a query: what comes after the videos that are shown, {next}
 let asked = null;           // AbortController of the search under way
 const uploads = [];         // pictures and clips that this page was given, by their number
 
@@ -34,6 +36,7 @@ const player = new Player({
   onSimilar: (like) => go({ ...EMPTY, like }),
 });
 const starred = new Starred({ open: (chosen) => go(chosen) });
+const recent = new Recent({ open: (chosen) => go(chosen), isIn: () => library !== null });
 const activity = new Activity({ onAdded: () => refresh(), mayStop: () => library?.role === "admin" });
 
 /** Change a part of the state, its address and what is shown. */
@@ -65,6 +68,7 @@ function showBox() {
   document.title = state.q ? `${state.q} – 文视` : "文视 Wenshi";
   showExample();
   starred.show(state);
+  recent.show();
   showFilters(state, (changed) => go(changed), library);
 }
 
@@ -94,8 +98,10 @@ async function runSearch() {
   asked = new AbortController();
   const { signal } = asked;
   answer = null;
+  newest = null;
   byId("state").replaceChildren();
   byId("notices").replaceChildren();
+  byId("unanswered").textContent = "";
   byId("results").setAttribute("aria-busy", "true");
   const slow = setTimeout(() => {
     results.skeletons();
@@ -123,13 +129,17 @@ async function searched(signal) {
   const found = await api.search(state, { count: state.count, file: uploads[state.upload], signal });
   if (signal.aborted) return;
   answer = { ...found, count: state.count };
+  recent.add(state);
   results.show(answer.hits);
   showSummary();
   showView();
 }
 
-/** The next results of the same search, when the end of the list comes near. */
-async function askForMore() {
+/** What follows, when the end of the list comes near. */
+const askForMore = () => (newest ? showOlder() : showFurther());
+
+/** The next results of the same search. */
+async function showFurther() {
   if (!answer || answer.hits.length < answer.count || answer.count >= MOST || answer.asking) return;
   const current = answer;
   current.asking = true;
@@ -151,6 +161,7 @@ function showSummary() {
   const whole = answer.hits.length < answer.count;
   byId("summary").textContent = answer.hits.length ? say(whole ? "found" : "foundMore", answer.hits.length, ms) : "";
   byId("notices").replaceChildren(...[...new Set(answer.notices)].map((text) => element("p", {}, text)));
+  byId("unanswered").textContent = answer.hits.length && answer.answered === false ? say("unanswered") : "";
   if (!answer.hits.length) showNothing();
   else if (answer.hidden || state.hidden) byId("state").replaceChildren(hiddenLine());
 }
@@ -188,6 +199,8 @@ function showFailure(failure) {
   byId("summary").textContent = "";
   byId("alert").textContent = `${say("failed")}：${sayError(failure)}`;
   if (failure.status === 401) {
+    library = null;
+    recent.show();
     askKey(() => begin());
     return;
   }
@@ -199,14 +212,31 @@ function showFailure(failure) {
 
 /** Without a query: what came last, and a few things to ask. */
 async function showNewest(signal) {
-  const [{ videos }, status] = await Promise.all([api.newest(), library ?? api.library()]);
+  const [{ videos, next }, status] = await Promise.all([api.newest({ signal }), library ?? api.library()]);
   if (signal.aborted) return;
   library = status;
+  newest = { next };
   results.show(videos);
   byId("summary").textContent = videos.length ? say("newest") : "";
   if (!videos.length) showEmptyLibrary();
   showExamples(videos);
   showLibrary();
+}
+
+/** The videos that were added before the ones that are shown. */
+async function showOlder() {
+  const current = newest;
+  if (!current.next || current.asking) return;
+  current.asking = true;
+  try {
+    const { videos, next } = await api.newest({ after: current.next, signal: asked.signal });
+    if (newest !== current) return;
+    newest = { next };
+    results.extend(videos);
+  } catch (failure) {
+    current.asking = false;         // the next time that the end comes near
+    if (failure.name !== "AbortError") toast(sayError(failure));
+  }
 }
 
 function showExamples(videos) {
@@ -220,6 +250,7 @@ function showLibrary() {
   byId("library").textContent = library ? say("libraryLine", library.videos, library.clips) : "";
   byId("add").hidden = library?.role !== "admin";
   showFilters(state, (changed) => go(changed), library);
+  recent.show();
 }
 
 function showView() {
@@ -280,6 +311,12 @@ function similarToFocused() {
   results.onSimilar(results.hits.find((hit) => hit.video === video));
 }
 
+function copyAsCurl() {
+  const withKey = Boolean(library?.keys);
+  const command = api.asCurl(state, { count: state.count, file: uploads[state.upload], withKey }, location.origin);
+  copy(command, say(withKey ? "copiedWithoutKey" : "copied"));
+}
+
 const addVideos = () => askVideos(() => activity.look());
 
 /** The library changed: what is shown may be out of date. */
@@ -338,7 +375,7 @@ function listen() {
   });
   byId("as-cards").addEventListener("click", () => go({ view: "cards" }, { replace: true }));
   byId("as-json").addEventListener("click", () => go({ view: "json" }, { replace: true }));
-  byId("curl").addEventListener("click", () => copy(api.asCurl(state, { count: state.count, file: uploads[state.upload] }, location.origin)));
+  byId("curl").addEventListener("click", copyAsCurl);
   byId("help").addEventListener("click", showKeys);
   byId("add").addEventListener("click", addVideos);
   byId("theme").addEventListener("click", nextTheme);

@@ -1,6 +1,7 @@
 // Small dialogs (keys, key of the service, adding, jobs), the toast, and copying.
 import * as api from "./api.js";
 import { button, byId, element } from "./dom.js";
+import { clock } from "./format.js";
 import { say, sayError } from "./words.js";
 
 const shown = byId("toast");
@@ -15,10 +16,11 @@ export function toast(text) {
   toast.timer = setTimeout(() => shown.classList.remove("on"), 3200);
 }
 
-export async function copy(text) {
+/** Copy a text and say so. */
+export async function copy(text, done = say("copied")) {
   try {
     await navigator.clipboard.writeText(text);
-    toast(say("copied"));
+    toast(done);
   } catch {
     toast(say("notCopied"));        // no secure context, or refused
   }
@@ -36,7 +38,7 @@ export function openPanel(title, ...content) {
 
 export function showKeys() {
   const rows = [
-    ["/", "focus"], ["← → ↑ ↓", "move"], [say("enterKey"), "open"], [say("space"), "play"], ["[  ]", "moment"], [",  .", "frame"],
+    ["/", "focus"], ["← → ↑ ↓", "move"], [say("enterKey"), "open"], [say("space"), "play"], ["[  ]", "moment"], [",  .", "frame"], ["J  L", "skip"],
     ["P  N", "result"], ["F", "similar"], ["Esc", "close"], ["?", "help"],
   ];
   openPanel(say("keys"), element("dl", { class: "keys" }, rows.map(([keys, what]) => [
@@ -100,6 +102,12 @@ export function askVideos(onStarted) {
 
 const STATE_WORDS = { waiting: "waiting", running: "runningJob", done: "done", failed: "failedJob", stopped: "stopped" };
 
+/** How far a job is in its current file, from 0 to 1; 0 where the length of the file is not known. */
+const shareOf = (current) => (current?.duration_ms > 0 ? Math.min(1, current.position_ms / current.duration_ms) : 0);
+
+const currentFile = ({ path, position_ms: positionMs, duration_ms: durationMs }) => element("p", { class: "path" },
+  [path, durationMs > 0 && say("at", clock(positionMs), clock(durationMs))].filter(Boolean).join(" · "));
+
 /** The list of jobs in the panel. `onCancel(job)` where the caller may stop one. */
 export function jobsList(jobs, onCancel) {
   if (!jobs.length) return element("p", {}, say("noJobs"));
@@ -107,8 +115,8 @@ export function jobsList(jobs, onCancel) {
     element("p", { class: "job" }, element("strong", {}, say(STATE_WORDS[job.state])),
       element("span", {}, job.total ? `${job.done}/${job.total}` : ""),
       onCancel && ["waiting", "running"].includes(job.state) && button({ text: say("cancel"), onClick: () => onCancel(job) })),
-    job.state === "running" && element("progress", { max: Math.max(1, job.total), value: job.done, "aria-label": say("runningJob") }),
-    job.current && element("p", { class: "path" }, job.current.path),
+    job.state === "running" && element("progress", { max: Math.max(1, job.total), value: job.done + shareOf(job.current), "aria-label": say("runningJob") }),
+    job.current && currentFile(job.current),
     job.message && element("p", { class: "path" }, job.message),
     job.failed.length > 0 && element("details", {}, element("summary", {}, say("failures", job.failed.length)),
       element("ul", {}, job.failed.slice(0, 50).map((one) => element("li", { class: "path" }, `${one.path}: ${one.message}`)))))));

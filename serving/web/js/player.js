@@ -10,6 +10,7 @@ import { say, sayError } from "./words.js";
 
 const MOST_CONVERTED_MS = 60_000;
 const FRAME_MS = 40;
+const SKIP_MS = 10_000;
 const LEAVE_ALONE_MS = 4000;    // after the person scrolled the text
 
 /** `onClose()`, `onTime(ms)` for the address, `onStep(±1)` to another result, `onSimilar(span)`. */
@@ -217,6 +218,10 @@ export class Player {
   frame(direction) {
     this.media.pause();
     this.seek(this.timeMs + direction * FRAME_MS);
+  }
+
+  skip(direction) {
+    this.seek(this.timeMs + direction * SKIP_MS);
   }
 
   /** To the moment before or after the one that plays. */

@@ -62,14 +62,21 @@ export function toAddress(state) {
   return text ? `/?${text}` : "/";
 }
 
+/** What may answer and how many, whatever is searched with: [[name, value], ...], of a list one each. */
+export const limits = (state, count) => [
+  ["k", String(count)], ...filtersOf(state).map(({ name, value }) => [name, value]), ...(state.hidden ? [["hidden", "true"]] : []),
+];
+
+/** The same as a body of JSON. */
+export const limitsAsBody = (state, count) => ({
+  k: count,
+  ...Object.fromEntries(LISTS.filter((name) => state[name].length).map((name) => [name, state[name]])),
+  ...Object.fromEntries(TEXTS.filter((name) => state[name] !== "").map((name) => [name, state[name]])),
+  ...(state.hidden && { hidden: true }),
+});
+
 /** What the service is asked for a text, as the part of the address after "?". */
-export function searchParameters(state, count) {
-  const given = new URLSearchParams({ q: state.q, k: count });
-  for (const name of LISTS) for (const value of state[name]) given.append(name, value);
-  for (const name of TEXTS) if (state[name] !== "") given.set(name, state[name]);
-  if (state.hidden) given.set("hidden", "true");
-  return given.toString();
-}
+export const searchParameters = (state, count) => new URLSearchParams([["q", state.q], ...limits(state, count)]).toString();
 
 /** Two states with the same key have the same answer. */
 export const searchKey = (state) => toAddress({ ...state, video: null, time_ms: null, view: "cards" });

@@ -134,6 +134,51 @@ def test_a_span_of_a_video_finds_others(client, ids):
     assert client.post("/api/v1/search/by-example", json={**asked, "end_ms": 0}).status_code == 400
 
 
+EVERY = {"公园.mp4", "小猫 <b>.mp4", "city.mp4"}
+FILTERS = [
+    ({}, EVERY), ({"shorter": 1}, {"city.mp4"}), ({"longer": 3, "hidden": True}, {"公园.mp4"}),
+    ({"path": ["*.mp4"], "longer": 2}, EVERY - {"city.mp4"}), ({"path": ["*/city.mp4", "*/公园.mp4"]}, {"city.mp4", "公园.mp4"}),
+    ({"tag": ["没有"]}, set()), ({"since": "2999-01-01"}, set()), ({"channel": ["visual", "asr"], "until": "2999-01-01"}, EVERY),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("filters", "expected"), FILTERS)
+def test_filters_choose_what_may_answer_an_example_as_they_do_a_text(client, filled, ids, filters, expected):
+    path = "/api/v1/search/by-example"
+    files = {"file": ("x.mp4", (filled / "videos" / "city.mp4").read_bytes(), "video/mp4")}
+    by_file = client.post(path, files=files, data=filters).json()
+    assert {hit["name"] for hit in by_file["hits"]} == expected
+    by_span = client.post(path, json={"video": ids["city.mp4"], **filters}).json()
+    assert {hit["name"] for hit in by_span["hits"]} == expected - {"city.mp4"}
+    by_text = client.get("/api/v1/search", params={"q": "夜景", **filters}).json()
+    assert {hit["name"] for hit in by_text["hits"]} == expected
+
+
+def test_an_example_is_answered_by_what_is_seen_or_it_is_said_that_it_may_not(client, filled, ids):
+    path, files = "/api/v1/search/by-example", {"file": ("x.mp4", (filled / "videos" / "city.mp4").read_bytes())}
+    for answer in (
+        client.post(path, files=files, data={"channel": "asr"}),
+        client.post(path, json={"video": ids["city.mp4"], "channel": ["asr", "title"]}),
+    ):
+        assert answer.json()["hits"] == []
+        assert "leave visual out" in answer.json()["notices"][0]
+
+
+@pytest.mark.parametrize(("filters", "status", "named"), [
+    ({"k": 0}, 422, "k"), ({"k": "many"}, 422, "k"), ({"longer": "-1"}, 422, "longer"), ({"since": "tomorrow"}, 422, "since"),
+    ({"colour": "red"}, 422, "colour"), ({"channel": "smell"}, 422, "channel"), ({"longer": 5, "shorter": 2}, 400, "5000 ms"),
+    ({"path": "videos"}, 400, "'videos'"),
+])  # fmt: skip
+def test_a_filter_that_makes_no_sense_is_refused_beside_an_example_too(client, ids, filters, status, named):
+    path, files = "/api/v1/search/by-example", {"file": ("x.png", b"x", "image/png")}
+    listed = {name: [value] if name in ("channel", "path") else value for name, value in filters.items()}
+    for answer in (
+        client.post(path, files=files, data=filters), client.post(path, json={"video": ids["city.mp4"], **listed}),
+    ):
+        assert answer.status_code == status
+        assert named in answer.json()["error"]["message"]
+
+
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n" + b"\0" * 50, b"#EXTM3U\n", b"GIF89a", b"\xff\xd8\xff\xe0" * 100])
 def test_what_is_no_picture_is_refused(client, content):
     answer = client.post("/api/v1/search/by-example", files={"file": ("x", content, "image/png")})

@@ -190,13 +190,15 @@ def test_the_key_command_prints_a_key_once_and_lists_none(copied):
 
 
 def test_a_page_can_log_in_with_a_cookie_that_scripts_and_other_sites_do_not_get(copied, serve):
-    _, shown = Keys(copied).add("read")
     client = serve(copied, jobs=False)
+    assert client.get("/api/v1/library").json()["keys"] is False
+    _, shown = Keys(copied).add("read")
     assert client.post("/api/v1/session", json={"key": "wrong"}).status_code == 401
     answer = client.post("/api/v1/session", json={"key": shown})
     assert "HttpOnly" in answer.headers["set-cookie"]
     assert "SameSite=strict" in answer.headers["set-cookie"]
-    assert client.get("/api/v1/library").json()["role"] == "read"
+    state = client.get("/api/v1/library").json()
+    assert (state["role"], state["keys"]) == ("read", True)
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "10.0.0.1"])

@@ -59,9 +59,12 @@ def _media(video: str, time_ms: int) -> dict[str, str]:
     }  # fmt: skip
 
 
-def answer(query: str, hits: list[dict[str, Any]], hidden: int = 0) -> dict[str, Any]:
+def answer(query: str, hits: list[dict[str, Any]], *, hidden: int = 0, answered: bool | None = True) -> dict[str, Any]:
     took = {"encode": 1.0, "recall": 2.0, "total": 3.0}
-    return {"query": query, "hits": hits, "hidden": hidden, "notices": [], "took_ms": took, "request_id": "0123456789abcdef"}
+    return {
+        "query": query, "answered": answered, "hits": hits, "hidden": hidden, "notices": [], "took_ms": took,
+        "request_id": "0123456789abcdef",
+    }  # fmt: skip
 
 
 class Fake:
@@ -105,12 +108,13 @@ class Fake:
             if q == "出错":
                 return _error(503, "library", "The library cannot be read at present.")
             if q == "没有":
-                return JSONResponse(answer(q, [hit(n, below=True) for n in range(2)] if hidden else [], hidden=2))
-            return JSONResponse(answer(q, [hit(number) for number in range(min(k, 1000 if q == "一千" else 8))]))
+                return JSONResponse(answer(q, [hit(n, below=True) for n in range(2)] if hidden else [], hidden=2, answered=False))
+            hits = [hit(number) for number in range(min(k, 1000 if q == "一千" else 8))]
+            return JSONResponse(answer(q, hits, answered={"不相干": False, "不知道": None}.get(q, True)))
 
         @app.post("/api/v1/search/by-example")
         async def by_example() -> Response:
-            return JSONResponse(answer("", [hit(number) for number in range(20, 24)]))
+            return JSONResponse(answer("", [hit(number) for number in range(20, 24)], answered=None))
 
     def _library(self, app: FastAPI) -> None:
         @app.get("/")
@@ -121,7 +125,7 @@ class Fake:
         def library() -> dict[str, Any]:
             coverage = [{"channel": "visual", "share": 1.0}]
             counts = {"videos": self.videos, "clips": self.videos, "evidence": {"subtitle": 3}}
-            return {**counts, "coverage": coverage, "role": self.role}
+            return {**counts, "coverage": coverage, "role": self.role, "keys": self.key is not None}
 
         @app.post("/api/v1/session")
         async def log_in(request: Request) -> Response:
@@ -136,8 +140,11 @@ class Fake:
             return {"jobs": self.jobs}
 
         @app.get("/api/v1/videos")
-        def videos() -> dict[str, Any]:
-            return {"videos": [_video(number) for number in range(self.videos)], "next": None}
+        def videos(limit: int, after: str | None = None) -> dict[str, Any]:
+            first = 0 if after is None else int(after, 16) + 1
+            shown = range(self.videos)[first : first + limit]
+            more = shown.stop < self.videos
+            return {"videos": list(map(_video, shown)), "next": video_id(shown[-1]) if more else None}
 
         @app.post("/api/v1/videos", status_code=202)
         def add() -> dict[str, Any]:

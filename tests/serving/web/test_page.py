@@ -125,7 +125,20 @@ def test_keys_move_between_cards_open_step_and_close(page, address):
     page.press("f")
     page.wait("location.search.includes('like=')")
     page.press("?")
-    page.wait_for("#panel .keys")
+    assert "J  L\n后退 / 前进 10 秒" in page.text("#panel .keys")
+
+
+def test_j_and_l_go_ten_seconds_back_and_on_within_the_video(page, address):
+    page.media(prefers_reduced_motion="reduce")
+    page.go(f"{address}/?v={video_id(1)}&t=1000", until="#watch .transcript li")
+    page.wait("document.querySelector('#watch video').readyState > 0")
+    # The clip of these tests is shorter than the minute that is said of it.
+    page.run("Object.defineProperty(document.querySelector('#watch video'), 'currentTime', { value: 15.5, writable: true })")
+    met = []
+    for key in "jjlllllll":
+        page.press(key)
+        met.append(int(page.run("new URLSearchParams(location.search).get('t')")))
+    assert met == [5500, 0, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000, 60_000]
 
 
 def test_no_hit_says_how_many_are_hidden_and_shows_them_when_asked(page, address):
@@ -134,6 +147,27 @@ def test_no_hit_says_how_many_are_hidden_and_shows_them_when_asked(page, address
     page.click(".message .go")
     page.wait(f"{HITS} === 2")
     assert "低于阈值" in page.text(".card .badges")
+
+
+@pytest.mark.parametrize(("language", "sentence"), [
+    ("zh", "看起来没有符合的视频，以下是最接近的。"), ("en", "Nothing here seems to answer; these are the nearest."),
+])  # fmt: skip
+def test_above_the_cards_of_a_query_without_an_answer_it_is_said_so(page, address, language, sentence):
+    page.go(address, until=".card")
+    page.run(f"localStorage.setItem('wenshi.language', '{language}')")
+    found(page, address, "不相干")
+    assert page.text("#unanswered") == sentence
+    assert page.run("document.querySelector('#unanswered').role") == "status"
+    assert page.run("document.querySelector('#unanswered').getBoundingClientRect().bottom"
+                    " <= document.querySelector('.card').getBoundingClientRect().top")
+
+
+@pytest.mark.parametrize("query", ["猫", "不知道", "没有"])
+def test_of_a_query_that_may_have_an_answer_or_has_no_card_it_is_not(page, address, query):
+    found(page, address, "不相干")
+    page.run(f"document.querySelector('#q').value = '{query}'; document.querySelector('#box').requestSubmit()")
+    page.wait(f"document.title.startsWith('{query}') && document.querySelector('main').ariaBusy !== 'true'")
+    assert page.run("document.querySelector('#unanswered').textContent") == ""
 
 
 def test_an_error_says_what_and_under_which_request(page, address):
@@ -246,14 +280,51 @@ def test_a_starred_search_is_kept_listed_under_the_box_and_can_be_removed(page, 
     page.wait("!document.querySelector('#starred').checkVisibility()")
 
 
+RECENT = "[...document.querySelectorAll('#recent a')].map((one) => one.textContent)"
+
+
+def test_the_last_searches_are_listed_under_the_box_once_a_text_and_can_be_removed(page, address, fake):
+    page.go(address, until=".card")
+    for text in ["甲", "乙", "没有", "丙", "丁", "戊", "己", "庚", "辛"]:
+        page.run(f"document.querySelector('#q').value = '{text}'; document.querySelector('#box').requestSubmit()")
+        page.wait("document.querySelector('main').ariaBusy !== 'true'")
+    found(page, address, query="丙", more=f"&tag=动物&v={video_id(1)}")
+    page.go(f"{address}/?q=出错", until=".message")
+    page.go(f"{address}/?like={video_id(0)}", until=".card .badges")
+    page.go(address, until=".card")
+    page.wait_for("#recent")
+    assert page.run(RECENT) == ["丙 · 标签：动物", "辛", "庚", "己", "戊", "丁", "没有", "乙"]
+    assert page.run("document.querySelector('#recent button').getAttribute('aria-label')") == "从最近搜索中去掉：丙 · 标签：动物"
+    page.click("#recent button")
+    page.wait(f"{RECENT}[0] === '辛'")
+    assert page.run("document.activeElement.textContent") == "辛"
+    page.click("#recent .pair:nth-of-type(7) a")
+    page.wait("document.querySelector('#q').value === '没有' && document.querySelector('.message')?.checkVisibility()")
+
+
+def test_the_last_searches_are_neither_seen_nor_kept_while_the_service_asks_for_a_key(page, address, fake):
+    found(page, address, query="私事")
+    fake.key = "secret"
+    page.go(f"{address}/?q=别人的", until="#panel[open]")
+    page.press("Escape")
+    page.click("#home")
+    page.wait_for("#panel input")
+    assert page.run(RECENT) == []
+    page.type("secret")
+    page.press("Enter")
+    page.wait(f"{RECENT}.join() === '私事'")
+
+
 @pytest.mark.parametrize("kept", ["{", "null", "7", '[1, "javascript:alert(1)", "/?tag=x", "//evil.example/?q=x"]'])
 def test_stars_that_the_page_did_not_write_are_left_out(page, address, kept):
     page.go(address, until=".card")
     page.run(f"localStorage.setItem('wenshi.starred', {json.dumps(kept)})")
+    page.run(f"localStorage.setItem('wenshi.recent', {json.dumps(kept)})")
     found(page, address)
     page.click("#home")
     page.wait("document.body.dataset.mode === 'home'")
     assert page.count("#starred a") == 0
+    assert page.run(RECENT) == ["猫"]
 
 
 def test_similar_ones_are_asked_for_by_the_span_of_the_hit(page, address, fake):
@@ -266,14 +337,52 @@ def test_similar_ones_are_asked_for_by_the_span_of_the_hit(page, address, fake):
     page.wait("document.querySelector('#example').innerText.includes('第 0 个视频')")
 
 
+FILTERS = "&channel=visual&tag=动物&tag=猫&longer=3&since=2026-01-01&hidden=1"
+
+
+def test_what_the_chips_say_is_asked_beside_a_span_too(page, address, fake):
+    found(page, address, "", f"{FILTERS}&like={video_id(0)}:2000-5000")
+    assert page.count("#chips .chip:not(.plain)") == 5
+    asked = {
+        "video": video_id(0), "start_ms": 2000, "end_ms": 5000, "k": 60, "channel": ["visual"], "tag": ["动物", "猫"],
+        "longer": "3", "since": "2026-01-01", "hidden": True,
+    }  # fmt: skip
+    assert bodies(fake.asked, "/api/v1/search/by-example") == [asked]
+    page.click("#chips .chip")
+    page.wait("!location.search.includes('channel=') && document.querySelector('main').ariaBusy !== 'true'")
+    assert "channel" not in bodies(fake.asked, "/api/v1/search/by-example")[-1]
+    copy_as_curl(page)
+    assert '"tag":["动物","猫"]' in page.run("copied[0]")
+
+
+def test_what_the_chips_say_is_asked_beside_a_picture_too(page, address, fake, red):
+    page.go(address, until=".card")
+    page.choose_file("#pick", red)
+    page.wait(f"document.body.dataset.mode === 'search' && {HITS} === 4")
+    page.run(f"history.replaceState(null, '', location.href + {FILTERS!r}); dispatchEvent(new PopStateEvent('popstate'))")
+    page.wait("document.querySelector('main').ariaBusy !== 'true'")
+    _, _, body = fake.asked[-1]
+    fields = [("k", "60"), ("channel", "visual"), ("tag", "动物"), ("tag", "猫"), ("longer", "3"), ("since", "2026-01-01")]
+    for name, value in [*fields, ("hidden", "true")]:
+        assert f'name="{name}"\r\n\r\n{value}\r\n'.encode() in body
+    assert b"PNG" in body
+    copy_as_curl(page)
+    assert "-F 'file=@红.png' --form-string 'k=60' --form-string 'channel=visual'" in page.run("copied[0]")
+
+
+def copy_as_curl(page) -> None:
+    """`copied[0]` is the command then."""
+    page.run("window.copied = []; navigator.clipboard.writeText = async (text) => { copied.push(text) }")
+    page.click("#curl")
+    page.wait("copied.length === 1")
+
+
 def test_the_answer_can_be_seen_as_json_and_had_as_a_command(page, address):
     found(page, address, "it's")
     page.click("#as-json")
     page.wait_for("#json")
     assert json.loads(page.text("#json"))["request_id"] == "0123456789abcdef"
-    page.run("window.copied = []; navigator.clipboard.writeText = async (text) => { copied.push(text) }")
-    page.click("#curl")
-    page.wait("copied.length === 1")
+    copy_as_curl(page)
     assert page.run("copied[0]") == f"curl '{address}/api/v1/search?q=it%27s&k=60'"
 
 
@@ -292,6 +401,17 @@ def test_more_are_asked_for_at_the_end_of_the_list(page, address, fake):
     assert [where.split("k=")[1] for where in searches(fake)] == ["60", "240"]
 
 
+def test_the_first_view_goes_on_to_the_oldest_video(page, address, fake):
+    fake.videos = 53
+    page.go(address, until=".card")
+    page.wait(f"(scrollTo(0, document.body.scrollHeight), {HITS} === 53)")
+    shown = page.run("[...document.querySelectorAll('.card .open')].map((one) => one.dataset.video)")
+    assert shown == [video_id(number) for number in range(53)]
+    assert page.text("#summary") == "最近加入"
+    found(page, address)
+    assert page.run(HITS) == 8
+
+
 def test_an_administrator_adds_a_folder_and_sees_how_far_it_is(page, address, fake):
     fake.videos = 0
     page.go(address, until=".message")
@@ -299,14 +419,18 @@ def test_an_administrator_adds_a_folder_and_sees_how_far_it_is(page, address, fa
     page.type("/videos/旅行")
     running = {
         "job": "1", "kind": "add", "state": "running", "done": 3, "total": 9, "failed": [], "message": None,
-        "current": {"path": "海边.mp4", "position_ms": 1, "duration_ms": 2}, "created_at": "", "finished_at": None,
+        "current": {"path": "海边.mp4", "position_ms": 83_000, "duration_ms": 332_000}, "created_at": "", "finished_at": None,
     }  # fmt: skip
     fake.jobs = [running]
     page.press("Enter")
     page.wait("document.querySelector('#activity').innerText === '正在加入 3/9'")
     assert bodies(fake.asked, "/api/v1/videos") == [{"paths": ["/videos/旅行"]}]
     page.click("#activity")
-    page.wait("document.querySelector('#panel .jobs').innerText.includes('海边.mp4')")
+    page.wait("document.querySelector('#panel .jobs').innerText.includes('海边.mp4 · 1:23，共 5:32')")
+    assert page.run("document.querySelector('#panel progress').value") == 3.25
+    fake.jobs = [{**running, "current": {"path": "直播.ts", "position_ms": 5000, "duration_ms": 0}}]
+    page.wait("document.querySelector('#panel .jobs .path').innerText === '直播.ts'")
+    assert page.run("document.querySelector('#panel progress').value") == 3
     fake.jobs, fake.videos = [{**running, "state": "done", "done": 9, "current": None}], 3
     page.wait(f"{HITS} === 3")
 
@@ -329,6 +453,20 @@ def test_a_service_with_keys_asks_for_one_and_then_goes_on(page, address, fake):
     page.type("secret")
     page.press("Enter")
     page.wait(f"{HITS} === 8")
+
+
+@pytest.mark.parametrize("query", ["?q=猫", f"?like={video_id(0)}"])
+def test_the_command_for_a_service_with_keys_takes_the_key_from_a_variable_and_never_holds_it(page, address, fake, query):
+    fake.key = "secret"
+    page.go(address, until="#panel[open]")
+    page.run("fetch('/api/v1/session', { method: 'POST', body: JSON.stringify({ key: 'secret' }) })")
+    page.go(f"{address}/{query}", until=".card .badges")
+    page.wait("document.querySelector('#library').textContent !== ''")
+    copy_as_curl(page)
+    command = page.run("copied[0]")
+    assert command.startswith('curl -H "Authorization: Bearer $WENSHI_KEY" ')
+    assert "secret" not in command
+    assert "WENSHI_KEY" in page.text("#toast")
 
 
 def test_a_format_that_the_browser_does_not_know_is_played_as_a_converted_part(page, address, fake):
