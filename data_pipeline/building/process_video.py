@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from data_pipeline.building.inputs import file_state
 from data_pipeline.building.stage_cache import Kept, StageCache
 from data_pipeline.building.stages import FoundLines, Heard, Looked, Stage, Stages, digest_of
 from data_pipeline.building.video_rows import VideoRows, failed_video, measured_video
@@ -59,7 +60,7 @@ class _Run:
 
     def rows(self, source: SourceRow, shard: str, uploader_hash: str | None) -> VideoRows:
         stages, path = self._stages, source.uri
-        state = _file_state(path)
+        state = file_state(path)
         examined = self._examined(path, state)
         self.video_id = video_id = examined.video_id
         looked: Looked = self._stage(stages.look, path, video_id, content=video_id)
@@ -67,7 +68,7 @@ class _Run:
         subtitles: FoundLines = self._stage(stages.subtitles, path, looked.info, looked.duration_ms, content=video_id)
         sidecars = stages.sidecars(path, looked.duration_ms)
         cover = self._on_cover(path, looked.duration_ms, video_id)
-        if _file_state(path) != state:
+        if file_state(path) != state:
             raise VideoError("changed", f"{path} changed while it was being read; build again when it is complete.")
         title = stages.title(source, looked.info)
         screen_texts = with_repeats(looked.screen_texts, heard.segments)
@@ -169,15 +170,6 @@ def _restored(stage: Stage, kept: Kept | None) -> Any:
 @cache
 def _adapter(result: Any) -> TypeAdapter[Any]:
     return TypeAdapter(result)
-
-
-def _file_state(path: str) -> tuple[int, int] | None:
-    """(bytes, time of change in ns); None for a file that cannot be looked at, which examining it explains."""
-    try:
-        state = Path(path).stat()
-    except (OSError, ValueError):
-        return None
-    return state.st_size, state.st_mtime_ns
 
 
 def _explained(error: Exception, path: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from data_pipeline.building.inputs import Inputs
 from data_pipeline.building.measured_tables import TABLES
 from data_pipeline.building.stages import Heard, Looked
 from data_pipeline.corpus.examined import Examined
@@ -19,10 +20,14 @@ _RETRYABLE = frozenset({"changed", "crashed", "memory", "missing", "model", "per
 
 @dataclass(frozen=True, kw_only=True)
 class VideoRows:
-    """The rows that a video adds to the tables of its shard; a failed one has `video` alone."""
+    """The rows that a video adds to the tables of its shard; a failed one has `video` alone.
+
+    inputs: what they were made from, None where nobody has noted it.
+    """
 
     video: MeasuredVideo
     others: dict[str, tuple[Any, ...]] = field(default_factory=dict)    # by name of the table, without `videos`
+    inputs: Inputs | None = None
 
     def of(self, table: str) -> tuple[Any, ...]:
         return (self.video,) if table == "videos" else self.others.get(table, ())
@@ -66,6 +71,13 @@ def measured_video(
         damage=" ".join(filter(None, (looked.damage, *notices))) or None, title=title, shots=len(looked.shots),
         keyframe_hashes=tuple(frame.hash64 for frame in looked.keyframes if frame.dropped is None), **_sound(heard),
     )
+
+
+def described_anew(rows: VideoRows, source: SourceRow, *, uploader_hash: str | None, inputs: Inputs) -> VideoRows:
+    """The same rows with what the owner says now; texts that were made into candidates stay as they are."""
+    title = source.title if rows.video.status == "failed" else rows.video.title
+    video = replace(rows.video, **_said_of(source), uploader_hash=uploader_hash, title=title)
+    return replace(rows, video=video, inputs=inputs)
 
 
 def _said_of(source: SourceRow) -> dict[str, Any]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from data_pipeline.building.build import Account
     from data_pipeline.building.estimate import Estimate
     from data_pipeline.building.local import Runner
+    from data_pipeline.building.plan import Added
     from data_pipeline.building.settings import BuildSettings
     from data_pipeline.sources import Sources
 
@@ -91,12 +92,16 @@ def build(
         about = estimate_build(found.rows, settings, default_stages)
         _show_estimate(about, workers=workers, models=_model_processes(runner, workers, models, settings), show=say)
     with BuildProgress(out) as progress:
+        def planned(added: Added, expected: int) -> None:
+            _tell_changes(added)
+            progress.begin(expected)
+
         account = build_corpus(
             found.rows, Work(directory=out, settings=settings, make_stages=default_stages),
-            run, planned=lambda added, waiting: progress.begin(waiting),
-            more=progress.expect, done=progress.done,
+            run, planned=planned, more=progress.expect, done=progress.done,
         )  # fmt: skip
     _finish(out, settings, account, rejected=len(found.rejected), frames=frames, workers=workers, as_json=as_json)
+    _tell_outdated(out)
     _fail_without_any(account)
 
 
@@ -286,6 +291,13 @@ def _show_account(account: Account) -> None:
 def _by_kind(counts: Mapping[str, int], what: str) -> str:
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count)
     return f", {sum(counts.values()):,} {what}" + (f" ({kinds})" if kinds else "")
+
+
+def _tell_changes(added: Added) -> None:
+    if added.changed:
+        say(f"{added.changed:,} known videos are described otherwise now: what their owner says takes effect")
+    if added.replaced:
+        say(f"{added.replaced:,} files are not those that were measured: they are measured again")
 
 
 def _tell_rejected(found: Sources) -> None:

@@ -1,0 +1,162 @@
+"""A known file of which the owner says something else, or which is another file now. Real files, stages without models."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from data_pipeline.building.build import Account, build
+from data_pipeline.building.local import Work
+from data_pipeline.building.measured_tables import read_measured
+from data_pipeline.building.plan import Added, all_sources, shard_sources, write_shard_sources
+from data_pipeline.building.settings import BuildSettings, Relevance
+from data_pipeline.building.stage_cache import StageCache, cache_path
+from data_pipeline.corpus.measured import CandidateRow, MeasuredVideo, SourceRow
+from data_pipeline.corpus.shard_reader import ShardDataset
+from data_pipeline.export.exporting import ExportSettings, export_corpus
+from data_pipeline.selection.select import write_selection
+from data_pipeline.selection.settings import SelectionSettings
+from tests.data_pipeline.building.stand_ins import calls, make_stages, runner_here, source_of
+from tests.videos import write_video
+
+pytest.importorskip("pyarrow", reason="tables need pyarrow")
+
+SETTINGS = BuildSettings(relevance=Relevance(model="one"), videos_per_shard=3)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("made")
+    return [write_video(folder / f"{number}.mp4", seconds=0.4, seed=number) for number in range(3)]
+
+
+@pytest.fixture
+def videos(made: list[Path], tmp_path: Path) -> list[Path]:
+    return [Path(shutil.copy2(path, tmp_path / path.name)) for path in made]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    return tmp_path / "build" / "corpus"
+
+
+def described(videos: list[Path], **said: str | tuple[str, ...]) -> list[SourceRow]:
+    rows = [source_of(path, title=f"标题{path.stem}", license_code="CC-BY-4.0", origin="manifest") for path in videos]
+    return [replace(rows[0], **said), *rows[1:]]
+
+
+def built(corpus: Path, sources: list[SourceRow]) -> tuple[Account, Added, int]:
+    """The account, what was added and how many videos were processed; then decisions, as a build ends."""
+    told: list[Added] = []
+    done: list[MeasuredVideo] = []
+    (corpus.parent).mkdir(exist_ok=True)
+    account = build(
+        sources, Work(directory=corpus, settings=SETTINGS, make_stages=make_stages), runner_here,
+        planned=lambda added, expected: told.append(added), done=done.append,
+    )  # fmt: skip
+    write_selection(corpus, SelectionSettings())
+    return account, told[0], len(done)
+
+
+def videos_for_sale(corpus: Path, export: Path) -> int:
+    return export_corpus(corpus, export, ExportSettings(form="jsonl", license_filter="commercial-ok")).videos
+
+
+def test_a_licence_that_was_corrected_keeps_the_video_out_and_runs_no_stage(
+    corpus: Path, videos: list[Path], tmp_path: Path
+) -> None:
+    built(corpus, described(videos))
+    assert videos_for_sale(corpus, tmp_path / "before") == 3
+    before = calls(corpus)
+    corrected = described(videos, license_code="CC-BY-NC-4.0", uploader="作者", topics=("狗",))
+    account, added, processed = built(corpus, corrected)
+    assert (added.new, added.known, added.changed, added.replaced, processed) == (0, 3, 1, 0, 1)
+    assert (calls(corpus) - before).keys() <= {"pair"}
+    assert videos_for_sale(corpus, tmp_path / "after") == 2
+    row = next(read_measured(corpus, MeasuredVideo))
+    assert (row.license_code, row.topics, row.uploader_hash is not None) == ("CC-BY-NC-4.0", ("狗",), True)
+    assert next(all_sources(corpus)).license_code == "CC-BY-NC-4.0"
+    fresh = tmp_path / "fresh" / "corpus"
+    assert built(fresh, corrected)[0].manifest_sha256 == account.manifest_sha256
+    assert built(corpus, corrected)[1:] == (Added(new=0, known=3, changed=0), 0)
+
+
+def test_a_title_that_was_corrected_makes_its_pair_again(corpus: Path, videos: list[Path]) -> None:
+    built(corpus, described(videos))
+    before = calls(corpus)
+    built(corpus, described(videos, title="另一个标题"))
+    assert calls(corpus) - before == {"pair": 1, "score": 1}
+    assert [one.text for one in read_measured(corpus, CandidateRow)] == ["另一个标题", "标题1", "标题2"]
+
+
+def test_a_correction_takes_effect_after_a_build_that_was_killed_behind_its_plan(corpus: Path, videos: list[Path]) -> None:
+    built(corpus, described(videos))
+    first, *others = shard_sources(corpus, "shard-000000")
+    write_shard_sources(corpus, "shard-000000", [replace(first, license_code="CC-BY-NC-4.0"), *others])
+    built(corpus, described(videos, license_code="CC-BY-NC-4.0"))
+    assert next(read_measured(corpus, MeasuredVideo)).license_code == "CC-BY-NC-4.0"
+
+
+def test_a_correction_reaches_a_video_whose_file_is_away_and_one_that_failed(corpus: Path, videos: list[Path]) -> None:
+    videos[2].write_bytes(b"no video")
+    built(corpus, described(videos))
+    before = calls(corpus)
+    videos[0].unlink()
+    account, added, _ = built(corpus, [replace(row, license_code="CC0-1.0") for row in described(videos)])
+    assert (account.measured, account.failed, added.changed, added.replaced) == (2, 1, 3, 0)
+    assert {row.license_code for row in read_measured(corpus, MeasuredVideo)} == {"CC0-1.0"}
+    assert (calls(corpus) - before).keys() <= {"pair"}
+
+
+def test_a_folder_says_nothing_and_what_was_taken_out_stays_out(corpus: Path, videos: list[Path]) -> None:
+    built(corpus, described(videos))
+    _, second, third = shard_sources(corpus, "shard-000000")
+    write_shard_sources(corpus, "shard-000000", [SourceRow(source_id=described(videos)[0].source_id, uri=""), second, third])
+    bare = [source_of(path, license_code="CC0-1.0") for path in videos]
+    assert built(corpus, bare)[1] == Added(new=0, known=3, changed=0)
+    assert [row.title for row in all_sources(corpus)] == [None, "标题1", "标题2"]
+
+
+def test_a_file_that_was_replaced_is_measured_again_and_the_old_one_forgotten(corpus: Path, videos: list[Path]) -> None:
+    built(corpus, described(videos))
+    old = next(read_measured(corpus, MeasuredVideo)).video_id
+    write_video(videos[0], seconds=0.6, seed=9)
+    account, added, processed = built(corpus, described(videos))
+    new = next(read_measured(corpus, MeasuredVideo)).video_id
+    assert (account.measured, added.changed, added.replaced, processed) == (3, 0, 1, 1)
+    assert new != old and old is not None
+    assert {one.video_id for one in read_measured(corpus, CandidateRow)} >= {new}
+    cache = StageCache(cache_path(corpus, "shard-000000"))
+    assert (cache.pictures(old), len(cache.pictures(str(new)))) == ((), 3)
+    cache.close()
+
+
+def test_a_file_that_was_only_touched_runs_no_stage_but_its_examination(corpus: Path, videos: list[Path]) -> None:
+    first = built(corpus, described(videos))[0]
+    before = calls(corpus)
+    os.utime(videos[0], ns=(1, 1))
+    assert built(corpus, described(videos))[0] == first
+    assert calls(corpus) - before == {"examine": 1}
+
+
+def test_a_copy_counts_when_the_first_file_was_replaced(corpus: Path, videos: list[Path], tmp_path: Path) -> None:
+    copy = Path(shutil.copy2(videos[0], tmp_path / "copy.mp4"))
+    assert built(corpus, described([*videos, copy]))[0].reasons == {"copy": 1}
+    write_video(videos[0], seconds=0.6, seed=9)
+    account = built(corpus, described([*videos, copy]))[0]
+    assert (account.measured, account.reasons) == (4, {})
+
+
+def test_an_export_of_frames_leaves_out_a_file_that_is_not_the_one_measured(
+    corpus: Path, videos: list[Path], tmp_path: Path
+) -> None:
+    built(corpus, described(videos))
+    write_video(videos[0], seconds=0.6, seed=9)
+    done = export_corpus(corpus, tmp_path / "frames", ExportSettings(form="webdataset"))
+    assert [failure.kind for failure in done.failures] == ["changed"]
+    assert f"{videos[0]} is not the file that was measured" in done.failures[0].message
+    assert len(ShardDataset(tmp_path / "frames", split=None)) == 2
