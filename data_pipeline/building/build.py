@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_pipeline.building.commits import (
-    Commit,
     append_commit,
     failure_counts,
     manifest_sha256,
@@ -59,8 +58,9 @@ def build(
     """Add sources to a corpus and process every shard that is not committed, or was measured by other stages.
 
     A source of which the owner says something else now, or whose file is another one, is processed again; where nothing but
-    words changed, no model runs. Which shards other stages measured is not known before a worker has loaded its stages: `more` is called when the first video of them ends,
-    ahead of `done`, from the same thread. The build may be killed at any time and started again. Raises InputError without
+    words changed, no model runs. Which shards other stages measured is not known before a worker has loaded its stages:
+    `more` is called when the first video of them ends, ahead of `done`, from the same thread.
+    The build may be killed at any time and started again. Raises InputError without
     a source in a new corpus, CorpusError (busy, write, unreadable) and what loading a model raises.
     """
     require_pyarrow()

@@ -141,12 +141,16 @@ def filter_(
     overrides: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Decide again which pairs are kept, on the scores that are stored: no model runs, no video is opened."""
+    """Decide again which pairs are kept, on the scores that are stored: no model runs, no video is opened.
+
+    Only selection.* may be changed, so --set keep_share=0.78 is enough.
+    """
     from data_pipeline.building.build import account as account_of
-    from data_pipeline.building.settings import save_settings
+    from data_pipeline.building.settings import save_settings, saved_settings, with_selection
     from data_pipeline.corpus.files import only_writer
 
-    settings = _settings(corpus, config, [one if "." in one.split("=")[0] else f"selection.{one}" for one in overrides or ()])
+    asked = _settings(corpus, config, [one if "." in one.split("=")[0] else f"selection.{one}" for one in overrides or ()])
+    settings = with_selection(saved_settings(corpus), asked)
     account = account_of(corpus)
     with only_writer(corpus):
         save_settings(corpus, settings)

@@ -87,6 +87,28 @@ def test_filtering_again_runs_no_stage(corpus: Path) -> None:
     assert run("filter", corpus)["pairs"] == half["pairs"]      # the corpus keeps its settings
 
 
+def test_a_filter_opens_no_video_and_shows_the_stored_pictures(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(*_: object, **__: object) -> None:
+        raise AssertionError("a video is opened")
+
+    (corpus / "report.html").unlink()
+    monkeypatch.setattr("retrieval.video.VideoReader.__init__", opened)
+    run("filter", corpus)
+    assert "data:image/jpeg;base64," in (corpus / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_filter_refuses_what_would_have_to_be_measured(corpus: Path, tmp_path: Path) -> None:
+    before = (corpus / "corpus.json").read_bytes()
+    (settings := tmp_path / "settings.yaml").write_text("speech: {language: en}\nselection: {keep_share: 0.5}\n")
+    for arguments, name in ((["--set", "relevance.model=other"], "relevance.model"), (["--config", settings], "speech.language")):
+        with pytest.raises(InputError, match=rf"^{name} cannot be changed by a filter.*selection\.\* \(score, threshold"):
+            run("filter", corpus, *arguments)
+    assert (corpus / "corpus.json").read_bytes() == before
+    settings.write_text("speech: {voice: false}\nselection: {keep_share: 0.5}\n")
+    assert run("filter", corpus, "--config", settings)["filtered"]["relevance"] > 0
+    assert json.loads((corpus / "corpus.json").read_text())["settings"]["relevance"]["model"]
+
+
 def test_the_same_command_goes_on_and_a_status_tells_where_it_is(
     corpus: Path, built: tuple[Path, dict[str, Any]], table: Path
 ) -> None:
