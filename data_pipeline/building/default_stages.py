@@ -31,7 +31,7 @@ from retrieval.errors import WenshiError
 from retrieval.video import SidecarFolders, VideoInfo
 
 _EXAMINE_VERSION = _SUBTITLES_VERSION = _COVER_VERSION = "1"
-_PAIR_VERSION = _SCORE_VERSION = "2"
+_PAIR_VERSION, _SCORE_VERSION = "3", "2"
 
 
 def default_stages(settings: BuildSettings, directory: Path, load: ModelsLoader = load_models) -> Stages:

@@ -19,7 +19,9 @@ from data_pipeline.corpus.examined import Examined
 from data_pipeline.corpus.measured import CandidateRow, SourceRow, StageRow
 from data_pipeline.corpus.shard_list import RowFailure
 from data_pipeline.evidence.covers import cover_state
+from data_pipeline.evidence.cues import CuePiece
 from data_pipeline.evidence.repeated_speech import with_repeats
+from data_pipeline.pairs.candidates import SPOKEN, captions_of
 from retrieval.errors import InputError, ModelError, VideoError, WenshiError
 
 Heartbeat = Callable[[str, int, int], None]     # the stage, its position and the duration in ms
@@ -70,8 +72,8 @@ class _Run:
         if file_state(path) != state:
             raise VideoError("changed", f"{path} changed while it was being read; build again when it is complete.")
         title = stages.title(source, looked.info)
-        screen_texts = with_repeats(looked.screen_texts, heard.segments)
         lines = (*subtitles.lines, *sidecars.lines)
+        screen_texts = with_repeats(looked.screen_texts, heard.segments, [*lines, *_speech_that_came(source)])
         pairs = (source, video_id, shard, looked.duration_ms, title, cover.lines, heard.segments, lines, screen_texts)
         candidates: tuple[CandidateRow, ...] = self._stage(
             stages.pair, *pairs, content=video_id, inputs=digest_of(pairs), beats=False
@@ -154,6 +156,11 @@ class _Run:
         cpu_ms, wall_ms = (round(1000 * seconds) for seconds in (self._stages.cpu_seconds() - cpu, time.perf_counter() - wall))
         kept = Kept(_adapter(stage.result).dump_json(result), cpu_ms, wall_ms)
         return kept, parts, _adapter(stage.result).validate_json(kept.data)
+
+
+def _speech_that_came(source: SourceRow) -> list[CuePiece]:
+    """Captions that are said, where they have a time: a text without one is at no line's time."""
+    return [line for line in captions_of(source) if source.caption_kind in SPOKEN and line.start_ms < line.end_ms]
 
 
 def _restored(stage: Stage, kept: Kept | None) -> Any:

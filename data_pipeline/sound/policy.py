@@ -111,6 +111,21 @@ def flags_of(row: SpeechRow, *, policy: SpeechPolicy = DEFAULT_POLICY) -> list[s
     return [flag for flag, applies in rules.items() if applies]
 
 
+def text_flags(texts: Sequence[str]) -> list[tuple[str, ...]]:
+    """What the text rules find in the lines of one track that came with a video, in order of time: repeated, invention, lyrics.
+
+    Nothing was heard that speaks for a farewell: it is not believed.
+    """
+    rows = [
+        SpeechRow(
+            video_id="", segment=at, start_ms=at, end_ms=at + 1, text=text, language=None, average_logprob=None, no_speech=None,
+            compression=None, voice_share=None, music_share=None, singing_share=None, flags=(), engine="", model_digest="",
+        )
+        for at, text in enumerate(texts)
+    ]  # fmt: skip
+    return [row.flags for row in judged(rows, voice=None, tags=None)]
+
+
 def is_loop(text: str) -> bool:
     """Whether most of a line is one piece over and over, as a decoder writes that cannot stop.
 

@@ -12,13 +12,16 @@ import pytest
 from data_pipeline.building.build import Account, build
 from data_pipeline.building.local import Work
 from data_pipeline.building.measured_tables import read_measured
+from data_pipeline.building.models import ModelsLoader, load_models
 from data_pipeline.building.plan import Added, all_sources, shard_sources, write_shard_sources
 from data_pipeline.building.settings import BuildSettings, Relevance
 from data_pipeline.building.stage_cache import cache_path, kept_pictures
-from data_pipeline.corpus.measured import CandidateRow, MeasuredVideo, SourceRow
+from data_pipeline.building.stages import Stages
+from data_pipeline.corpus.measured import IMPORTED, CandidateRow, DecisionRow, MeasuredVideo, ScreenTextRow, SourceRow
 from data_pipeline.corpus.shard_reader import ShardDataset
+from data_pipeline.corpus.tables import read_table
 from data_pipeline.export.exporting import ExportSettings, export_corpus
-from data_pipeline.selection.select import write_selection
+from data_pipeline.selection.select import DECISIONS, write_selection
 from data_pipeline.selection.settings import SelectionSettings
 from tests.data_pipeline.building.stand_ins import calls, make_stages, runner_here, source_of
 from tests.videos import write_video
@@ -160,3 +163,36 @@ def test_an_export_of_frames_leaves_out_a_file_that_is_not_the_one_measured(
     assert [failure.kind for failure in done.failures] == ["changed"]
     assert f"{videos[0]} is not the file that was measured" in done.failures[0].message
     assert len(ShardDataset(tmp_path / "frames", split=None)) == 2
+
+
+def test_hashtags_are_the_topics_of_a_video_that_has_no_others(corpus: Path, videos: list[Path]) -> None:
+    bare = [source_of(path, title=f"小狗追球 #萌宠 #金毛{path.stem}") for path in videos]
+    built(corpus, [replace(bare[0], topics=("狗",)), *bare[1:]])
+    topics = [row.topics for row in read_measured(corpus, MeasuredVideo)]
+    assert topics == [("狗",), ("萌宠", "金毛1"), ("萌宠", "金毛2")]
+    write_selection(corpus, SelectionSettings(topic_cap=1, drop_duplicate_texts=False))
+    decided = [row.reason for row in read_table(corpus / DECISIONS, DecisionRow)]
+    assert sorted(decided) == ["", "", "balance"]
+
+
+def test_burnt_in_text_that_repeats_speech_which_came_along_is_marked(corpus: Path, videos: list[Path]) -> None:
+    said = ("一只狗在追球", "它跑得很快")
+    source = replace(
+        source_of(videos[0]), captions=said, caption_starts_ms=(0, -1), caption_ends_ms=(400, -1), caption_kind="asr"
+    )
+    shown = tuple(
+        ScreenTextRow(
+            video_id="v", track=track, start_ms=0, end_ms=400, looks=3, text=text, confidence=0.9, quad=(0.1,) * 8, area=0.1,
+            role="subtitle",
+        )
+        for track, text in enumerate(said)
+    )  # fmt: skip
+
+    def stages(settings: BuildSettings, directory: Path, load: ModelsLoader = load_models) -> Stages:
+        made = make_stages(settings, directory, load)
+        look = made.look.run
+        return replace(made, look=replace(made.look, run=lambda *given: replace(look(*given), screen_texts=shown)))
+
+    corpus.parent.mkdir()
+    build([source], Work(directory=corpus, settings=SETTINGS, make_stages=stages), runner_here)
+    assert [row.repeats_speech for row in read_measured(corpus, ScreenTextRow)] == [IMPORTED, None]
