@@ -22,12 +22,14 @@ from data_pipeline.building.local import Runner, ShardJob, Work
 from data_pipeline.building.measured_tables import read_shard
 from data_pipeline.building.plan import Added, add_sources, shard_names, shard_sources
 from data_pipeline.building.process_shard import VideoDone
+from data_pipeline.building.refused import keep_refused, read_refused
 from data_pipeline.building.settings import save_settings
 from data_pipeline.corpus.about import CORPUS
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import LOCK, only_writer
 from data_pipeline.corpus.measured import MeasuredVideo, SourceRow
 from data_pipeline.corpus.tables import require_pyarrow
+from data_pipeline.sources.rows import Rejected
 from data_pipeline.sources.uploaders import corpus_salt
 from retrieval.errors import InputError
 
@@ -39,27 +41,32 @@ MoreFound = Callable[[int], None]           # how many more videos are processed
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Where the sources of a corpus are: rows = measured + failed; `waiting` shards are not committed yet."""
+    """Where the sources of a corpus are: rows = measured + failed; `waiting` shards are not committed yet.
+
+    refused: what was named and is no row (refused.jsonl).
+    """
 
     shards: int
     waiting: int
     rows: int
     measured: int
     failed: int
+    refused: int
     candidates: int
     reasons: dict[str, int]
     manifest_sha256: str
 
 
 def build(
-    sources: Sequence[SourceRow], work: Work, runner: Runner, *, planned: Planned = lambda added, waiting: None,
-    more: MoreFound = lambda videos: None, done: VideoDone = lambda video: None,
+    sources: Sequence[SourceRow], work: Work, runner: Runner, *, refused: Sequence[Rejected] = (), named: Sequence[Path] = (),
+    planned: Planned = lambda added, expected: None, more: MoreFound = lambda videos: None, done: VideoDone = lambda video: None,
 ) -> Account:
     """Add sources to a corpus and process every shard that is not committed, or was measured by other stages.
 
     A source of which the owner says something else now, or whose file is another one, is processed again; where nothing but
     words changed, no model runs. Which shards other stages measured is not known before a worker has loaded its stages:
     `more` is called when the first video of them ends, ahead of `done`, from the same thread.
+    refused: what was named and is no source, of all the folders and tables that were `named`.
     The build may be killed at any time and started again. Raises InputError without
     a source in a new corpus, CorpusError (busy, write, unreadable) and what loading a model raises.
     """
@@ -69,6 +76,7 @@ def build(
     with only_writer(work.directory):
         save_settings(work.directory, work.settings)
         corpus_salt(work.directory)     # before there are workers, of which each would make its own
+        keep_refused(work.directory, refused, named=named)
         added = add_sources(work.directory, sources, videos_per_shard=work.settings.videos_per_shard)
         commits = read_commits(work.directory)
         changes = {shard: changes_of(work.directory, shard, commit) for shard, commit in commits.items()}
@@ -114,6 +122,7 @@ def account(directory: Path) -> Account:
     return Account(
         shards=len(shards), waiting=len({*shards} - {*commits}), rows=sum(commit.rows for commit in found),
         measured=sum(commit.measured for commit in found), failed=sum(commit.failed for commit in found),
+        refused=len(read_refused(directory)),
         candidates=sum(commit.candidates for commit in found), reasons=dict(failure_counts(found).most_common()),
         manifest_sha256=manifest_sha256(found),
     )

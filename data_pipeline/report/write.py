@@ -19,6 +19,7 @@ from data_pipeline.report.outcomes import Outcomes
 from data_pipeline.report.page.page import page
 from data_pipeline.report.page.samples import ShownGroup, ShownPair
 from data_pipeline.report.pairs import KEPT, CandidateFacts, PairTally
+from data_pipeline.report.refused import refused_summary
 from data_pipeline.report.settings import digests_of, selection_of, settings_of
 from data_pipeline.report.thumbnails import StoredPictures
 from data_pipeline.report.videos import VideoFacts, VideoTally
@@ -73,8 +74,8 @@ def write_report(directory: Path, *, characters: int = 60_000, picture: Picture 
         if row.video_id in wanted and row.video_id is not None and row.status == "measured":
             shards[row.video_id] = row.shard
     statistics: dict[str, Any] = {
-        "sources": _count_sources(directory), "videos": videos.summary(), "pairs": pairs.summary(),
-        "evidence": evidence_summary(directory), "stages": stage_summary(directory),
+        "sources": _count_sources(directory), "refused": refused_summary(directory), "videos": videos.summary(),
+        "pairs": pairs.summary(), "evidence": evidence_summary(directory), "stages": stage_summary(directory),
         "words": word_summary(pairs.texts.items(), characters=characters), "settings": settings_of(directory),
         "selection": selection, "sha256": digests_of(directory),
     }  # fmt: skip

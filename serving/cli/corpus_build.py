@@ -98,7 +98,7 @@ def build(
 
         account = build_corpus(
             found.rows, Work(directory=out, settings=settings, make_stages=default_stages),
-            run, planned=planned, more=progress.expect, done=progress.done,
+            run, refused=found.rejected, named=paths, planned=planned, more=progress.expect, done=progress.done,
         )  # fmt: skip
     _finish(out, settings, account, rejected=len(found.rejected), frames=frames, workers=workers, as_json=as_json)
     _tell_outdated(out)
@@ -289,6 +289,8 @@ def _write_frames(directory: Path, workers: int) -> None:
 
 def _show_account(account: Account) -> None:
     typer.echo(f"{account.rows:,} videos: {account.measured:,} measured{_by_kind(account.reasons, 'failed')}")
+    if account.refused:
+        typer.echo(f"{account.refused:,} more were named and refused: refused.jsonl says where each stands and why")
     typer.echo(f"Manifest hash: {account.manifest_sha256}")
 
 
@@ -305,10 +307,11 @@ def _tell_changes(added: Added) -> None:
 
 
 def _tell_rejected(found: Sources) -> None:
-    for one in found.rejected[:_FIRST]:
-        say(printable(f"{one.where}: {one.reason}"))
-    if len(found.rejected) > _FIRST:
-        say(f"... and {len(found.rejected) - _FIRST:,} more that are no videos: wenshi corpus sources shows them all")
+    for told, what in ((found.rejected, "that are not read"), (found.notices, "cells that are left out")):
+        for one in told[:_FIRST]:
+            say(printable(f"{one.where}: {one.reason}"))
+        if len(told) > _FIRST:
+            say(f"... and {len(told) - _FIRST:,} more {what}: wenshi corpus sources --json shows them all")
 
 
 def _show_estimate(about: Estimate, *, workers: int, models: int, show: Any) -> None:

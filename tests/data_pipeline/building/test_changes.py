@@ -14,6 +14,7 @@ from data_pipeline.building.local import Work
 from data_pipeline.building.measured_tables import read_measured
 from data_pipeline.building.models import ModelsLoader, load_models
 from data_pipeline.building.plan import Added, all_sources, shard_sources, write_shard_sources
+from data_pipeline.building.refused import keep_refused, read_refused
 from data_pipeline.building.settings import BuildSettings, Relevance
 from data_pipeline.building.stage_cache import cache_path, kept_pictures
 from data_pipeline.building.stages import Stages
@@ -23,6 +24,7 @@ from data_pipeline.corpus.tables import read_table
 from data_pipeline.export.exporting import ExportSettings, export_corpus
 from data_pipeline.selection.select import DECISIONS, write_selection
 from data_pipeline.selection.settings import SelectionSettings
+from data_pipeline.sources.rows import Rejected
 from tests.data_pipeline.building.stand_ins import calls, make_stages, runner_here, source_of
 from tests.videos import write_video
 
@@ -163,6 +165,20 @@ def test_an_export_of_frames_leaves_out_a_file_that_is_not_the_one_measured(
     assert [failure.kind for failure in done.failures] == ["changed"]
     assert f"{videos[0]} is not the file that was measured" in done.failures[0].message
     assert len(ShardDataset(tmp_path / "frames", split=None)) == 2
+
+
+def test_what_was_refused_is_kept_until_its_table_is_named_again(corpus: Path, tmp_path: Path) -> None:
+    table, folder = tmp_path / "list.csv", tmp_path / "films"
+    first = [Rejected(f"{table} line 2", "it states no licence."), Rejected(f"{table} line 3", "it names no file.")]
+    other = [Rejected(f"{folder}/a.mp4", "its name is not UTF-8."), Rejected(f"{tmp_path}/list.csv2 line 1", "it names no file.")]
+    corpus.mkdir(parents=True)
+    keep_refused(corpus, first, named=[table])
+    keep_refused(corpus, other, named=[folder])
+    assert read_refused(corpus) == [*first, *other]
+    keep_refused(corpus, first[1:], named=[table])
+    assert read_refused(corpus) == [*other, first[1]]
+    keep_refused(corpus, [], named=[table, folder])
+    assert read_refused(corpus) == other[1:]
 
 
 def test_hashtags_are_the_topics_of_a_video_that_has_no_others(corpus: Path, videos: list[Path]) -> None:
