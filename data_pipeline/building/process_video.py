@@ -66,6 +66,7 @@ class _Run:
         self.video_id = video_id = examined.video_id
         looked: Looked = self._stage(stages.look, path, video_id, content=video_id)
         heard: Heard = self._stage(stages.listen, path, video_id, content=video_id)
+        speech = stages.judge(heard)
         subtitles: FoundLines = self._stage(stages.subtitles, path, looked.info, looked.duration_ms, content=video_id)
         sidecars = stages.sidecars(path, looked.duration_ms)
         cover = self._on_cover(path, looked.duration_ms, video_id)
@@ -73,8 +74,8 @@ class _Run:
             raise VideoError("changed", f"{path} changed while it was being read; build again when it is complete.")
         title = stages.title(source, looked.info)
         lines = (*subtitles.lines, *sidecars.lines)
-        screen_texts = with_repeats(looked.screen_texts, heard.segments, [*lines, *_speech_that_came(source)])
-        pairs = (source, video_id, shard, looked.duration_ms, title, cover.lines, heard.segments, lines, screen_texts)
+        screen_texts = with_repeats(looked.screen_texts, speech, [*lines, *_speech_that_came(source)])
+        pairs = (source, video_id, shard, looked.duration_ms, title, cover.lines, speech, lines, screen_texts)
         candidates: tuple[CandidateRow, ...] = self._stage(
             stages.pair, *pairs, content=video_id, inputs=digest_of(pairs), beats=False
         )
@@ -86,7 +87,7 @@ class _Run:
         costs = tuple(replace(cost, video_id=video_id) for cost in self._costs)
         return VideoRows(video=video, others={
             "shots": looked.shots, "keyframes": looked.keyframes, "screen": screen_texts,
-            "audio": heard.audio_spans, "speech": heard.segments, "candidates": candidates, "stages": costs,
+            "audio": heard.audio_spans, "speech": speech, "candidates": candidates, "stages": costs,
         })  # fmt: skip
 
     def _examined(self, path: str, state: tuple[int, int] | None) -> Examined:

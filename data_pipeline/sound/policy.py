@@ -38,6 +38,7 @@ class SpeechPolicy:
 
 
 DEFAULT_POLICY = SpeechPolicy()
+POLICY_VERSION = "1"        # changes with the rules and thresholds of this file and of inventions.py
 
 _LOOPED_LINES = 3           # the same line so often in a row ...
 _LOOPED_CHARACTERS = 4      # ... if it is so long: 对 对 对 is how people answer

@@ -10,15 +10,25 @@ from pathlib import Path
 import pytest
 
 from data_pipeline.building.build import Account, build
+from data_pipeline.building.default_stages import default_stages
 from data_pipeline.building.local import Work
 from data_pipeline.building.measured_tables import read_measured
 from data_pipeline.building.models import ModelsLoader, load_models
 from data_pipeline.building.plan import Added, all_sources, shard_sources, write_shard_sources
 from data_pipeline.building.refused import keep_refused, read_refused
-from data_pipeline.building.settings import BuildSettings, Relevance
+from data_pipeline.building.settings import BuildSettings, Relevance, ScreenText, Speech
 from data_pipeline.building.stage_cache import cache_path, kept_pictures
 from data_pipeline.building.stages import Stages
-from data_pipeline.corpus.measured import IMPORTED, CandidateRow, DecisionRow, MeasuredVideo, ScreenTextRow, SourceRow
+from data_pipeline.building.worker import StagesMaker
+from data_pipeline.corpus.measured import (
+    IMPORTED,
+    CandidateRow,
+    DecisionRow,
+    MeasuredVideo,
+    ScreenTextRow,
+    SourceRow,
+    SpeechRow,
+)
 from data_pipeline.corpus.shard_reader import ShardDataset
 from data_pipeline.corpus.tables import read_table
 from data_pipeline.export.exporting import ExportSettings, export_corpus
@@ -212,3 +222,30 @@ def test_burnt_in_text_that_repeats_speech_which_came_along_is_marked(corpus: Pa
     corpus.parent.mkdir()
     build([source], Work(directory=corpus, settings=SETTINGS, make_stages=stages), runner_here)
     assert [row.repeats_speech for row in read_measured(corpus, ScreenTextRow)] == [IMPORTED, None]
+
+
+def test_a_new_policy_on_speech_judges_what_is_kept_and_listens_to_nothing(
+    corpus: Path, videos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = SpeechRow(
+        video_id="v", segment=0, start_ms=0, end_ms=300, text="谢谢观看", language="zh", average_logprob=None, no_speech=None,
+        compression=None, voice_share=None, music_share=None, singing_share=None, flags=(), engine="e", model_digest="",
+    )  # fmt: skip
+    light = BuildSettings(screen_text=ScreenText(engine=None), speech=Speech(voice=False))
+
+    def by_policy(version: str, *flags: str) -> StagesMaker:
+        def stages(settings: BuildSettings, directory: Path, load: ModelsLoader = load_models) -> Stages:
+            monkeypatch.setattr("data_pipeline.building.default_stages.POLICY_VERSION", version)
+            pair = default_stages(light, directory, load).pair
+            return replace(make_stages(settings, directory, load), pair=pair, judge=lambda heard: (replace(said, flags=flags),))
+
+        return stages
+
+    corpus.parent.mkdir()
+    for version, flags in (("1", ()), ("2", ("invention",))):
+        build(
+            described(videos[:1]), Work(directory=corpus, settings=SETTINGS, make_stages=by_policy(version, *flags)), runner_here
+        )
+        assert [row.flags for row in read_measured(corpus, SpeechRow)] == [flags]
+        assert [row.flags for row in read_measured(corpus, CandidateRow) if row.kind == "asr"] == [flags]
+    assert (calls(corpus)["listen"], calls(corpus)["look"]) == (1, 1)
