@@ -168,9 +168,13 @@ def _said_anew(before: VideoRows, source: SourceRow, directory: Path) -> VideoRo
 
 
 def _forget_replaced(directory: Path, previous: Commit, videos: Sequence[VideoRows], cache: Path) -> None:
-    """Delete what is kept of contents that no source of the shard has any more."""
-    before = {row.video_id for row in read_shard(directory, previous, MeasuredVideo)}
-    gone = before - {rows.video.video_id for rows in videos} - {None}
+    """Delete what is kept of contents in whose place another one is, where no source of the shard has them any more.
+
+    A file that cannot be read may come back: what is kept of it stays.
+    """
+    before = {row.source_id: row.video_id for row in read_shard(directory, previous, MeasuredVideo)}
+    there = {rows.video.video_id for rows in videos}
+    gone = {before.get(rows.video.source_id) for rows in videos if rows.video.video_id is not None} - there - {None}
     if not gone:
         return
     kept = StageCache(cache)

@@ -150,6 +150,16 @@ def test_a_file_that_was_replaced_is_measured_again_and_the_old_one_forgotten(co
     assert (kept_pictures(cache, old), len(kept_pictures(cache, str(new)))) == ((), 3)
 
 
+def test_what_is_kept_of_a_file_that_is_away_stays_also_where_other_stages_measure(corpus: Path, videos: list[Path]) -> None:
+    built(corpus, described(videos))
+    away = next(read_measured(corpus, MeasuredVideo)).video_id
+    videos[0].unlink()
+    settings = SETTINGS.model_copy(update={"relevance": Relevance(model="two")})
+    work = Work(directory=corpus, settings=settings, make_stages=make_stages)
+    assert build(described(videos, title="另一个标题"), work, runner_here).reasons == {"missing": 1}
+    assert len(kept_pictures(cache_path(corpus, "shard-000000"), str(away))) == 3
+
+
 def test_a_file_that_was_only_touched_runs_no_stage_but_its_examination(corpus: Path, videos: list[Path]) -> None:
     first = built(corpus, described(videos))[0]
     before = calls(corpus)
