@@ -7,7 +7,7 @@ from pathlib import Path
 from data_pipeline.building.commits import append_commit, read_commits
 from data_pipeline.building.measured_tables import read_shard
 from data_pipeline.building.plan import shard_sources
-from data_pipeline.building.process_shard import commit_version, read_videos, without_copies
+from data_pipeline.building.process_shard import COPY, commit_version, read_videos, without_copies
 from data_pipeline.corpus.measured import MeasuredVideo
 
 
@@ -31,3 +31,22 @@ def settle_copies(directory: Path) -> int:
             if video_id is not None and path is not None:
                 first.setdefault(video_id, path)
     return settled
+
+
+def orphaned_copies(directory: Path) -> dict[str, frozenset[str]]:
+    """Ids of sources, by shard, that failed as copies of a content which is measured nowhere any more.
+
+    So it is where the file that came first was replaced by another. Raises CorpusError (unreadable).
+    """
+    measured, copies = set(), []
+    for commit in read_commits(directory).values():
+        for row in read_shard(directory, commit, MeasuredVideo):
+            if row.status == "measured":
+                measured.add(row.video_id)
+            elif row.error_kind == COPY:
+                copies.append(row)
+    orphans: dict[str, set[str]] = {}
+    for row in copies:
+        if row.video_id not in measured:
+            orphans.setdefault(row.shard, set()).add(row.source_id)
+    return {shard: frozenset(ids) for shard, ids in orphans.items()}

@@ -23,7 +23,8 @@ from data_pipeline.pairs.candidates import candidate_rows
 from data_pipeline.relevance.model import TextPictureModel
 from data_pipeline.relevance.scoring import scored
 from data_pipeline.sound.engines import SpeechEngine
-from data_pipeline.sound.listen import LISTEN_VERSION, Heard, listen
+from data_pipeline.sound.listen import LISTEN_VERSION, Heard, believed, listen
+from data_pipeline.sound.policy import POLICY_VERSION
 from data_pipeline.sound.sherpa_tagger import SherpaTagger
 from data_pipeline.sound.voice import SileroVoice
 from data_pipeline.sources.uploaders import corpus_salt, uploader_hash
@@ -31,7 +32,7 @@ from retrieval.errors import WenshiError
 from retrieval.video import SidecarFolders, VideoInfo
 
 _EXAMINE_VERSION = _SUBTITLES_VERSION = _COVER_VERSION = "1"
-_PAIR_VERSION = _SCORE_VERSION = "2"
+_PAIR_VERSION, _SCORE_VERSION = "3", "2"
 
 
 def default_stages(settings: BuildSettings, directory: Path, load: ModelsLoader = load_models) -> Stages:
@@ -40,10 +41,12 @@ def default_stages(settings: BuildSettings, directory: Path, load: ModelsLoader 
     Raises InputError for an engine that does not exist, ModelError when one or its model is not there.
     """
     models, ocr = load(settings), _ocr(settings)
+    voice = SileroVoice() if settings.speech.voice else None
+    tagger = None if settings.speech.tagger is None else SherpaTagger(settings.speech.tagger)
     return Stages(
         examine=Stage(name="examine", version=_EXAMINE_VERSION, run=examine, result=Examined | RowFailure),
         look=_look_stage(settings, ocr),
-        listen=_listen_stage(settings, models.speech),
+        listen=_listen_stage(settings, models.speech, voice, tagger),
         subtitles=Stage(name="subtitles", version=_SUBTITLES_VERSION, run=_subtitles, result=FoundLines),
         cover=None if ocr is None else _cover_stage(ocr),
         pair=_pair_stage(settings),
@@ -52,6 +55,7 @@ def default_stages(settings: BuildSettings, directory: Path, load: ModelsLoader 
         find_cover=CoverFolders().find,
         title=_title,
         uploader_hash=partial(uploader_hash, salt=corpus_salt(directory)),
+        judge=lambda heard: believed(heard, voice=voice, tagger=tagger).segments,
         cpu_seconds=models.cpu_seconds,
     )
 
@@ -90,15 +94,14 @@ def _identity(ocr: OcrEngine) -> str:
     return f"{ocr.name} {ocr.version} {ocr.digest}"
 
 
-def _listen_stage(settings: BuildSettings, engine: SpeechEngine | None) -> Stage:
-    asked = settings.speech
-    voice = SileroVoice() if asked.voice else None
-    tagger = None if asked.tagger is None else SherpaTagger(asked.tagger)
+def _listen_stage(
+    settings: BuildSettings, engine: SpeechEngine | None, voice: SileroVoice | None, tagger: SherpaTagger | None
+) -> Stage:
     listeners = [one for one in (engine, voice, tagger) if one is not None]
     return Stage(
-        name="listen", version=LISTEN_VERSION, result=Heard, parameters=parameters_of(asked.language),
+        name="listen", version=LISTEN_VERSION, result=Heard, parameters=parameters_of(settings.speech.language),
         run=lambda path, video_id, progress: listen(
-            path, video_id, engine=engine, tagger=tagger, voice=voice, progress=progress
+            path, video_id, engine=engine, tagger=tagger, voice=voice, policy=None, progress=progress
         ),
         model_digest=", ".join(f"{one.name} {one.version} {one.model_digest}" for one in listeners),
     )
@@ -116,7 +119,7 @@ def _pair_stage(settings: BuildSettings) -> Stage:
 
     return Stage(
         name="pair", version=_PAIR_VERSION, run=pair, result=tuple[CandidateRow, ...],
-        parameters=parameters_of(settings.pairs.model_dump(mode="json")),
+        parameters=parameters_of([settings.pairs.model_dump(mode="json"), POLICY_VERSION]),     # what is said is judged before
     )  # fmt: skip
 
 

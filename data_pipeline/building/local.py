@@ -23,11 +23,15 @@ _WORKERS_A_MODEL = 2
 
 @dataclass(frozen=True, kw_only=True)
 class ShardJob:
-    """A shard to process: its last commit, and the sources to retry (None = all of it, if other stages measured it)."""
+    """A shard to process: its last commit, and the sources to retry (None = all of it, if other stages measured it).
+
+    changed: sources that are others than when they were measured; they are processed where the stages are the same, too.
+    """
 
     shard: str
     previous: Commit | None = None
     retry: frozenset[str] | None = None
+    changed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +51,7 @@ def run_job(job: ShardJob, work: Work, worker: VideoWorker, done: VideoDone) -> 
     """What a runner does with a job, wherever that is."""
     return process_shard(
         job.shard, shard_sources(work.directory, job.shard), directory=work.directory, worker=worker, previous=job.previous,
-        retry=job.retry, done=done,
+        retry=job.retry, changed=job.changed, done=done,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Which sources belong to which shard: decided once, when a source is first seen, and never changed after."""
+"""Which sources belong to which shard: decided once, when a source is first seen. What is said of them may change."""
 
 from __future__ import annotations
 
@@ -19,23 +19,35 @@ _FEWEST_SHARDS = 16     # of a small corpus, so that there is work for every pro
 
 @dataclass(frozen=True, kw_only=True)
 class Added:
-    """What `add_sources` did: `changed` counts known sources of which the owner now says something else; the old stands."""
+    """What `add_sources` did: `changed` counts known sources of which the owner now says something else.
+
+    replaced: known sources whose file is another than the one that was measured; a build looks for them.
+    """
 
     new: int
     known: int
     changed: int
+    replaced: int = 0
 
 
 def add_sources(directory: Path, sources: Sequence[SourceRow], *, videos_per_shard: int | None) -> Added:
     """Give sources that are new to a corpus their shards, in order; sources that it knows stay where they are.
 
+    What is said of a known one now takes the place of what was said before. A bare file of a folder says nothing, and one
+    that was taken out of the corpus stays out.
     videos_per_shard: None = 200, fewer for a small corpus. A run that is killed here and started again with the same
     sources makes the same shards. Raises CorpusError (write, unreadable).
     """
-    known = {source.source_id: source for name in shard_names(directory) for source in shard_sources(directory, name)}
     first = {source.source_id: source for source in reversed(sources)}
+    known, changed = set[str](), 0
+    for name in shard_names(directory):
+        before = shard_sources(directory, name)
+        now = [_as_said_now(source, first.get(source.source_id)) for source in before]
+        known.update(source.source_id for source in before)
+        if now != before:
+            changed += sum(one != other for one, other in zip(now, before, strict=True))
+            write_shard_sources(directory, name, now)
     new = [source for source in sources if source.source_id not in known and first[source.source_id] is source]
-    changed = sum(source.source_id in known and known[source.source_id] != source for source in first.values())
     size = videos_per_shard or min(_MOST, -(-(len(known) + len(new)) // _FEWEST_SHARDS))
     number = len(shard_names(directory))
     with disk_errors(directory / _PLAN):
@@ -43,9 +55,14 @@ def add_sources(directory: Path, sources: Sequence[SourceRow], *, videos_per_sha
     for place in range(0, len(new), max(size, 1)):
         write_shard_sources(directory, f"shard-{number:06d}", new[place : place + size])
         number += 1
-    if new or not (directory / SOURCES).exists():
+    if new or changed or not (directory / SOURCES).exists():
         write_table(directory / SOURCES, all_sources(directory), SourceRow)
     return Added(new=len(new), known=len(first) - len(new), changed=changed)
+
+
+def _as_said_now(known: SourceRow, said: SourceRow | None) -> SourceRow:
+    is_bare = said is not None and said.origin == "folder" != known.origin
+    return known if said is None or is_bare or not known.uri else said
 
 
 def shard_names(directory: Path) -> list[str]:

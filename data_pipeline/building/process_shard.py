@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Protocol
 
 from data_pipeline.building.commits import MEASURED, Commit, version_directory
-from data_pipeline.building.measured_tables import read_tables, write_tables
-from data_pipeline.building.stage_cache import cache_path
-from data_pipeline.building.video_rows import VideoRows, failed_video, removed_video, tables_of
+from data_pipeline.building.inputs import inputs_of, read_inputs, write_inputs
+from data_pipeline.building.measured_tables import read_shard, read_tables, write_tables
+from data_pipeline.building.stage_cache import StageCache, cache_path
+from data_pipeline.building.video_rows import VideoRows, described_anew, failed_video, removed_video, tables_of
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import disk_errors
 from data_pipeline.corpus.measured import MeasuredVideo, SourceRow
+from data_pipeline.sources.uploaders import corpus_salt, uploader_hash
 from retrieval.disk import sync_folder
 
 COPY = "copy"
@@ -32,29 +34,41 @@ class VideoWorker(Protocol):
 
 def process_shard(
     shard: str, sources: Sequence[SourceRow], *, directory: Path, worker: VideoWorker, previous: Commit | None = None,
-    retry: Collection[str] | None = None, done: VideoDone = lambda video: None,
+    retry: Collection[str] | None = None, changed: Collection[str] = (), done: VideoDone = lambda video: None,
 ) -> Commit | None:
     """Process a shard's videos in order and write its tables; the caller appends the commit that is returned.
 
     previous: the commit of an earlier version; None is returned when the same stages made it and there is nothing to retry.
-    retry: ids of the sources to process again, the rows of the others are taken over; None = all of them.
+    retry: ids of the sources to process again, the rows of the others are taken over; None = all of them, or where the same
+    stages made them those that have `changed`. What is known of a content that is in no file any more is forgotten.
+    `done` is called with each video that is processed.
     Of byte-identical files the first that is measured counts, the others fail as copies of it. A source without a path was
     taken out of the corpus, and fails as removed.
     Raises CorpusError (write, unreadable) and whatever `worker` raises when the build cannot go on.
     """
+    again = retry
     if retry is None and previous is not None and previous.stages_key == worker.stages_key:
-        return None
-    earlier = _earlier(directory, previous) if retry is not None else {}
+        if not changed:
+            return None
+        again = changed
+    earlier = _earlier(directory, previous) if again is not None else {}
     cache, videos = cache_path(directory, shard), []
     for source in sources:
         before = earlier.get(source.source_id)
+        if before is not None and source.uri and source.source_id not in (again or ()):
+            videos.append(before)
+            continue
         if not source.uri:
             videos.append(VideoRows(video=removed_video(source.source_id, shard=shard)))
-        elif before is not None and source.source_id not in (retry or ()):
-            videos.append(before)
+        elif before is not None and retry is None and _is_said_alone(before, source):
+            videos.append(_said_anew(before, source, directory))
         else:
-            videos.append(_tried(worker.process(source, shard=shard, cache=cache), before))
+            inputs = inputs_of(source)      # before it is read: what changes meanwhile is noticed by the next build
+            rows = worker.process(source, shard=shard, cache=cache)
+            videos.append(replace(rows if retry is None else _tried(rows, before), inputs=inputs))
         done(videos[-1].video)
+    if changed and previous is not None:
+        _forget_replaced(directory, previous, videos, cache)
     stages_key = worker.stages_key if previous is None or retry is None else previous.stages_key
     return commit_version(directory, shard, without_copies(videos), sources, previous=previous, stages_key=stages_key)
 
@@ -76,6 +90,7 @@ def commit_version(
         unfinished.mkdir(parents=True)
     tables = tables_of(videos)
     rows_sha256 = write_tables(unfinished, tables)
+    write_inputs(unfinished, {rows.video.source_id: rows.inputs for rows in videos if rows.inputs is not None})
     with disk_errors(final):
         shutil.rmtree(final, ignore_errors=True)    # of a run that ended before its commit
         unfinished.replace(final)
@@ -90,7 +105,8 @@ def commit_version(
 
 def read_videos(directory: Path, commit: Commit) -> list[VideoRows]:
     """What a committed shard holds, video by video, in order. Raises CorpusError (unreadable)."""
-    tables = read_tables(directory / MEASURED / commit.directory)
+    place = directory / MEASURED / commit.directory
+    tables, inputs = read_tables(place), read_inputs(place)
     measured = {row.video_id: row.source_id for row in tables["videos"] if row.status == "measured"}
     others: dict[str, dict[str, list[object]]] = {row.source_id: {} for row in tables["videos"]}
     for name, rows in tables.items():
@@ -100,9 +116,12 @@ def read_videos(directory: Path, commit: Commit) -> list[VideoRows]:
             if row.video_id in measured:
                 others[measured[row.video_id]].setdefault(name, []).append(row)
     return [
-        VideoRows(video=video, others={name: tuple(rows) for name, rows in others[video.source_id].items()})
+        VideoRows(
+            video=video, others={name: tuple(rows) for name, rows in others[video.source_id].items()},
+            inputs=inputs.get(video.source_id),
+        )
         for video in tables["videos"]
-    ]
+    ]  # fmt: skip
 
 
 def without_copies(videos: Sequence[VideoRows], first: dict[str, str] | None = None) -> list[VideoRows]:
@@ -112,7 +131,7 @@ def without_copies(videos: Sequence[VideoRows], first: dict[str, str] | None = N
     for one in videos:
         video = one.video
         if video.status == "measured" and video.video_id in first:
-            kept.append(VideoRows(video=_copy_of(video, first[video.video_id])))
+            kept.append(VideoRows(video=_copy_of(video, first[video.video_id]), inputs=one.inputs))
             continue
         if video.status == "measured":
             assert video.video_id is not None
@@ -133,6 +152,37 @@ def _copy_of(video: MeasuredVideo, first: str) -> MeasuredVideo:
         source, shard=video.shard, stage="examine", kind=COPY, message=message, uploader_hash=video.uploader_hash
     )
     return replace(failed, video_id=video.video_id)
+
+
+def _is_said_alone(before: VideoRows, source: SourceRow) -> bool:
+    """Whether nothing is to be measured: the file is gone, or it is the one that failed."""
+    file = inputs_of(source).file
+    is_same = before.inputs is not None and before.inputs.file == file
+    return file is None or (before.video.status == "failed" and before.video.error_kind != COPY and is_same)
+
+
+def _said_anew(before: VideoRows, source: SourceRow, directory: Path) -> VideoRows:
+    name = source.uploader
+    hashed = uploader_hash(name, salt=corpus_salt(directory)) if name else None
+    return described_anew(before, source, uploader_hash=hashed, inputs=inputs_of(source))
+
+
+def _forget_replaced(directory: Path, previous: Commit, videos: Sequence[VideoRows], cache: Path) -> None:
+    """Delete what is kept of contents in whose place another one is, where no source of the shard has them any more.
+
+    A file that cannot be read may come back: what is kept of it stays.
+    """
+    before = {row.source_id: row.video_id for row in read_shard(directory, previous, MeasuredVideo)}
+    there = {rows.video.video_id for rows in videos}
+    gone = {before.get(rows.video.source_id) for rows in videos if rows.video.video_id is not None} - there - {None}
+    if not gone:
+        return
+    kept = StageCache(cache)
+    try:
+        for content in gone:
+            kept.forget(str(content))
+    finally:
+        kept.close()
 
 
 def _tried(videos: VideoRows, before: VideoRows | None) -> VideoRows:

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from data_pipeline.building.inputs import file_state
 from data_pipeline.building.stage_cache import Kept, StageCache
 from data_pipeline.building.stages import FoundLines, Heard, Looked, Stage, Stages, digest_of
 from data_pipeline.building.video_rows import VideoRows, failed_video, measured_video
@@ -19,7 +19,9 @@ from data_pipeline.corpus.examined import Examined
 from data_pipeline.corpus.measured import CandidateRow, SourceRow, StageRow
 from data_pipeline.corpus.shard_list import RowFailure
 from data_pipeline.evidence.covers import cover_state
+from data_pipeline.evidence.cues import CuePiece
 from data_pipeline.evidence.repeated_speech import with_repeats
+from data_pipeline.pairs.candidates import SPOKEN, captions_of
 from retrieval.errors import InputError, ModelError, VideoError, WenshiError
 
 Heartbeat = Callable[[str, int, int], None]     # the stage, its position and the duration in ms
@@ -59,20 +61,21 @@ class _Run:
 
     def rows(self, source: SourceRow, shard: str, uploader_hash: str | None) -> VideoRows:
         stages, path = self._stages, source.uri
-        state = _file_state(path)
+        state = file_state(path)
         examined = self._examined(path, state)
         self.video_id = video_id = examined.video_id
         looked: Looked = self._stage(stages.look, path, video_id, content=video_id)
         heard: Heard = self._stage(stages.listen, path, video_id, content=video_id)
+        speech = stages.judge(heard)
         subtitles: FoundLines = self._stage(stages.subtitles, path, looked.info, looked.duration_ms, content=video_id)
         sidecars = stages.sidecars(path, looked.duration_ms)
         cover = self._on_cover(path, looked.duration_ms, video_id)
-        if _file_state(path) != state:
+        if file_state(path) != state:
             raise VideoError("changed", f"{path} changed while it was being read; build again when it is complete.")
         title = stages.title(source, looked.info)
-        screen_texts = with_repeats(looked.screen_texts, heard.segments)
         lines = (*subtitles.lines, *sidecars.lines)
-        pairs = (source, video_id, shard, looked.duration_ms, title, cover.lines, heard.segments, lines, screen_texts)
+        screen_texts = with_repeats(looked.screen_texts, speech, [*lines, *_speech_that_came(source)])
+        pairs = (source, video_id, shard, looked.duration_ms, title, cover.lines, speech, lines, screen_texts)
         candidates: tuple[CandidateRow, ...] = self._stage(
             stages.pair, *pairs, content=video_id, inputs=digest_of(pairs), beats=False
         )
@@ -84,7 +87,7 @@ class _Run:
         costs = tuple(replace(cost, video_id=video_id) for cost in self._costs)
         return VideoRows(video=video, others={
             "shots": looked.shots, "keyframes": looked.keyframes, "screen": screen_texts,
-            "audio": heard.audio_spans, "speech": heard.segments, "candidates": candidates, "stages": costs,
+            "audio": heard.audio_spans, "speech": speech, "candidates": candidates, "stages": costs,
         })  # fmt: skip
 
     def _examined(self, path: str, state: tuple[int, int] | None) -> Examined:
@@ -156,6 +159,11 @@ class _Run:
         return kept, parts, _adapter(stage.result).validate_json(kept.data)
 
 
+def _speech_that_came(source: SourceRow) -> list[CuePiece]:
+    """Captions that are said, where they have a time: a text without one is at no line's time."""
+    return [line for line in captions_of(source) if source.caption_kind in SPOKEN and line.start_ms < line.end_ms]
+
+
 def _restored(stage: Stage, kept: Kept | None) -> Any:
     """The result that was kept; None where there is none, or it has another form than today's."""
     if kept is None:
@@ -169,15 +177,6 @@ def _restored(stage: Stage, kept: Kept | None) -> Any:
 @cache
 def _adapter(result: Any) -> TypeAdapter[Any]:
     return TypeAdapter(result)
-
-
-def _file_state(path: str) -> tuple[int, int] | None:
-    """(bytes, time of change in ns); None for a file that cannot be looked at, which examining it explains."""
-    try:
-        state = Path(path).stat()
-    except (OSError, ValueError):
-        return None
-    return state.st_size, state.st_mtime_ns
 
 
 def _explained(error: Exception, path: str) -> tuple[str, str]:

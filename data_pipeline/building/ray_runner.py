@@ -61,7 +61,7 @@ def _results(ray: Any, jobs: list[ShardJob], work: Work, workers: int) -> Iterat
         return
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    rows = [{"job": json.dumps({**asdict(job), "retry": job.retry and sorted(job.retry)})} for job in jobs]
+    rows = [{"job": json.dumps(asdict(job), default=sorted)} for job in jobs]
     data = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         _ShardWorker, fn_constructor_args=(work,), batch_size=1, concurrency=min(workers, len(rows)), num_cpus=1,
     )  # fmt: skip
@@ -84,8 +84,9 @@ def _job(text: str) -> ShardJob:
     values = json.loads(text)
     previous, retry = values["previous"], values["retry"]
     return ShardJob(
-        shard=values["shard"], previous=previous and Commit(**previous), retry=None if retry is None else frozenset(retry)
-    )
+        shard=values["shard"], previous=previous and Commit(**previous), retry=None if retry is None else frozenset(retry),
+        changed=frozenset(values["changed"]),
+    )  # fmt: skip
 
 
 def _short(video: MeasuredVideo) -> dict[str, Any]:

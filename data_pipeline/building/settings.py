@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import Field
@@ -91,6 +91,29 @@ def read_settings(file: Path | None, *, overrides: Iterable[str] = ()) -> BuildS
 def overridden(settings: BuildSettings, overrides: Iterable[str]) -> BuildSettings:
     """Settings with `a.b=value` overrides on top. Raises InputError."""
     return settings_of(BuildSettings, settings.model_dump(mode="json"), overrides=overrides, source="the settings")
+
+
+def with_selection(saved: BuildSettings, asked: BuildSettings) -> BuildSettings:
+    """The saved settings with the selection that is asked for, where one is.
+
+    Raises InputError when `asked` says anything else that is not as saved: that would have to be measured.
+    """
+    if others := list(_others(saved, asked)):
+        raise InputError(
+            f"{', '.join(others)} cannot be changed by a filter, for it measures nothing: give wenshi corpus build that setting; "
+            f"a filter may change selection.* ({', '.join(SelectionSettings.model_fields)})."
+        )
+    return saved.model_copy(update={"selection": asked.selection}) if "selection" in asked.model_fields_set else saved
+
+
+def _others(saved: Section, asked: Section, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Names of settings outside the selection that are said, and are not as saved."""
+    for name in sorted(asked.model_fields_set - {"selection"}):
+        before, now = getattr(saved, name), getattr(asked, name)
+        if isinstance(now, Section):
+            yield from _others(before, now, (*path, name))
+        elif before != now:
+            yield ".".join((*path, name))
 
 
 def save_settings(directory: Path, settings: BuildSettings) -> None:

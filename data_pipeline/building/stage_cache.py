@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,15 +77,6 @@ class StageCache:
                 "INSERT INTO parts VALUES (?, ?, ?)", [(key, position, data) for position, data in enumerate(parts)]
             )
 
-    def pictures(self, content: str) -> tuple[bytes, ...]:
-        """The binary parts of the last result of a content that has any."""
-        with _disk_errors(self.path):
-            row = self._database.execute(
-                "SELECT results.key FROM results JOIN parts ON parts.key = results.key WHERE content = ? "
-                "ORDER BY parts.rowid DESC LIMIT 1", (content,),
-            ).fetchone()
-        return self.parts(row[0]) if row else ()
-
     def contents(self) -> list[str]:
         """Everything that results are kept of: ids of contents, and paths of files with their state."""
         with _disk_errors(self.path):
@@ -100,6 +91,23 @@ class StageCache:
                 )
                 self._database.execute("DELETE FROM results WHERE content = ?", (content,))
             self._database.execute("VACUUM")
+
+
+def kept_pictures(path: Path, content: str) -> tuple[bytes, ...]:
+    """The binary parts of the last result of a content that has any, for who only looks: nothing is made or changed.
+
+    None where the file is not there, is damaged or stays busy.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_WAIT_SECONDS)) as database:
+            last = (
+                "SELECT results.key FROM results JOIN parts ON parts.key = results.key WHERE content = ? "
+                "ORDER BY parts.rowid DESC LIMIT 1"
+            )
+            found = database.execute(f"SELECT data FROM parts WHERE key = ({last}) ORDER BY position", (content,))
+            return tuple(data for data, in found)
+    except sqlite3.Error:
+        return ()
 
 
 def cache_path(directory: Path, shard: str) -> Path:

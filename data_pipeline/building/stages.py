@@ -97,6 +97,7 @@ class Stages:
     sidecars(path, duration_ms): lines of files beside the video; they may change, so nobody keeps them.
     find_cover(path): the cover picture beside a video, None = there is none.
     title(source, info): what the video is called; uploader_hash(name): what a corpus says instead of a name.
+    judge(heard): its segments with what is wrong with them, by rules alone; nobody keeps that, the key of `pair` tells it.
     cpu_seconds: CPU time so far of whoever runs the stages.
     """
 
@@ -111,6 +112,7 @@ class Stages:
     find_cover: Callable[[str], Path | None]
     title: Callable[[SourceRow, VideoInfo], str | None]
     uploader_hash: Callable[[str], str]
+    judge: Callable[[Any], tuple[SpeechRow, ...]] = lambda heard: heard.segments
     cpu_seconds: Callable[[], float] = time.process_time
 
     @property

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from data_pipeline.building.inputs import Inputs
 from data_pipeline.building.measured_tables import TABLES
 from data_pipeline.building.stages import Heard, Looked
 from data_pipeline.corpus.examined import Examined
 from data_pipeline.corpus.measured import AudioSpanRow, MeasuredVideo, SourceRow
+from data_pipeline.pairs.candidates import SPOKEN
+from data_pipeline.texts.cleaning import clean_text
 
 _REMOVED, _ON_REQUEST = "removed", "It was taken out of the corpus on request."
 _LONGEST_ERROR = 500
@@ -19,10 +22,14 @@ _RETRYABLE = frozenset({"changed", "crashed", "memory", "missing", "model", "per
 
 @dataclass(frozen=True, kw_only=True)
 class VideoRows:
-    """The rows that a video adds to the tables of its shard; a failed one has `video` alone."""
+    """The rows that a video adds to the tables of its shard; a failed one has `video` alone.
+
+    inputs: what they were made from, None where nobody has noted it.
+    """
 
     video: MeasuredVideo
     others: dict[str, tuple[Any, ...]] = field(default_factory=dict)    # by name of the table, without `videos`
+    inputs: Inputs | None = None
 
     def of(self, table: str) -> tuple[Any, ...]:
         return (self.video,) if table == "videos" else self.others.get(table, ())
@@ -41,8 +48,8 @@ def failed_video(
     if len(sentence) > _LONGEST_ERROR:
         sentence = sentence[: _LONGEST_ERROR - 1] + "…"
     return MeasuredVideo(
-        **_said_of(source), uploader_hash=uploader_hash, shard=shard, status="failed", path=source.uri, title=source.title,
-        error_stage=stage, error_kind=kind, error=sentence, retryable=kind in _RETRYABLE,
+        **_said_of(source, source.title), uploader_hash=uploader_hash, shard=shard, status="failed", path=source.uri,
+        title=source.title, error_stage=stage, error_kind=kind, error=sentence, retryable=kind in _RETRYABLE,
     )
 
 
@@ -59,7 +66,7 @@ def measured_video(
     """The row of a video that every stage has seen; `notices` tell of parts that could not be read."""
     info = looked.info
     return MeasuredVideo(
-        **_said_of(source), uploader_hash=uploader_hash, shard=shard, status="measured", video_id=examined.video_id,
+        **_said_of(source, title), uploader_hash=uploader_hash, shard=shard, status="measured", video_id=examined.video_id,
         path=examined.path, file_bytes=examined.file_bytes, container=info.container, video_codec=info.codec,
         audio_codec=info.audio_codec, width=info.width, height=info.height, rotation=info.rotation,
         duration_ms=looked.duration_ms, frames_per_second=info.frames_per_second, has_audio=info.has_audio,
@@ -68,11 +75,25 @@ def measured_video(
     )
 
 
-def _said_of(source: SourceRow) -> dict[str, Any]:
+def described_anew(rows: VideoRows, source: SourceRow, *, uploader_hash: str | None, inputs: Inputs) -> VideoRows:
+    """The same rows with what the owner says now; texts that were made into candidates stay as they are."""
+    title = source.title if rows.video.status == "failed" else rows.video.title
+    video = replace(rows.video, **_said_of(source, title), uploader_hash=uploader_hash, title=title)
+    return replace(rows, video=video, inputs=inputs)
+
+
+def _said_of(source: SourceRow, title: str | None) -> dict[str, Any]:
+    """What the owner says; the topics are hashtags where no others are named."""
     return {
-        "source_id": source.source_id, "topics": source.topics, "category": source.category, "split": source.split,
+        "source_id": source.source_id, "topics": source.topics or _hashtags(source, title),
+        "category": source.category, "split": source.split,
         "license_code": source.license_code, "license_url": source.license_url, "publish_date": source.publish_date,
     }  # fmt: skip
+
+
+def _hashtags(source: SourceRow, title: str | None) -> tuple[str, ...]:
+    captions = () if source.caption_kind in SPOKEN else source.captions
+    return tuple(dict.fromkeys(tag for text in (title or "", *captions) for tag in clean_text(text).hashtags))
 
 
 def _sound(heard: Heard) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data_pipeline.corpus.errors import CorpusError
-from data_pipeline.corpus.files import disk_errors
+from data_pipeline.corpus.files import disk_errors, file_sha256
 from data_pipeline.corpus.processes import Processes
 from data_pipeline.corpus.shard_list import RowFailure
 from retrieval.errors import VideoError
@@ -18,7 +17,6 @@ from retrieval.video import VideoReader
 
 _LOG = "examined.jsonl"
 _VERSION = 1
-_HASH_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,15 +87,11 @@ def _examine(path: str) -> Examined:
 
 def _identity(path: Path) -> dict[str, Any]:
     """The content's id, and the file's state before it was read."""
-    digest = hashlib.sha256()
     try:
-        before = path.stat()
-        with path.open("rb") as file:
-            while block := file.read(_HASH_BLOCK):
-                digest.update(block)
+        before, digest = path.stat(), file_sha256(path)
     except OSError as error:
         raise VideoError("corrupt", f"{path} cannot be read from its disk: {error.strerror}.") from None
-    return {"video_id": digest.hexdigest(), "file_bytes": before.st_size, "modified_ns": before.st_mtime_ns}
+    return {"video_id": digest, "file_bytes": before.st_size, "modified_ns": before.st_mtime_ns}
 
 
 def _crashed(path: str) -> RowFailure:

@@ -17,6 +17,7 @@ from data_pipeline.corpus.errors import CorpusError
 from retrieval.disk import sync_folder
 
 LOCK = ".writer.lock"
+_HASH_BLOCK = 1 << 20
 
 
 class CheckedFile:
@@ -84,6 +85,15 @@ def only_writer(directory: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def file_sha256(path: Path) -> str:
+    """The hash of a file, 64 hex digits. Raises OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_HASH_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def empty(directory: Path) -> None:

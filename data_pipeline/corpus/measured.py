@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from data_pipeline.corpus.rows import Score
 
+IMPORTED = -1       # in place of a segment: a line of a subtitle track, or of speech that came along
+
 
 @dataclass(frozen=True, kw_only=True)
 class SourceRow:
@@ -65,7 +67,7 @@ class MeasuredVideo:
     has_audio: bool | None = None
     damage: str | None = None
     title: str | None = None        # the owner's, or the file's own
-    topics: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()    # the owner's, else the hashtags of its title and captions
     category: str | None = None
     uploader_hash: str | None = None
     license_code: str | None = None
@@ -150,7 +152,8 @@ class ScreenTextRow:
     """A line of text while it was on the screen.
 
     quad: x and y of the corners in shares of the picture, clockwise from the top left; 8 numbers. area: share of the picture.
-    role: subtitle, title_card, watermark, interface or scene. repeats_speech: the segment that says the same, where one does.
+    role: subtitle, title_card, watermark, interface or scene. repeats_speech: the segment that says the same, where one does,
+    or IMPORTED.
     """
 
     video_id: str

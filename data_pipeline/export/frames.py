@@ -35,8 +35,8 @@ def write_frames(
 ) -> ShardList:
     """Decode every chosen clip once. Run again with the same rows it goes on; with others, new shards replace the old.
 
-    prepare: called with a directory before shards are written there. Clips whose file cannot be read are failures of the
-    list. Raises CorpusError and InputError as `write_shards`.
+    prepare: called with a directory before shards are written there. Clips whose file cannot be read, or is not the one that
+    was measured, are failures of the list. Raises CorpusError and InputError as `write_shards`.
     """
     def written(place: Path) -> ShardList:
         prepare(place)
@@ -91,5 +91,5 @@ def _clips(chosen: Chosen, options: FrameOptions, *, threads: int) -> Iterator[V
             yield VideoClip(
                 id=clip.clip_id, path=chosen.videos[clip.video_id].path, video=clip.video_id, split=clip.split,
                 texts=tuple(texts[clip.clip_id]), count=options.count, start_ms=clip.start_ms, end_ms=clip.end_ms,
-                threads=threads, fit=options.fit,
+                threads=threads, fit=options.fit, check_content=True,
             )

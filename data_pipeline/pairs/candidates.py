@@ -6,16 +6,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import groupby
+from typing import TypeVar
 
 from data_pipeline.corpus.measured import CandidateRow, ScreenTextRow, SourceRow, SpeechRow
+from data_pipeline.evidence.cues import Cue, CuePiece
 from data_pipeline.evidence.text_policy import comparable
 from data_pipeline.pairs.growth import grown_spans
 from data_pipeline.pairs.screen import new_parts, screen_part, usable_screen_texts
 from data_pipeline.pairs.settings import PairSettings
+from data_pipeline.sound.policy import text_flags
 from data_pipeline.texts.cleaning import CleanText, clean_text
 from data_pipeline.texts.language import language_of
 from retrieval.records import Evidence
 
+SPOKEN = ("asr", "subtitle")        # kinds of texts that are said in the video
+Line = TypeVar("Line", bound=Cue)
 _MANIFEST, _METADATA = "manifest", "metadata"
 
 
@@ -54,8 +59,9 @@ def candidate_rows(
     """Captions as they came, title and cover for the whole video, then speech and each subtitle track grown to spans.
 
     What stands on a cover is one text, as a title is, without what the title says already.
-    Texts are cleaned, and those of which nothing remains are left out. Segments that the speech policy has flagged grow
-    among themselves only, so that they cost their good neighbours nothing. Relevance is left empty.
+    Texts are cleaned, and those of which nothing remains are left out. Speech and subtitles that came along pass the text
+    rules of the speech policy, as what was heard here has. Segments that it has flagged grow among themselves only, so that
+    they cost their good neighbours nothing. Relevance is left empty.
     """
     lines = usable_screen_texts(screen_texts, settings)
     numbered = _Numbered(f"{video_id[:16]}_{source.source_id[:8]}")
@@ -71,7 +77,7 @@ def candidate_rows(
                 pair_id=pair_id, video_id=video_id, source_id=source.source_id, shard=shard, kind=piece.kind,
                 start_ms=piece.start_ms, end_ms=piece.end_ms, text=text, language=language_of(text, told=piece.language),
                 characters=len(comparable(text)), title_part=piece.text.text if piece.kind == "title" else "",
-                speech_part=piece.text.text if piece.kind in ("asr", "subtitle") else "",
+                speech_part=piece.text.text if piece.kind in SPOKEN else "",
                 screen_part=" ".join(part.text for part in joined), source=piece.source,
                 flags=(*piece.flags, *_found_by_cleaning(text, (piece.text, *joined), settings)),
             ))  # fmt: skip
@@ -88,8 +94,9 @@ def _pieces(
         _piece("asr", row.text, row.start_ms, row.end_ms, row.engine, language=row.language, flags=row.flags) for row in speech
     ]
     shown = [
-        _piece("subtitle", piece.text, piece.start_ms, piece.end_ms, piece.source, language=piece.language)
-        for piece in subtitles
+        _piece("subtitle", piece.text, piece.start_ms, piece.end_ms, piece.source, language=piece.language, flags=flags)
+        for track in dict.fromkeys(piece.source for piece in subtitles)
+        for piece, flags in _with_flags([piece for piece in subtitles if piece.source == track])
     ]
     yield from _within((piece for piece in captions if piece.kind == "caption"), duration_ms)
     yield from _within(whole_title, duration_ms)
@@ -107,10 +114,21 @@ def _on_cover(cover: Sequence[Evidence], title: str, settings: PairSettings) -> 
 
 
 def _captions(source: SourceRow) -> Iterator[_Piece]:
-    """Texts that came along; -1 stands for the start or the end of the video."""
-    spans = zip(source.caption_starts_ms, source.caption_ends_ms, strict=True)
-    for text, (start_ms, end_ms) in zip(source.captions, spans, strict=True):
-        yield _piece(source.caption_kind, text, max(start_ms, 0), end_ms, _MANIFEST)
+    kind, lines = source.caption_kind, captions_of(source)
+    for line, flags in _with_flags(lines) if kind in SPOKEN else ((line, ()) for line in lines):
+        yield _piece(kind, line.text, line.start_ms, line.end_ms, _MANIFEST, flags=flags)
+
+
+def captions_of(source: SourceRow) -> list[CuePiece]:
+    """The texts that came along, as they came; an end of -1 stands for the end of the video."""
+    times = zip(source.caption_starts_ms, source.caption_ends_ms, source.captions, strict=True)
+    return [CuePiece(max(start_ms, 0), end_ms, text) for start_ms, end_ms, text in times]
+
+
+def _with_flags(track: Sequence[Line]) -> Iterator[tuple[Line, tuple[str, ...]]]:
+    """Lines of a track that came along, in order of time, and what is wrong with their texts."""
+    in_time = sorted(track, key=lambda line: (line.start_ms, line.end_ms))
+    return zip(in_time, text_flags([line.text for line in in_time]), strict=True)
 
 
 def _piece(

@@ -10,6 +10,7 @@ from data_pipeline.building.commits import Commit, append_commit, read_commits, 
 from data_pipeline.building.measured_tables import read_shard
 from data_pipeline.building.plan import SOURCES, all_sources, shard_names, shard_sources, write_shard_sources
 from data_pipeline.building.process_shard import commit_version, read_videos
+from data_pipeline.building.refused import forget_refused
 from data_pipeline.building.stage_cache import StageCache, cache_path
 from data_pipeline.building.video_rows import VideoRows, removed_video
 from data_pipeline.corpus.errors import CorpusError
@@ -54,6 +55,7 @@ def remove(
         raise CorpusError("unreadable", f"There is no corpus in {corpus}: check the name.")
     with only_writer(corpus):
         removed = add_to_list(corpus, resolve(corpus, videos=videos, uploaders=uploaders, paths=paths))
+        forget_refused(corpus, [one.uri for one in all_sources(corpus) if one.uri and one.source_id in removed.sources])
         commits = read_commits(corpus)
         shards = [shard for shard in shard_names(corpus) if _cleared(corpus, shard, commits.get(shard), removed)]
         write_table(corpus / SOURCES, all_sources(corpus), SourceRow)

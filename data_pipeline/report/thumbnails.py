@@ -1,34 +1,32 @@
-"""Small pictures of moments of videos, for a page."""
+"""Small pictures of moments of videos, from what a build has kept: no video is opened."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from retrieval.errors import VideoError
-from retrieval.stills import jpeg_bytes
-from retrieval.video import DecodedFrame, VideoReader, at_times, keyframes
-
-_SIDE = 240             # pixels of the longer side
-_QUALITY = 62
-_DECODED_MS = 60_000    # a moment behind this is shown by the keyframe before it: decoding so far would take long
+from data_pipeline.building.commits import read_commits
+from data_pipeline.building.measured_tables import read_shard
+from data_pipeline.building.stage_cache import cache_path, kept_pictures
+from data_pipeline.corpus.measured import KeyframeRow
 
 
-def thumbnail(path: Path, time_ms: int) -> bytes | None:
-    """A JPEG of what is on screen at a time, None when the file cannot be read any more."""
-    try:
-        with VideoReader(path, threads=1) as reader:
-            pixels = _frame(reader, time_ms).rgb(height=_SIDE, width=_SIDE, fit="inside")
-    except (VideoError, StopIteration):
-        return None
-    return jpeg_bytes(pixels, quality=_QUALITY, optimize=True)
+class StoredPictures:
+    """Of a corpus. shards: the shard of each video that will be asked for."""
 
+    def __init__(self, directory: Path, shards: Mapping[str, str]) -> None:
+        self._directory = directory
+        self._shards = shards
+        self._commits = read_commits(directory)
 
-def _frame(reader: VideoReader, time_ms: int) -> DecodedFrame:
-    if time_ms <= _DECODED_MS:
-        return at_times(reader, [time_ms])[0]
-    last = None
-    for frame in keyframes(reader):
-        if last is not None and frame.time_ms > time_ms:
-            break
-        last = frame
-    return last or at_times(reader, [0])[0]
+    def __call__(self, video_id: str, time_ms: int) -> bytes | None:
+        """A JPEG of the kept keyframe nearest to a time, None where none is stored. Raises CorpusError (unreadable)."""
+        shard = self._shards[video_id]
+        pictures = kept_pictures(cache_path(self._directory, shard), video_id)
+        times = [
+            row.time_ms for row in read_shard(self._directory, self._commits[shard], KeyframeRow)
+            if row.video_id == video_id and row.dropped is None
+        ] if pictures else []
+        if len(times) != len(pictures):         # of other settings than the tables
+            return None
+        return min(zip(times, pictures, strict=True), key=lambda one: abs(one[0] - time_ms), default=(0, None))[1]

@@ -22,6 +22,7 @@ UNKNOWN = ""            # a category or licence that nobody gave
 class VideoFacts:
     """The columns of a measured video that are counted."""
 
+    shard: str
     status: str
     error_stage: str | None
     error_kind: str | None

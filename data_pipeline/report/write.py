@@ -19,8 +19,9 @@ from data_pipeline.report.outcomes import Outcomes
 from data_pipeline.report.page.page import page
 from data_pipeline.report.page.samples import ShownGroup, ShownPair
 from data_pipeline.report.pairs import KEPT, CandidateFacts, PairTally
+from data_pipeline.report.refused import refused_summary
 from data_pipeline.report.settings import digests_of, selection_of, settings_of
-from data_pipeline.report.thumbnails import thumbnail
+from data_pipeline.report.thumbnails import StoredPictures
 from data_pipeline.report.videos import VideoFacts, VideoTally
 from data_pipeline.report.words import word_summary
 from data_pipeline.selection.select import DECISIONS
@@ -32,7 +33,7 @@ _KEPT_SAMPLES, _REJECTED_SAMPLES, _MOST_GROUPS = 24, 8, 12
 
 _USUAL_SCORE = "relevance_top3"     # that samples are told with before a selection names its own
 
-Picture = Callable[[Path, int], "bytes | None"]
+Picture = Callable[[str, int], "bytes | None"]     # of a video's id and a time in ms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,11 +50,12 @@ class Report:
     statistics: dict[str, Any]
 
 
-def write_report(directory: Path, *, characters: int = 60_000, picture: Picture = thumbnail) -> Report:
+def write_report(directory: Path, *, characters: int = 60_000, picture: Picture | None = None) -> Report:
     """Count all committed tables of a corpus and write its page and its numbers, each whole.
 
     characters: how many of kept texts are cut into words, at some 6,000 a second; picture: gives a JPEG of a moment of
-    a video file. Memory: 360 MB for a million candidates (benchmarks/corpus_report.py).
+    a video, None = from what the build has kept: no video is opened.
+    Memory: 360 MB for a million candidates (benchmarks/corpus_report.py).
     Raises CorpusError: unreadable (no corpus, a damaged table), write.
     """
     if not committed(directory):
@@ -66,19 +68,19 @@ def write_report(directory: Path, *, characters: int = 60_000, picture: Picture 
     _count_pairs(directory, pairs)
     videos = VideoTally(pairs.kept_videos())
     wanted = {row.video_id for sample in pairs.samples.values() for row in sample.items()}
-    paths: dict[str, str] = {}
+    shards: dict[str, str] = {}
     for row in columns(directory, MeasuredVideo, VideoFacts):
         videos.add(row)
-        if row.video_id in wanted and row.video_id is not None and row.path is not None:
-            paths[row.video_id] = row.path
+        if row.video_id in wanted and row.video_id is not None and row.status == "measured":
+            shards[row.video_id] = row.shard
     statistics: dict[str, Any] = {
-        "sources": _count_sources(directory), "videos": videos.summary(), "pairs": pairs.summary(),
-        "evidence": evidence_summary(directory), "stages": stage_summary(directory),
+        "sources": _count_sources(directory), "refused": refused_summary(directory), "videos": videos.summary(),
+        "pairs": pairs.summary(), "evidence": evidence_summary(directory), "stages": stage_summary(directory),
         "words": word_summary(pairs.texts.items(), characters=characters), "settings": settings_of(directory),
         "selection": selection, "sha256": digests_of(directory),
     }  # fmt: skip
     score = _USUAL_SCORE if selection is None else selection["settings"]["score"]
-    shown = _shown(pairs, paths, score=score, picture=picture)
+    shown = _shown(pairs, score=score, picture=picture or StoredPictures(directory, shards))
     write_json(directory / STATISTICS, statistics)
     with whole_file(directory / PAGE) as file:
         file.write(page(statistics, shown, name=directory.resolve().name).encode())
@@ -101,7 +103,7 @@ def _batches(rows: Iterator[CandidateFacts]) -> Iterator[list[CandidateFacts]]:
         yield part
 
 
-def _shown(pairs: PairTally, paths: dict[str, str], *, score: str, picture: Picture) -> list[ShownGroup]:
+def _shown(pairs: PairTally, *, score: str, picture: Picture) -> list[ShownGroup]:
     """Samples by outcome, the kept first and then the commonest reasons; pictures end where the page would get too large."""
     names = sorted(pairs.samples, key=lambda name: (name != KEPT, -pairs.samples[name].seen, name))[:_MOST_GROUPS]
     left = _MOST_PICTURE_BYTES
@@ -110,8 +112,7 @@ def _shown(pairs: PairTally, paths: dict[str, str], *, score: str, picture: Pict
         rows = pairs.samples[name].items()[: _REJECTED_SAMPLES if place else _KEPT_SAMPLES]
         shown = []
         for row in sorted(rows, key=lambda row: -(_score(row, score) or 0.0)):
-            path = paths.get(row.video_id) if left > 0 else None
-            data = None if path is None else picture(Path(path), (row.start_ms + row.end_ms) // 2)
+            data = picture(row.video_id, (row.start_ms + row.end_ms) // 2) if left > 0 else None
             left -= len(data or b"")
             shown.append(_shown_pair(row, score, data))
         groups.append(ShownGroup(outcome=name, total=pairs.samples[name].seen, pairs=tuple(shown)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from data_pipeline.corpus.measured import AudioSpanRow, SpeechRow
 from data_pipeline.sound.hearing import AudioTagger, Listener, SoundSpan, VoiceDetector
-from data_pipeline.sound.policy import DEFAULT_POLICY, SpeechPolicy, judged
+from data_pipeline.sound.policy import DEFAULT_POLICY, POLICY_VERSION, SpeechPolicy, judged
 from data_pipeline.sound.speech import LONGEST_MS, SAMPLE_RATE, AudioSpan, SpeechEngine, Transcript, milliseconds
 from retrieval.errors import VideoError
 from retrieval.video.audio import iter_audio
@@ -28,11 +28,16 @@ _EVENTS = {"bgm": "music"}
 
 @dataclass(frozen=True, kw_only=True)
 class Heard:
-    """status: heard, no_audio (no sound track, or none that decodes) or not_asked (nothing was there to listen with)."""
+    """status: heard, no_audio (no sound track, or none that decodes) or not_asked (nothing was there to listen with).
+
+    judged_by: the version of the policy that judged the segments, None = nobody has. Results that were kept before this was
+    said were judged by the first one.
+    """
 
     status: Literal["heard", "no_audio", "not_asked"]
     audio_spans: tuple[AudioSpanRow, ...] = ()
     segments: tuple[SpeechRow, ...] = ()
+    judged_by: str | None = "1"
 
 
 def listen(
@@ -42,12 +47,13 @@ def listen(
     engine: SpeechEngine | None,
     tagger: AudioTagger | None,
     voice: VoiceDetector | None,
-    policy: SpeechPolicy = DEFAULT_POLICY,
+    policy: SpeechPolicy | None = DEFAULT_POLICY,
     duration_ms: int = 0,
     progress: Callable[[int, int], None] = lambda position_ms, duration_ms: None,
 ) -> Heard:
     """What is heard in the video at `path`. Memory is bounded: the sound is read twice, in pieces.
 
+    policy: None = the segments stay as the engine gave them, for `believed` to judge.
     With a voice detector the engine is given voice alone; without one it is given all. `progress`: (position, duration) in
     ms, the duration as it was given. Raises VideoError as `read_audio` does, but not for a video without sound; ModelError.
     """
@@ -64,9 +70,28 @@ def listen(
         raise
     events = [span for window, transcript in heard if (span := _event(window, transcript)) is not None]
     rows = _audio_rows(video_id, [(voiced or (), voice), (tagged or (), tagger), (events, engine)])
-    tags = None if tagged is None and not events else [*(tagged or ()), *events]
-    segments = [] if engine is None else _rows(video_id, engine, [transcript for _, transcript in heard])
-    return Heard(status="heard", audio_spans=tuple(rows), segments=judged(segments, voice=voiced, tags=tags, policy=policy))
+    segments = () if engine is None else tuple(_rows(video_id, engine, [transcript for _, transcript in heard]))
+    found = Heard(status="heard", audio_spans=tuple(rows), segments=segments, judged_by=None)
+    return found if policy is None else believed(found, voice=voice, tagger=tagger, policy=policy)
+
+
+def believed(
+    heard: Heard, *, voice: VoiceDetector | None, tagger: AudioTagger | None, policy: SpeechPolicy = DEFAULT_POLICY
+) -> Heard:
+    """What was heard with its segments judged by today's policy; no model runs. voice, tagger: who listened.
+
+    Segments that an earlier policy has judged were moved to where a voice is heard, and are judged there.
+    """
+    if heard.judged_by == POLICY_VERSION:
+        return heard
+    detector = None if voice is None else f"{voice.name} {voice.version}"
+    voiced = [span for span in heard.audio_spans if span.engine == detector]
+    tagged = [span for span in heard.audio_spans if span.engine != detector]
+    segments = judged(
+        heard.segments, voice=None if voice is None else voiced, tags=None if tagger is None and not tagged else tagged,
+        policy=policy,
+    )
+    return replace(heard, segments=segments, judged_by=POLICY_VERSION)
 
 
 def _listened(

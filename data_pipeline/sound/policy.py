@@ -38,6 +38,7 @@ class SpeechPolicy:
 
 
 DEFAULT_POLICY = SpeechPolicy()
+POLICY_VERSION = "1"        # changes with the rules and thresholds of this file and of inventions.py
 
 _LOOPED_LINES = 3           # the same line so often in a row ...
 _LOOPED_CHARACTERS = 4      # ... if it is so long: 对 对 对 is how people answer
@@ -109,6 +110,21 @@ def flags_of(row: SpeechRow, *, policy: SpeechPolicy = DEFAULT_POLICY) -> list[s
         "music": _above(row.music_share, policy.most_music) and _below(row.voice_share, policy.clear_voice),
     }
     return [flag for flag, applies in rules.items() if applies]
+
+
+def text_flags(texts: Sequence[str]) -> list[tuple[str, ...]]:
+    """What the text rules find in the lines of one track that came with a video, in order of time: repeated, invention, lyrics.
+
+    Nothing was heard that speaks for a farewell: it is not believed.
+    """
+    rows = [
+        SpeechRow(
+            video_id="", segment=at, start_ms=at, end_ms=at + 1, text=text, language=None, average_logprob=None, no_speech=None,
+            compression=None, voice_share=None, music_share=None, singing_share=None, flags=(), engine="", model_digest="",
+        )
+        for at, text in enumerate(texts)
+    ]  # fmt: skip
+    return [row.flags for row in judged(rows, voice=None, tags=None)]
 
 
 def is_loop(text: str) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from data_pipeline.building.build import Account
     from data_pipeline.building.estimate import Estimate
     from data_pipeline.building.local import Runner
+    from data_pipeline.building.plan import Added
     from data_pipeline.building.settings import BuildSettings
     from data_pipeline.sources import Sources
 
@@ -91,12 +92,16 @@ def build(
         about = estimate_build(found.rows, settings, default_stages)
         _show_estimate(about, workers=workers, models=_model_processes(runner, workers, models, settings), show=say)
     with BuildProgress(out) as progress:
+        def planned(added: Added, expected: int) -> None:
+            _tell_changes(added)
+            progress.begin(expected)
+
         account = build_corpus(
             found.rows, Work(directory=out, settings=settings, make_stages=default_stages),
-            run, planned=lambda added, waiting: progress.begin(waiting),
-            more=progress.expect, done=progress.done,
+            run, refused=found.rejected, named=paths, planned=planned, more=progress.expect, done=progress.done,
         )  # fmt: skip
     _finish(out, settings, account, rejected=len(found.rejected), frames=frames, workers=workers, as_json=as_json)
+    _tell_outdated(out)
     _fail_without_any(account)
 
 
@@ -136,12 +141,16 @@ def filter_(
     overrides: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Decide again which pairs are kept, on the scores that are stored: no model runs, no video is opened."""
+    """Decide again which pairs are kept, on the scores that are stored: no model runs, no video is opened.
+
+    Only selection.* may be changed, so --set keep_share=0.78 is enough.
+    """
     from data_pipeline.building.build import account as account_of
-    from data_pipeline.building.settings import save_settings
+    from data_pipeline.building.settings import save_settings, saved_settings, with_selection
     from data_pipeline.corpus.files import only_writer
 
-    settings = _settings(corpus, config, [one if "." in one.split("=")[0] else f"selection.{one}" for one in overrides or ()])
+    asked = _settings(corpus, config, [one if "." in one.split("=")[0] else f"selection.{one}" for one in overrides or ()])
+    settings = with_selection(saved_settings(corpus), asked)
     account = account_of(corpus)
     with only_writer(corpus):
         save_settings(corpus, settings)
@@ -280,6 +289,8 @@ def _write_frames(directory: Path, workers: int) -> None:
 
 def _show_account(account: Account) -> None:
     typer.echo(f"{account.rows:,} videos: {account.measured:,} measured{_by_kind(account.reasons, 'failed')}")
+    if account.refused:
+        typer.echo(f"{account.refused:,} more were named and refused: refused.jsonl says where each stands and why")
     typer.echo(f"Manifest hash: {account.manifest_sha256}")
 
 
@@ -288,11 +299,19 @@ def _by_kind(counts: Mapping[str, int], what: str) -> str:
     return f", {sum(counts.values()):,} {what}" + (f" ({kinds})" if kinds else "")
 
 
+def _tell_changes(added: Added) -> None:
+    if added.changed:
+        say(f"{added.changed:,} known videos are described otherwise now: what their owner says takes effect")
+    if added.replaced:
+        say(f"{added.replaced:,} files are not those that were measured: they are measured again")
+
+
 def _tell_rejected(found: Sources) -> None:
-    for one in found.rejected[:_FIRST]:
-        say(printable(f"{one.where}: {one.reason}"))
-    if len(found.rejected) > _FIRST:
-        say(f"... and {len(found.rejected) - _FIRST:,} more that are no videos: wenshi corpus sources shows them all")
+    for told, what in ((found.rejected, "that are not read"), (found.notices, "cells that are left out")):
+        for one in told[:_FIRST]:
+            say(printable(f"{one.where}: {one.reason}"))
+        if len(told) > _FIRST:
+            say(f"... and {len(told) - _FIRST:,} more {what}: wenshi corpus sources --json shows them all")
 
 
 def _show_estimate(about: Estimate, *, workers: int, models: int, show: Any) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from data_pipeline.corpus.measured import ScreenTextRow, SpeechRow
+from data_pipeline.corpus.measured import IMPORTED, ScreenTextRow, SpeechRow
 from data_pipeline.evidence.repeated_speech import with_repeats
+from retrieval.records import Evidence
 
 
 def line(text: str, start_ms: int = 1000, end_ms: int = 2000) -> ScreenTextRow:
@@ -38,3 +39,13 @@ def test_a_line_repeats_the_speech_at_its_time(text: str, start_ms: int, repeats
 
 def test_without_speech_nothing_is_repeated() -> None:
     assert with_repeats([line("你好")], []) == (line("你好"),)
+
+
+def test_a_line_repeats_a_subtitle_track_at_its_time_and_speech_counts_first() -> None:
+    track = [
+        Evidence(kind="subtitle", text=text, start_ms=start_ms, end_ms=start_ms + 2000, source="stream:1")
+        for text, start_ms in (("先把肉切成小块", 2500), ("再放两勺酱油", 6000))
+    ]
+    lines = [line("再放两勺酱油", 6500, 7500), line("先把肉切成小块", 3000, 4000), line("再放两勺酱油", 12_000, 13_000)]
+    assert [one.repeats_speech for one in with_repeats(lines, SPEECH, track)] == [IMPORTED, 1, None]
+    assert [one.repeats_speech for one in with_repeats(lines, [], track)] == [IMPORTED, IMPORTED, None]

@@ -87,6 +87,50 @@ def test_filtering_again_runs_no_stage(corpus: Path) -> None:
     assert run("filter", corpus)["pairs"] == half["pairs"]      # the corpus keeps its settings
 
 
+def test_every_row_that_came_in_has_a_place_also_one_that_was_refused(table: Path, tmp_path: Path) -> None:
+    corpus, rows = tmp_path / "c", tmp_path / "rows.csv"
+    lines = ("0.mp4,CC-BY-4.0,yesterday", "1.mp4,my own,2026-01-31", "gone.mp4,CC-BY-4.0,", "0.mp4,CC-BY-4.0,")
+    named = [f"{table.parent}/{line}" for line in lines]
+    rows.write_text("\n".join(["file,licence,date", *named]), encoding="utf-8")
+    told = CliRunner().invoke(app, ["corpus", "build", str(rows), "--out", str(corpus), *LIGHT], catch_exceptions=False)
+    assert f"{rows} line 2: the date 'yesterday' is left out" in told.stderr
+    assert "1 videos: 1 measured" in told.stdout
+    assert "3 more were named and refused: refused.jsonl says where each stands and why" in told.stdout
+    kept = [json.loads(line) for line in (corpus / "refused.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert {one["where"] for one in kept} == {f"{rows} line {line}" for line in (3, 4, 5)}
+    assert run("status", corpus)["refused"] == 3
+    statistics = json.loads((corpus / "statistics.json").read_text(encoding="utf-8"))
+    assert (statistics["refused"]["rows"], statistics["sources"]) == (3, 1)
+    page = (corpus / "report.html").read_text(encoding="utf-8")
+    assert "rows.csv line 3" in page
+    assert str(rows) not in page
+    rows.write_text("\n".join(["file,licence,date", named[2]]), encoding="utf-8")
+    assert CliRunner().invoke(app, ["corpus", "build", str(rows), "--out", str(corpus), *LIGHT]).exit_code == 0
+    assert run("status", corpus)["refused"] == 1
+
+
+def test_a_filter_opens_no_video_and_shows_the_stored_pictures(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(*_: object, **__: object) -> None:
+        raise AssertionError("a video is opened")
+
+    (corpus / "report.html").unlink()
+    monkeypatch.setattr("retrieval.video.VideoReader.__init__", opened)
+    run("filter", corpus)
+    assert "data:image/jpeg;base64," in (corpus / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_filter_refuses_what_would_have_to_be_measured(corpus: Path, tmp_path: Path) -> None:
+    before = (corpus / "corpus.json").read_bytes()
+    (settings := tmp_path / "settings.yaml").write_text("speech: {language: en}\nselection: {keep_share: 0.5}\n")
+    for arguments, name in ((["--set", "relevance.model=other"], "relevance.model"), (["--config", settings], "speech.language")):
+        with pytest.raises(InputError, match=rf"^{name} cannot be changed by a filter.*selection\.\* \(score, threshold"):
+            run("filter", corpus, *arguments)
+    assert (corpus / "corpus.json").read_bytes() == before
+    settings.write_text("speech: {voice: false}\nselection: {keep_share: 0.5}\n")
+    assert run("filter", corpus, "--config", settings)["filtered"]["relevance"] > 0
+    assert json.loads((corpus / "corpus.json").read_text())["settings"]["relevance"]["model"]
+
+
 def test_the_same_command_goes_on_and_a_status_tells_where_it_is(
     corpus: Path, built: tuple[Path, dict[str, Any]], table: Path
 ) -> None:

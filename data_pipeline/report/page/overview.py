@@ -37,9 +37,11 @@ def cards(numbers: Numbers) -> Markup:
 def funnel(numbers: Numbers) -> Markup:
     """From what was asked for to what is kept, and for what reason the rest is not."""
     videos, pairs = numbers["videos"], numbers["pairs"]
-    asked = numbers["sources"] or videos["rows"]
+    registered = numbers["sources"] or videos["rows"]
+    asked = registered + numbers["refused"]["rows"]
     steps = (
-        (both("登记的文件", "files asked for"), asked), (both("已处理", "processed"), videos["rows"]),
+        (both("读入的行", "rows that came in"), asked), (both("登记的文件", "files asked for"), registered),
+        (both("已处理", "processed"), videos["rows"]),
         (both("可读并已测量", "measured"), videos["measured"]),
         (both("有候选文本", "with a candidate"), pairs["videos_with_candidates"]),
         (both("有保留的文本", "with a kept pair"), pairs["videos_kept"]),
@@ -56,8 +58,8 @@ def funnel(numbers: Numbers) -> Markup:
         ),
         titled(both("图文对，按第一个适用的淘汰原因", "Pairs, by the first reason that applied"), _outcomes(pairs)),
         lead=both(
-            "进来的每一行都有去处：保留、淘汰（写明原因）或失败。",
-            "Every row that came in is kept, rejected for a reason, or failed.",
+            "进来的每一行都有去处：保留、淘汰（写明原因）、失败或拒收（见 refused.jsonl）。",
+            "Every row that came in is kept, rejected for a reason, failed, or refused (refused.jsonl).",
         ),
     )  # fmt: skip
 

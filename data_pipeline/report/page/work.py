@@ -6,7 +6,7 @@ import json
 
 from data_pipeline.report.page.elements import Markup, both, number, percent, tag
 from data_pipeline.report.page.labels import label
-from data_pipeline.report.page.parts import Numbers, quiet, section, table
+from data_pipeline.report.page.parts import Numbers, quiet, section, table, titled
 
 
 def stages(numbers: Numbers) -> Markup:
@@ -24,7 +24,8 @@ def stages(numbers: Numbers) -> Markup:
 
 
 def failures(numbers: Numbers) -> Markup:
-    """Files that failed, by stage and kind, with a few of their sentences."""
+    """Files that failed, by stage and kind, with a few of their sentences, and rows that were refused before."""
+    refused = _refused(numbers["refused"])
     title = both("失败", "Failures")
     rows = [
         (
@@ -34,12 +35,21 @@ def failures(numbers: Numbers) -> Markup:
         for one in numbers["videos"]["failures"]
     ]  # fmt: skip
     if not rows:
-        return section("failures", title, quiet(both("没有文件失败。", "No file failed.")))
+        return section("failures", title, quiet(both("没有文件失败。", "No file failed.")), *refused)
     heads = (
         both("阶段", "stage"), both("种类", "kind"), both("文件", "files"), both("可重试", "retryable"),
         both("例子", "examples"),
     )  # fmt: skip
-    return section("failures", title, table(heads, rows))
+    return section("failures", title, table(heads, rows), *refused)
+
+
+def _refused(numbers: Numbers) -> tuple[Markup, ...]:
+    if not numbers["rows"]:
+        return ()
+    count, examples = numbers["rows"], numbers["examples"]
+    rows = [(one["place"], one["reason"]) for one in examples]
+    name = both(f"拒收的行（{count:,} 行，列出 {len(rows)} 行）", f"Refused rows ({count:,}, of which {len(rows)} are shown)")
+    return (titled(name, table((both("位置", "place"), both("原因", "reason")), rows)),)
 
 
 def origin(numbers: Numbers) -> Markup:

@@ -19,7 +19,7 @@ from data_pipeline.building.settings import (
     save_settings,
     saved_settings,
 )
-from data_pipeline.building.stage_cache import Kept, StageCache
+from data_pipeline.building.stage_cache import Kept, StageCache, kept_pictures
 from data_pipeline.building.status import Progress, ProgressFile, status
 from data_pipeline.building.video_rows import failed_video
 from data_pipeline.corpus.errors import CorpusError
@@ -117,7 +117,7 @@ def test_a_result_is_kept_with_its_parts_and_forgotten_from_the_disk(tmp_path: P
     cache.put("two", Kept(b"[1]", 5, 6), content="other", stage="look", parts=[b"picture three"])
     cache.put("one", Kept(b"{1}", 7, 8), content="video", stage="look", parts=[b"picture four"])
     assert (cache.get("one"), cache.get("three")) == (Kept(b"{1}", 7, 8), None)
-    assert cache.parts("one") == cache.pictures("video") == (b"picture four",)
+    assert cache.parts("one") == kept_pictures(cache.path, "video") == (b"picture four",)
     cache.forget("video")
     cache.close()
     content = cache.path.read_bytes()
@@ -125,5 +125,8 @@ def test_a_result_is_kept_with_its_parts_and_forgotten_from_the_disk(tmp_path: P
     assert b"picture one" not in content
     assert b"picture four" not in content
     again = StageCache(cache.path)
-    assert (again.get("one"), again.pictures("other")) == (None, (b"picture three",))
+    assert again.get("one") is None
     again.close()
+    assert kept_pictures(cache.path, "other") == (b"picture three",)
+    assert kept_pictures(tmp_path / "none.sqlite", "other") == ()
+    assert not (tmp_path / "none.sqlite").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -143,3 +144,38 @@ def test_short_texts_are_flagged_and_unknown_settings_refused() -> None:
     assert row.flags == ("short",)
     with pytest.raises(ValidationError, match="min_time"):
         PairSettings(min_time=5)  # type: ignore[call-arg]
+
+
+IMPORTED = {
+    "请不吝点赞 订阅 转发 打赏支持明镜与点点栏目": "invention", "字幕由Amara.org社区提供": "invention",
+    "作词：李宗盛 作曲：李宗盛": "lyrics", "好吃好吃好吃好吃好吃好吃好吃好吃": "repeated", "一只狗在草地上追一个球": "",
+}  # fmt: skip
+
+
+def flags_by_text(rows: list[CandidateRow]) -> dict[str, str]:
+    return {row.text: next(iter(row.flags), "") for row in rows}
+
+
+@pytest.mark.parametrize("kind", ["asr", "subtitle"])
+def test_speech_that_came_along_passes_the_text_rules_of_the_policy(kind: str) -> None:
+    count = len(IMPORTED)
+    source = SourceRow(
+        source_id="cd" * 16, uri="/猫.mp4", captions=tuple(IMPORTED), caption_starts_ms=tuple(range(count)),
+        caption_ends_ms=tuple(range(10_000, 10_000 + count)), caption_kind=kind,
+    )
+    found = flags_by_text(candidates(source=source, min_characters=0, min_ms=0))
+    assert list(found.values()) == list(IMPORTED.values())
+    assert found["一只狗在草地上追一个球"] == ""
+    as_captions = flags_by_text(candidates(source=replace(source, caption_kind="caption")))
+    assert {*as_captions.values()} <= {"", "bait"}
+
+
+def test_a_subtitle_track_passes_the_text_rules_by_itself() -> None:
+    tracks = [
+        Evidence(kind="subtitle", text=text, start_ms=9000 * at, end_ms=9000 * at + 8000, source=source)
+        for source, texts in (("stream:1", ["请不吝点赞", "一只狗"]), ("stream:2", ["明天会下大雨的"] * 2))
+        for at, text in enumerate(texts)
+    ]
+    assert flags_by_text(candidates(subtitles=tracks)) == {
+        "请不吝点赞": "invention", "一只狗": "", "明天会下大雨的": "",
+    }

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from data_pipeline.building.commits import read_commits
 from data_pipeline.building.measured_tables import read_measured
 from data_pipeline.building.plan import add_sources, all_sources
+from data_pipeline.building.refused import keep_refused
 from data_pipeline.building.stage_cache import Kept, StageCache, cache_path
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import only_writer
@@ -26,6 +27,7 @@ from data_pipeline.export.exporting import FORMS, ExportSettings, export_corpus
 from data_pipeline.export.frames import FrameOptions
 from data_pipeline.removal.remove import remove
 from data_pipeline.selection.removed import read_removed
+from data_pipeline.sources.rows import Rejected
 from retrieval.disk import replace_directory
 from retrieval.errors import InputError
 from serving.cli.main import app
@@ -62,6 +64,7 @@ def corpus(tmp_path, paths) -> Path:
         DecisionRow(pair_id=row.pair_id, keep=True, reason="", split="train", text_cluster=row.pair_id, video_cluster="")
         for row in read_measured(corpus, CandidateRow)
     ], DecisionRow)  # fmt: skip
+    keep_refused(corpus, [Rejected("/list.csv line 9", f"it is a second row for {path}.") for path in paths], named=[])
     for form in FORMS:
         place = corpus / "shards" if form == "webdataset" else tmp_path / form
         export_corpus(corpus, place, ExportSettings(form=form, frames=FrameOptions(count=1, side=16), placing="link"))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 from typer.testing import CliRunner
 
+from data_pipeline.building.stage_cache import Kept, StageCache, cache_path
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.measured import (
     AudioSpanRow,
@@ -25,12 +23,10 @@ from data_pipeline.corpus.measured import (
     StageRow,
 )
 from data_pipeline.corpus.tables import read_table, write_table
-from data_pipeline.report.thumbnails import thumbnail
+from data_pipeline.report.thumbnails import StoredPictures
 from data_pipeline.report.write import Report, write_report
-from retrieval.video import VideoReader, at_times
 from serving.cli.main import app
 from tests.data_pipeline.report.written_corpus import candidate, decision, video, write_decisions, write_shard
-from tests.videos import write_video
 
 WICKED = '<script>alert("猫")</script><img src=x onerror=alert(1)>'
 SCORES = ("relevance_mean", "relevance_max", "relevance_top3", "masked_mean", "masked_max", "masked_top3")
@@ -112,7 +108,7 @@ def corpus(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def report(corpus: Path) -> Report:
-    return write_report(corpus, picture=lambda path, time_ms: b"jpeg")
+    return write_report(corpus, picture=lambda video, time_ms: b"jpeg")
 
 
 def test_rows_kept_rejected_and_failed_add_up_to_all_of_them(report: Report) -> None:
@@ -160,7 +156,7 @@ def test_a_share_that_is_none_of_the_usual_ones_has_its_line_in_the_ladder(corpu
 
     def lines(threshold: float) -> list[tuple[str, ...]]:
         write_decisions(corpus, decided, threshold=threshold, ladder=rungs)
-        page = write_report(corpus, picture=lambda path, time_ms: None).page.read_text(encoding="utf-8")
+        page = write_report(corpus, picture=lambda video, time_ms: None).page.read_text(encoding="utf-8")
         return re.findall(r"<tr><td>(\d+ %)</td><td>([\d.]+)</td><td>(\d+)</td>", page)
 
     assert lines(0.3) == [("100 %", "0.1000", "10"), ("40 %", "0.3000", "4"), ("56 %", "0.5000", "3")]
@@ -170,13 +166,13 @@ def test_a_share_that_is_none_of_the_usual_ones_has_its_line_in_the_ladder(corpu
 def test_topics_have_a_card_only_where_there_are_topics(report: Report, tmp_path: Path) -> None:
     assert 'aria-label="topics"' in report.page.read_text(encoding="utf-8")
     write_shard(tmp_path / "plain", "00000", {"videos": [video(0)], "candidates": [candidate(0, "一匹马")]})
-    page = write_report(tmp_path / "plain", picture=lambda path, time_ms: None).page.read_text(encoding="utf-8")
+    page = write_report(tmp_path / "plain", picture=lambda video, time_ms: None).page.read_text(encoding="utf-8")
     assert "Topics" not in page
 
 
 def test_a_threshold_on_the_mean_of_a_video_is_drawn_on_no_score_of_pairs(corpus: Path) -> None:
     write_decisions(corpus, [], threshold=0.3, level="video")
-    page = write_report(corpus, picture=lambda path, time_ms: None).page.read_text(encoding="utf-8")
+    page = write_report(corpus, picture=lambda video, time_ms: None).page.read_text(encoding="utf-8")
     assert "≥ 0.300" not in page
 
 
@@ -220,7 +216,7 @@ def test_the_salt_and_the_folders_of_the_machine_stay_here(report: Report) -> No
 def test_the_file_of_numbers_is_what_was_returned_and_a_second_report_is_the_same(corpus: Path, report: Report) -> None:
     page = report.page.read_bytes()
     assert json.loads(report.statistics_file.read_bytes()) == report.statistics
-    again = write_report(corpus, picture=lambda path, time_ms: b"jpeg")
+    again = write_report(corpus, picture=lambda video, time_ms: b"jpeg")
     assert again.statistics == report.statistics
     assert again.page.read_bytes() == page
 
@@ -233,7 +229,7 @@ def test_a_label_stands_in_both_languages_and_one_is_hidden_by_style_alone(repor
 
 def test_before_anything_is_decided_all_candidates_are_undecided(corpus: Path) -> None:
     (corpus / "accounts.json").unlink()      # as while a selection is being written
-    pairs = write_report(corpus, picture=lambda path, time_ms: None).statistics["pairs"]
+    pairs = write_report(corpus, picture=lambda video, time_ms: None).statistics["pairs"]
     assert (pairs["kept"], pairs["undecided"], pairs["reasons"]) == (0, 8, {})
     assert sum(pairs["scores"]["relevance_mean"]["counts"]["kept"]) == 7
 
@@ -241,7 +237,7 @@ def test_before_anything_is_decided_all_candidates_are_undecided(corpus: Path) -
 def test_pictures_stop_before_the_page_gets_too_large(corpus: Path) -> None:
     asked: list[int] = []
 
-    def large(path: Path, time_ms: int) -> bytes:
+    def large(video: str, time_ms: int) -> bytes:
         asked.append(time_ms)
         return b"x" * 1_600_000
 
@@ -249,18 +245,22 @@ def test_pictures_stop_before_the_page_gets_too_large(corpus: Path) -> None:
     assert len(asked) == 2
 
 
-def test_a_picture_is_that_of_the_moment_and_small(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "a.mp4", seconds=2.0, shots=2, width=320, height=180)
-    pictures = [thumbnail(path, time_ms) for time_ms in (500, 1500)]
-    with VideoReader(path) as reader:
-        for data, frame in zip(pictures, at_times(reader, [500, 1500]), strict=True):
-            assert data is not None
-            assert len(data) < 40_000
-            picture = Image.open(io.BytesIO(data))
-            assert picture.size == (240, 135)
-            mean = np.asarray(picture).mean(axis=(0, 1))
-            assert mean == pytest.approx(frame.rgb(height=135, width=240).mean(axis=(0, 1)), abs=6)
-    assert thumbnail(tmp_path / "gone.mp4", 0) is None
+def test_a_picture_is_the_stored_one_that_is_nearest_to_the_moment(corpus: Path) -> None:
+    shard, video_id = "00002", f"{5:064x}"
+    frames = [
+        KeyframeRow(
+            video_id=video_id, keyframe=k, time_ms=1000 * k, shot=0, sharpness=1.0, luma_mean=1.0, luma_deviation=1.0, hash64=k,
+            dropped=dropped,
+        )
+        for k, dropped in enumerate((None, "black", None))
+    ]  # fmt: skip
+    write_shard(corpus, shard, {"videos": [video(5, shard=shard)], "keyframes": frames})
+    pictures = StoredPictures(corpus, {video_id: shard})
+    assert pictures(video_id, 0) is None
+    cache = StageCache(cache_path(corpus, shard))
+    cache.put("k", Kept(b"", 0, 0), content=video_id, stage="look", parts=[b"first", b"last"])
+    cache.close()
+    assert [pictures(video_id, time_ms) for time_ms in (0, 900, 1100, 9000)] == [b"first", b"first", b"last", b"last"]
 
 
 def test_a_folder_that_is_no_corpus_is_one_sentence(tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 from benchmarks.sounds import KINDS, Sound, melody, silence
 from benchmarks.speech_policy import write_wave
 from data_pipeline.sound.hearing import SoundSpan
-from data_pipeline.sound.listen import listen
+from data_pipeline.sound.listen import Heard, believed, listen
+from data_pipeline.sound.policy import SpeechPolicy
 from data_pipeline.sound.sherpa_tagger import SherpaTagger, label_of
 from data_pipeline.sound.speech import SAMPLE_RATE, AudioSpan, Segment, Transcript
 from data_pipeline.sound.voice import SileroVoice, voice_spans
@@ -76,6 +78,20 @@ def test_an_engine_is_given_the_sound_of_the_voice_and_nothing_else(gives_times:
     assert [row.segment for row in heard.segments] == [*range(len(expected))]
     assert {(row.engine, row.model_digest, row.video_id) for row in heard.segments} == {("recorder 1", "d", "v")}
     assert [(row.label, row.engine) for row in heard.audio_spans] == [("speech", "told 1")] * 3
+
+
+def test_what_was_heard_is_judged_later_as_it_would_have_been_at_once(tmp_path: Path) -> None:
+    path, voice = write_wave(tmp_path / "a.wav", counted(45)), Voice((1_500, 3_000), (4_000, 9_500), (12_000, 44_000))
+    engine = Recorder(gives_times=True, event="BGM")
+    at_once = listen(path, "v", engine=engine, tagger=None, voice=voice)
+    heard = listen(path, "v", engine=engine, tagger=None, voice=voice, policy=None)
+    assert {(row.voice_share, row.music_share, row.flags) for row in heard.segments} == {(None, None, ())}
+    kept = TypeAdapter(Heard).validate_json(TypeAdapter(Heard).dump_json(heard))
+    assert believed(kept, voice=voice, tagger=None) == at_once
+    strict = believed(kept, voice=voice, tagger=None, policy=SpeechPolicy(least_voice=0.95))
+    assert ["no_voice" in row.flags for row in strict.segments] == [True, False, False]
+    of_before = Heard(status="heard", segments=heard.segments)      # as results say it that were kept without a word of judging
+    assert believed(of_before, voice=voice, tagger=None) is of_before
 
 
 def test_without_a_voice_detector_all_is_heard_in_pieces(tmp_path: Path) -> None:
