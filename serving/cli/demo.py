@@ -39,7 +39,7 @@ def demo(
 
     model = _trained(directory) if train else MODEL
     unseen = unseen_scenes(clips)
-    report = _render_and_add([*SCENES, *unseen], directory, model)
+    report = _render_and_add(SCENES, unseen, directory, model)
     with Library.open(directory / "library") as library:
         encoder = load_encoder(str(model))
         engine = SearchEngine(library, encoder=encoder)
@@ -74,20 +74,32 @@ def _trained(directory: Path) -> Path:
     return model
 
 
-def _render_and_add(scenes: Sequence[SceneSpec], directory: Path, model: Path) -> AddReport:
+def _render_and_add(
+    written: Sequence[SceneSpec], unseen: Sequence[SceneSpec], directory: Path, model: Path
+) -> AddReport:
+    """Clips with titles, subtitles and on-screen text, and unseen ones of which only the pictures are looked at."""
     from data_pipeline.miniature.render import render_all
-    from serving.cli.progress import AddProgress
-    from serving.ingest.run import AddOptions, add_videos
 
-    clips = directory / "clips"
-    typer.echo(f"Rendering {len(scenes)} clips into {clips} ...")
-    rendered = render_all(clips, specs=scenes)
+    typer.echo(f"Rendering {len(written) + len(unseen)} clips into {directory} ...")
+    folders = {directory / "clips": written, directory / "unseen": unseen}
+    rendered = [clip for folder, scenes in folders.items() for clip in render_all(folder, specs=scenes)]
     if any(clip.text_left_out for clip in rendered):
         say("note: no font with Chinese characters was found, so the text in the pictures is drawn in Latin letters.")
     typer.echo("Adding them to a library: pictures are cut into clips and encoded, subtitles and on-screen text are read ...")
-    options = AddOptions(model=str(model), manifest=clips / "manifest.jsonl")
+    report = _add(directory / "clips", directory, model, on_screen_text=True)
+    if report.interrupted:
+        return report
+    typer.echo("And those that the model has never seen: they are encoded, what is written in them is not read ...")
+    return _add(directory / "unseen", directory, model, on_screen_text=False)
+
+
+def _add(folder: Path, directory: Path, model: Path, *, on_screen_text: bool) -> AddReport:
+    from serving.cli.progress import AddProgress
+    from serving.ingest.run import AddOptions, add_videos
+
+    options = AddOptions(model=str(model), manifest=folder / "manifest.jsonl", on_screen_text=on_screen_text)
     with AddProgress() as progress:
-        report = add_videos(directory / "library", [clips], options, progress=progress)
+        report = add_videos(directory / "library", [folder], options, progress=progress)
     for sentence in report.notices:
         say(f"note: {sentence}")
     typer.echo(f"{directory / 'library'}: " + ", ".join(f"{count} {name}" for name, count in report.counts.items()))
