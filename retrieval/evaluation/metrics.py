@@ -95,7 +95,8 @@ class TwoWayMetrics:
         """The 95 % percentile bootstrap interval of `r_sum` (1,000 resamples, seeds 0 and 1).
 
         The queries of each direction are resampled apart from those of the other, as if a text said nothing about its
-        video: where a hard text is also a hard video, the interval is somewhat too narrow.
+        video. Where each text has one video they share the score of the right pair, and the interval is too narrow, by a
+        factor of up to the square root of 2.
         """
         forward = _samples(self.text_to_video.ranks, resamples=RESAMPLES, seed=0)["r_sum"]
         return percentile_interval(forward + _samples(self.video_to_text.ranks, resamples=RESAMPLES, seed=1)["r_sum"])
