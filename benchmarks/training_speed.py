@@ -104,7 +104,7 @@ def packaged(name: str, shards: Path, args: argparse.Namespace) -> Recipe:
     return read_recipe(Path(name), overrides=[
         *splits, f"data.workers={args.workers}", f"data.frames={recipe.data.frames.values[-1]}",
         f"batch.size={args.batch or recipe.batch.size.values[-1]}", f"precision={args.precision or recipe.precision}",
-        f"schedule.steps={args.steps}", f"evaluation.every={10**9}", f"checkpoint.every={10**9}",
+        f"schedule.steps={args.steps}", "schedule.epochs=null", f"evaluation.every={10**9}", f"checkpoint.every={10**9}",
     ])  # fmt: skip
 
 
