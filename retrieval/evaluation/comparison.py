@@ -67,7 +67,8 @@ def paired_test(a: Floats, b: Floats, *, resamples: int = RESAMPLES, seed: int =
 
     Queries are resampled as pairs for the interval. For the p-value each difference keeps its size and gets a random
     sign: p = (1 + flips at least as far from 0 as the real one) / (1 + flips), so it is never 0. Equal runs give 1. It
-    speaks of these queries and these two runs; whether a method helps over several seeds is another question.
+    speaks of these queries and these two runs; whether a method helps over several seeds is another question. Queries count as
+    independent: with many captions a video p is too small and the interval too narrow.
     """
     return _test_of_means([(a, b)], resamples=resamples, seed=seed)
 
