@@ -93,7 +93,7 @@ class Caller:
         life, began = self._server.wait(), time.monotonic()
         try:
             answer = self._client.request(method, path, **options)
-            later = answer.status_code == 429 or (answer.status_code == 503 and self._others_write)
+            later = answer.status_code == 429 or (self._others_write and is_being_written(answer))
             failure = f"{answer.status_code} {answer.text[:200]}" if answer.status_code >= 500 and not later else None
         except httpx.HTTPError as error:
             later, failure = False, f"{type(error).__name__}: {error}"
@@ -109,6 +109,11 @@ class Caller:
             return None
         self._account.accuse(f"{what}: {method} {path}: {failure} after {time.monotonic() - began:.1f} s")
         return None
+
+
+def is_being_written(answer: httpx.Response) -> bool:
+    """Whether a request was refused because another process writes the library: no model and no store may fail."""
+    return answer.status_code == 503 and "is being written by" in answer.text
 
 
 class World:
