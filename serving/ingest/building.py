@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from retrieval.encoders import read_generation
-from retrieval.errors import InputError, LibraryError, ModelError
+from retrieval.errors import InputError
 from retrieval.library import Library, StoredClip
 from retrieval.records import Clip, Generation
 from serving.generations import place_key
-from serving.ingest.machine import available_cores, readers_that_fit_in_memory
 from serving.ingest.messages import ClipRead, Failed, Identified, PicturesRead, Progress
 from serving.ingest.pictures import MOST_PICTURES
-from serving.ingest.pool import ClipVectors, PoolSettings, ReaderPool
+from serving.ingest.pool import ClipVectors, ReaderPool
 from serving.ingest.report import AddReport, FileOutcome
-from serving.ingest.run import AddOptions, ProgressDisplay
+from serving.ingest.run import AddOptions, NamedModel, ProgressDisplay, pool_settings
 from serving.models import MODEL_SETTING, NO_MODEL, lasting_name
 
 
@@ -49,19 +48,11 @@ def build_vectors(
         library.set_setting(MODEL_SETTING, name)
     videos = library.videos_lacking(generation)
     progress.begin(len(videos))
-    with ReaderPool(_pool_settings(name, generation, options, len(videos))) as pool:
+    pictures_alone = replace(options, model=name, on_screen_text=False, speech=None)
+    with ReaderPool(pool_settings(pictures_alone, NamedModel(name, generation), len(videos))) as pool:
         report = _Builder(library, pool, generation, progress, stopping).build(videos)
-        library.settle()
+    library.settle()
     return Built(generation, report)
-
-
-def _pool_settings(model: str, generation: Generation, options: AddOptions, videos: int) -> PoolSettings:
-    cores = available_cores()
-    readers = max(min(options.readers or min(cores, readers_that_fit_in_memory()), videos), 1)
-    return PoolSettings(
-        readers=readers, threads=max(cores // readers, 1), model=model, generation=generation, on_screen_text=False,
-        decoder=options.decoder, stall_seconds=options.stall_seconds, memory_bytes=options.memory_bytes,
-    )  # fmt: skip
 
 
 _ClipKey = tuple[int, int, int, tuple[int, ...]]        # what tells a clip from the others of its video
@@ -106,7 +97,7 @@ class _Builder:
         why it ended. Raises ModelError or LibraryError when that happens before the first video is settled."""
         self._report.files = len(videos)
         self._waiting.extend(videos)
-        try:
+        with self._report.ending():
             while self._waiting or self._again or self._jobs:
                 if self._stopping():
                     self._report.interrupted = True
@@ -114,12 +105,6 @@ class _Builder:
                 self._hand_out()
                 for message in self._pool.receive():
                     self._handle(message)
-        except KeyboardInterrupt:
-            self._report.interrupted = True
-        except (ModelError, LibraryError) as error:
-            if not self._report.outcomes:
-                raise
-            self._report.stopped = str(error)
         return self._report
 
     def _hand_out(self) -> None:
