@@ -121,7 +121,8 @@ class _Builder:
             return
         first, *further = (Path(location.path) for location in stored.locations)
         if any(not 1 <= len(clip.frame_times_ms) <= MOST_PICTURES for clip in self._lacking(video_id)):
-            self._failed(_Job(video_id, first, []), f"{first}: its clips do not name 1 to {MOST_PICTURES} frames each.")
+            message = f"{first}: its clips do not name 1 to {MOST_PICTURES} frames each."
+            self._failed(first, video_id, "invalid", message)
             return
         self._read(_Job(video_id, first, further))
 
@@ -147,13 +148,13 @@ class _Builder:
             self._put_when_complete(message.job)
         else:
             assert isinstance(message, Failed)
-            self._lost(message.job, message.message, crashed=message.kind == "crashed")
+            self._lost(message.job, message.kind, message.message)
 
     def _identified(self, message: Identified) -> None:
         job = self._jobs[message.job]
         if message.identity.video_id != job.video_id:
             self._pool.proceed(message.job, wanted=False)
-            self._lost(message.job, f"{job.path} holds another video now: `wenshi library sync` takes it up.")
+            self._lost(message.job, "changed", f"{job.path} holds another video now: `wenshi library sync` takes it up.")
             return
         clips = self._lacking(job.video_id)
         job.lacking = {_key(clip): clip for clip in clips}
@@ -185,29 +186,29 @@ class _Builder:
         if not job.read or job.at_model:
             return
         if job.model_failure is not None:
-            self._lost(number, f"{job.path}: the model {job.model_failure}.", crashed=True)
+            self._lost(number, "crashed", f"{job.path}: the model {job.model_failure}.")
             return
         try:
             self._library.put_clip_vectors(self._generation, job.encoded)
         except ValueError as error:
-            self._lost(number, f"{job.path}: the vectors of the model cannot be kept: {error}.")
+            self._lost(number, "invalid", f"{job.path}: the vectors of the model cannot be kept: {error}.")
             return
         del self._jobs[number]
         self._done(FileOutcome(str(job.path), "updated", job.video_id))
 
-    def _lost(self, number: int, message: str, *, crashed: bool = False) -> None:
+    def _lost(self, number: int, kind: str, message: str) -> None:
         """Try once more where a process died, then the video's other paths."""
         job = self._jobs.pop(number)
-        if crashed and job.path not in self._tried_again:
+        if kind == "crashed" and job.path not in self._tried_again:
             self._tried_again.add(job.path)
             job.further.insert(0, job.path)
         if job.further:
             self._again.append(_Job(job.video_id, job.further[0], job.further[1:]))
         else:
-            self._failed(job, message)
+            self._failed(job.path, job.video_id, kind, message)
 
-    def _failed(self, job: _Job, message: str) -> None:
-        self._done(FileOutcome(str(job.path), "failed", job.video_id, message=message))
+    def _failed(self, path: Path, video_id: str, kind: str, message: str) -> None:
+        self._done(FileOutcome(str(path), "failed", video_id, kind=kind, message=message))
 
     def _done(self, outcome: FileOutcome) -> None:
         self._report.outcomes.append(outcome)
