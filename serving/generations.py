@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from retrieval.errors import InputError, ModelError
-from retrieval.library import Library
+from retrieval.library import GenerationStatus, Library, LibraryStatus, TextGenerationStatus
 from retrieval.records import Generation
 from serving.models import MODEL_SETTING, SENTENCES_SETTING, lasting_name
 
@@ -43,18 +43,24 @@ class Swapped:
     previous: Held | None
 
 
+def by_channel(status: LibraryStatus) -> Iterator[tuple[Channel, GenerationStatus | TextGenerationStatus]]:
+    """All generations, those of clips first, each kind in the order they were begun."""
+    yield from (("visual", one) for one in status.generations)
+    yield from (("meaning", one) for one in status.text_generations)
+
+
 def held_generations(library: Library) -> list[Held]:
-    """All of them, those of clips first, each kind in the order they were begun."""
-    status = library.status()
-    rows: list[tuple[Channel, Generation, float, bool]] = [
-        *(("visual", one.generation, one.share, one.active) for one in status.generations),
-        *(("meaning", one.generation, one.share, one.active) for one in status.text_generations),
-    ]
+    """The same with where their models lie."""
     return [
-        Held(channel=channel, generation=generation, share=share, active=active,
-             model=_place(library, channel, generation, active=active))
-        for channel, generation, share, active in rows
+        Held(channel=channel, generation=one.generation, share=one.share, active=one.active,
+             model=_place(library, channel, one.generation, active=one.active))
+        for channel, one in by_channel(library.status())
     ]  # fmt: skip
+
+
+def percent(share: float) -> str:
+    """A share (0 to 1) in tenths of a percent, never 100 % of what is not all."""
+    return f"{int(round(share * 1000, 6)) / 10:g} %"
 
 
 def place_key(generation: Generation) -> str:

@@ -203,9 +203,9 @@ def clip_vectors(
         return {}
     number, generation = active
     rows: dict[str, list[int]] = defaultdict(list)
-    sql = (
-        "SELECT v.id, x.number FROM videos v JOIN clips c ON c.video = v.number "
-        "JOIN clip_vectors x ON x.clip = c.id AND x.generation = ? WHERE v.id IN {in} ORDER BY c.start_ms, c.id"
+    sql = (         # in this order: by the few videos, not by the many rows of the generation
+        "SELECT v.id, x.number FROM videos v CROSS JOIN clips c ON c.video = v.number "
+        "CROSS JOIN clip_vectors x ON x.clip = c.id AND x.generation = ? WHERE v.id IN {in} ORDER BY c.start_ms, c.id"
     )
     for video_id, row in select_in(db, sql, ids, before=[number]):
         rows[video_id].append(row)

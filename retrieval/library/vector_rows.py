@@ -29,9 +29,10 @@ def vector_rows(
     number = find_generation(db, generation, kind=kind) if is_kept(db, kind) else None
     if number is None:
         raise LibraryError(f"The library holds no vectors of {generation.encoder} {generation.revision}.")
-    sql = (
-        f"SELECT v.id, o.start_ms, o.end_ms, {_COLUMNS[kind.name]}, x.vector FROM {kind.rows} "
-        "JOIN videos v ON v.number = o.video WHERE x.generation = ? AND v.id IN {in} ORDER BY v.number, o.start_ms, o.id"
+    sql = (         # in this order: by the few videos, not by the many rows of the generation
+        f"SELECT v.id, o.start_ms, o.end_ms, {_COLUMNS[kind.name]}, x.vector FROM videos v "
+        f"CROSS JOIN {kind.owner} o ON o.video = v.number CROSS JOIN {kind.vectors} x ON x.{kind.key} = o.id "
+        "WHERE x.generation = ? AND v.id IN {in} ORDER BY v.number, o.start_ms, o.id"
     )
     found = list(select_in(db, sql, ids, before=[number]))
     return [VectorRow(*row) for *row, _ in found], unpack([blob for *_, blob in found], dimension=generation.dimension)

@@ -200,7 +200,7 @@ def embed(
 def generations(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = False) -> None:
     """The generations of vectors that the library holds, by number, and which of them are searched."""
     from retrieval.library import Library
-    from serving.generations import held_generations
+    from serving.generations import held_generations, percent
 
     with Library.open(library) as opened:
         held = held_generations(opened)
@@ -210,7 +210,7 @@ def generations(library: LibraryOption = DEFAULT_LIBRARY, as_json: JsonOption = 
     for number, one in enumerate(held, start=1):
         of = "clips" if one.channel == "visual" else "texts"
         loaded = f", loaded from {printable(one.model)}" if one.model else ""
-        typer.echo(f"{number}  {printable(one.name)}: {_percent(one.share)} of {of}{', active' if one.active else ''}{loaded}")
+        typer.echo(f"{number}  {printable(one.name)}: {percent(one.share)} of {of}{', active' if one.active else ''}{loaded}")
     if not held:
         typer.echo(f"{library}: no vectors yet.")
 
@@ -228,7 +228,7 @@ def build(
     """Give the clips of the library vectors of another model, beside those that are searched; goes on where it was ended."""
     from retrieval.library import Library
     from serving.cli.progress import AddProgress
-    from serving.generations import held_generations, swap
+    from serving.generations import held_generations, percent, swap
     from serving.ingest.building import build_vectors
     from serving.ingest.run import AddOptions
 
@@ -250,7 +250,7 @@ def build(
     else:
         typer.echo(
             f"{library}: {report.counts['updated']} videos read by {built.generation.encoder} ({built.generation.revision}), "
-            f"{report.counts['failed']} failed; {_percent(share)} of clips have a vector of it{', active' if active else ''}"
+            f"{report.counts['failed']} failed; {percent(share)} of clips have a vector of it{', active' if active else ''}"
         )
     if activate_it and not active:
         say("Not activated: the clips that have no such vector would not be found. `wenshi library activate --partial` does it.")
@@ -275,7 +275,7 @@ def activate(
 ) -> None:
     """Search other vectors that the library holds from now on; what was searched before is kept, and goes back likewise."""
     from retrieval.library import Library
-    from serving.generations import chosen, held_generations, model_of, swap
+    from serving.generations import chosen, held_generations, model_of, percent, swap
 
     with Library.open(library, write=True) as opened:
         held = held_generations(opened)
@@ -283,17 +283,12 @@ def activate(
         if wanted.share < 1 and not partial:
             of = "clips" if wanted.channel == "visual" else "texts"
             raise InputError(
-                f"Only {_percent(wanted.share)} of the {of} have a vector of {wanted.name}: the others would not be found by it. "
+                f"Only {percent(wanted.share)} of the {of} have a vector of {wanted.name}: the others would not be found by it. "
                 "Say --partial to go there all the same."
             )
         swapped = swap(opened, wanted, held, model=model_of(wanted, model))
     back = "" if swapped.previous in (None, wanted) else f"; before it was {swapped.previous.name}"
     typer.echo(printable(f"{library}: {wanted.name} is searched now{back}"))
-
-
-def _percent(share: float) -> str:
-    """Never 100 % of what is not all."""
-    return f"{int(share * 1000) / 10:g} %"
 
 
 @app.command()

@@ -11,7 +11,6 @@ from pathlib import Path
 from data_pipeline.evidence.covers import EMBEDDED, cover_state
 from data_pipeline.evidence.visual_tags import TAGGER, VisualTagger, tag_evidence
 from data_pipeline.manifest import ManifestRow
-from retrieval.errors import LibraryError, ModelError
 from retrieval.library import Library, StoredVideo
 from retrieval.records import Clip, Evidence, Generation, Meanings
 from serving.ingest.analysis import SUBTITLE_VERSION, Analysis, FileIdentity, file_state
@@ -86,7 +85,7 @@ class Adder:
         is settled."""
         self.report.files = len(files)
         self._waiting.extend(files)
-        try:
+        with self.report.ending():
             while self._waiting or self._jobs:
                 if self._stopping():
                     self.report.interrupted = True
@@ -95,12 +94,6 @@ class Adder:
                 for message in self._pool.receive(0.0 if known_left else 0.05 if self._reads_texts else 0.5):
                     self._handle(message)
                 self._put_what_was_read()
-        except KeyboardInterrupt:
-            self.report.interrupted = True
-        except (ModelError, LibraryError) as error:
-            if not self.report.outcomes:
-                raise
-            self.report.stopped = str(error)
         self.report.notices = [*self._pool.notices, *self._paths.notices]
         return self.report
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from retrieval.encoders import read_generation
-from retrieval.errors import InputError, LibraryError, ModelError
+from retrieval.errors import InputError
 from retrieval.library import Library, StoredClip
 from retrieval.records import Clip, Generation
 from serving.generations import place_key
-from serving.ingest.machine import available_cores, readers_that_fit_in_memory
 from serving.ingest.messages import ClipRead, Failed, Identified, PicturesRead, Progress
 from serving.ingest.pictures import MOST_PICTURES
-from serving.ingest.pool import ClipVectors, PoolSettings, ReaderPool
+from serving.ingest.pool import ClipVectors, ReaderPool
 from serving.ingest.report import AddReport, FileOutcome
-from serving.ingest.run import AddOptions, ProgressDisplay
+from serving.ingest.run import AddOptions, NamedModel, ProgressDisplay, pool_settings
 from serving.models import MODEL_SETTING, NO_MODEL, lasting_name
 
 
@@ -49,19 +48,11 @@ def build_vectors(
         library.set_setting(MODEL_SETTING, name)
     videos = library.videos_lacking(generation)
     progress.begin(len(videos))
-    with ReaderPool(_pool_settings(name, generation, options, len(videos))) as pool:
+    pictures_alone = replace(options, model=name, on_screen_text=False, speech=None)
+    with ReaderPool(pool_settings(pictures_alone, NamedModel(name, generation), len(videos))) as pool:
         report = _Builder(library, pool, generation, progress, stopping).build(videos)
-        library.settle()
+    library.settle()
     return Built(generation, report)
-
-
-def _pool_settings(model: str, generation: Generation, options: AddOptions, videos: int) -> PoolSettings:
-    cores = available_cores()
-    readers = max(min(options.readers or min(cores, readers_that_fit_in_memory()), videos), 1)
-    return PoolSettings(
-        readers=readers, threads=max(cores // readers, 1), model=model, generation=generation, on_screen_text=False,
-        decoder=options.decoder, stall_seconds=options.stall_seconds, memory_bytes=options.memory_bytes,
-    )  # fmt: skip
 
 
 _ClipKey = tuple[int, int, int, tuple[int, ...]]        # what tells a clip from the others of its video
@@ -106,7 +97,7 @@ class _Builder:
         why it ended. Raises ModelError or LibraryError when that happens before the first video is settled."""
         self._report.files = len(videos)
         self._waiting.extend(videos)
-        try:
+        with self._report.ending():
             while self._waiting or self._again or self._jobs:
                 if self._stopping():
                     self._report.interrupted = True
@@ -114,12 +105,6 @@ class _Builder:
                 self._hand_out()
                 for message in self._pool.receive():
                     self._handle(message)
-        except KeyboardInterrupt:
-            self._report.interrupted = True
-        except (ModelError, LibraryError) as error:
-            if not self._report.outcomes:
-                raise
-            self._report.stopped = str(error)
         return self._report
 
     def _hand_out(self) -> None:
@@ -136,7 +121,8 @@ class _Builder:
             return
         first, *further = (Path(location.path) for location in stored.locations)
         if any(not 1 <= len(clip.frame_times_ms) <= MOST_PICTURES for clip in self._lacking(video_id)):
-            self._failed(_Job(video_id, first, []), f"{first}: its clips do not name 1 to {MOST_PICTURES} frames each.")
+            message = f"{first}: its clips do not name 1 to {MOST_PICTURES} frames each."
+            self._failed(first, video_id, "invalid", message)
             return
         self._read(_Job(video_id, first, further))
 
@@ -162,13 +148,13 @@ class _Builder:
             self._put_when_complete(message.job)
         else:
             assert isinstance(message, Failed)
-            self._lost(message.job, message.message, crashed=message.kind == "crashed")
+            self._lost(message.job, message.kind, message.message)
 
     def _identified(self, message: Identified) -> None:
         job = self._jobs[message.job]
         if message.identity.video_id != job.video_id:
             self._pool.proceed(message.job, wanted=False)
-            self._lost(message.job, f"{job.path} holds another video now: `wenshi library sync` takes it up.")
+            self._lost(message.job, "changed", f"{job.path} holds another video now: `wenshi library sync` takes it up.")
             return
         clips = self._lacking(job.video_id)
         job.lacking = {_key(clip): clip for clip in clips}
@@ -200,29 +186,29 @@ class _Builder:
         if not job.read or job.at_model:
             return
         if job.model_failure is not None:
-            self._lost(number, f"{job.path}: the model {job.model_failure}.", crashed=True)
+            self._lost(number, "crashed", f"{job.path}: the model {job.model_failure}.")
             return
         try:
             self._library.put_clip_vectors(self._generation, job.encoded)
         except ValueError as error:
-            self._lost(number, f"{job.path}: the vectors of the model cannot be kept: {error}.")
+            self._lost(number, "invalid", f"{job.path}: the vectors of the model cannot be kept: {error}.")
             return
         del self._jobs[number]
         self._done(FileOutcome(str(job.path), "updated", job.video_id))
 
-    def _lost(self, number: int, message: str, *, crashed: bool = False) -> None:
+    def _lost(self, number: int, kind: str, message: str) -> None:
         """Try once more where a process died, then the video's other paths."""
         job = self._jobs.pop(number)
-        if crashed and job.path not in self._tried_again:
+        if kind == "crashed" and job.path not in self._tried_again:
             self._tried_again.add(job.path)
             job.further.insert(0, job.path)
         if job.further:
             self._again.append(_Job(job.video_id, job.further[0], job.further[1:]))
         else:
-            self._failed(job, message)
+            self._failed(job.path, job.video_id, kind, message)
 
-    def _failed(self, job: _Job, message: str) -> None:
-        self._done(FileOutcome(str(job.path), "failed", job.video_id, message=message))
+    def _failed(self, path: Path, video_id: str, kind: str, message: str) -> None:
+        self._done(FileOutcome(str(path), "failed", video_id, kind=kind, message=message))
 
     def _done(self, outcome: FileOutcome) -> None:
         self._report.outcomes.append(outcome)

@@ -13,7 +13,7 @@ from retrieval.errors import InputError, LibraryError, ModelError
 from retrieval.library import Library
 from retrieval.records import MEANINGFUL_KINDS, Evidence, Generation, Meanings
 from retrieval.text import normalise
-from serving.generations import place_key
+from serving.generations import held_generations, place_key, swap
 from serving.models import NO_MODEL, SENTENCES_SETTING, lasting_name, load_sentences
 
 _BATCH = 256    # texts a transaction
@@ -116,8 +116,10 @@ def embed_in(
     library.set_setting(place_key(generation), name)
     done, finished = _embed(library, sentences, progress, stopping, covered=known.get(generation, 0))
     if finished:
-        if (done or generation in known) and library.text_generation() != generation:
-            library.activate(generation, settings={SENTENCES_SETTING: name})
+        held = held_generations(library)
+        made = next((one for one in held if one.channel == "meaning" and one.generation == generation), None)
+        if made is not None and not made.active:
+            swap(library, made, held, model=name)
         library.set_setting(SENTENCES_SETTING, name)
     return Embedded(done, generation, finished)
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from retrieval.errors import LibraryError, ModelError
 
 Outcome = Literal["added", "updated", "unchanged", "failed"]
 
@@ -38,6 +42,19 @@ class AddReport:
     tagged: int = 0
     tags: int = 0
     removed: list[str] = field(default_factory=list)  # paths that were forgotten, by a sync
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Ctrl-C, or a model or disk that fails, ends the block, and the report says so. Raises ModelError or LibraryError
+        when that happens before the first outcome."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.interrupted = True
+        except (ModelError, LibraryError) as error:
+            if not self.outcomes:
+                raise
+            self.stopped = str(error)
 
     @property
     def counts(self) -> dict[str, int]:

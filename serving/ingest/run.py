@@ -97,7 +97,7 @@ class _Plan:
     files: list[Path]
     rows: dict[Path, ManifestRow]
     covers: dict[Path, Path]
-    model: _Model | None
+    model: NamedModel | None
     sentences: Sentences | None
     tagger: VisualTagger | None
     notices: list[str]
@@ -126,7 +126,7 @@ def _plan(library_path: Path, found: FoundFiles, options: AddOptions) -> _Plan:
     return _Plan(found.videos, rows, covers, model, sentences, tagger, notices)
 
 
-def _settle_tagger(words: Path | None, model: _Model | None) -> VisualTagger | None:
+def _settle_tagger(words: Path | None, model: NamedModel | None) -> VisualTagger | None:
     """Raises InputError for a list that cannot be read, or where there is no model to look for its words."""
     if words is None:
         return None
@@ -146,7 +146,7 @@ def _carry_out(
             library.set_setting(SENTENCES_SETTING, sentences.name)
             reader = stack.enter_context(EvidenceReader(sentences))
         progress.begin(len(plan.files))
-        with ReaderPool(_pool_settings(options, plan.model, len(plan.files))) as pool:
+        with ReaderPool(pool_settings(options, plan.model, len(plan.files))) as pool:
             adder = Adder(
                 library, pool, manifest=plan.rows, covers=plan.covers, sentences=reader, tagger=plan.tagger,
                 on_progress=progress.position, on_outcome=progress.finished, stopping=stopping,
@@ -167,14 +167,14 @@ def _manifest_rows(manifest: Path | None, files: Sequence[Path]) -> tuple[dict[P
 
 
 @dataclass(frozen=True)
-class _Model:
+class NamedModel:
     """`name`: where it is loaded from, a folder (absolute) or a hub name."""
 
     name: str
     generation: Generation
 
 
-def _settle_model(library_path: Path, asked: str | None, notice: Callable[[str], None]) -> _Model | None:
+def _settle_model(library_path: Path, asked: str | None, notice: Callable[[str], None]) -> NamedModel | None:
     """What was asked for, the library's own model, or the default when it can be had; None = text only.
 
     Raises ModelError when a model was asked for by name and is not there, or did not make the library's vectors.
@@ -195,7 +195,7 @@ def _settle_model(library_path: Path, asked: str | None, notice: Callable[[str],
             raise
         notice(visual_channel_off(error))
         return None
-    return _Model(name, active or generation)
+    return NamedModel(name, active or generation)
 
 
 def _vectors_of(library_path: Path) -> tuple[Generation | None, str | None]:
@@ -207,9 +207,10 @@ def _vectors_of(library_path: Path) -> tuple[Generation | None, str | None]:
         return None, None  # none yet, or one that says what is wrong with it when it is opened to be written
 
 
-def _pool_settings(options: AddOptions, model: _Model | None, files: int) -> PoolSettings:
+def pool_settings(options: AddOptions, model: NamedModel | None, files: int) -> PoolSettings:
+    """Readers for so many files, as the options say; the model is needed where these name one."""
     cores = available_cores()
-    readers = min(options.readers or min(cores, readers_that_fit_in_memory()), files)
+    readers = max(min(options.readers or min(cores, readers_that_fit_in_memory()), files), 1)
     return PoolSettings(
         readers=readers,
         threads=max(cores // readers, 1),

@@ -18,6 +18,7 @@ from retrieval.encoders import read_generation
 from retrieval.library import Library, StoredClip
 from retrieval.records import Clip
 from serving.cli.main import app
+from serving.generations import percent
 from serving.ingest.adder import Adder
 from serving.ingest.building import Built, build_vectors
 from serving.ingest.pool import PoolSettings, ReaderPool
@@ -229,3 +230,8 @@ def test_a_missing_and_an_edited_file_are_named_and_a_partial_generation_is_not_
     assert "Nobody noted where the model of gone" in refusal("library", "activate", 1, "-l", library, "--partial")
     wenshi("library", "activate", 2, "-l", library, "--partial")
     assert shares(library)["tiny-clip"] == (0.33, True)
+
+
+@pytest.mark.parametrize(("share", "said"), [(0, "0 %"), (1 / 3, "33.3 %"), (0.57, "57 %"), (1 - 1e-6, "99.9 %"), (1, "100 %")])
+def test_a_share_is_rounded_down(share, said):
+    assert percent(share) == said

@@ -138,6 +138,16 @@ def test_another_model_is_refused_by_add_and_taken_over_by_embed(models, library
     assert models["newer"].read[-1] == "puppy"
 
 
+def test_where_the_model_before_is_found_is_known_after_another_took_over(models, tmp_path):
+    library = tmp_path / "library"
+    video = write_video(tmp_path / "球.mp4", seconds=1)
+    add_videos(library, [video], AddOptions(model="none", sentences="concepts", on_screen_text=False))
+    wenshi("library", "embed", "-l", library, "--sentences", "newer")
+    wenshi("library", "activate", "1", "-l", library)
+    with Library.open(library) as opened:
+        assert (opened.text_generation(), opened.setting("sentences")) == (models["concepts"].generation, "concepts")
+
+
 @pytest.mark.parametrize("how", ["it is gone", "it is another one", "none"])
 def test_without_its_model_the_words_answer_and_a_notice_says_why(models, library, how):
     wenshi("library", "embed", "-l", library, "--sentences", "concepts")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request
 
 from retrieval.errors import InputError
-from retrieval.library import Library, LibraryStatus
+from retrieval.library import Library
 from retrieval.records import Generation
 from serving.api.errors import ApiError
 from serving.api.schemas import (
@@ -22,7 +21,7 @@ from serving.api.schemas import (
     JobStarted,
 )
 from serving.api.service import Service, only_admin
-from serving.generations import held_generations, swap
+from serving.generations import by_channel, held_generations, percent, swap
 from serving.models import NO_MODEL, SENTENCES_SETTING
 
 
@@ -32,7 +31,12 @@ def routes(service: Service) -> APIRouter:
     @router.get("", response_model=Generations)
     def generations() -> dict[str, Any]:
         """Every generation of vectors that the library holds."""
-        return {"generations": list(_states(service.counts.current().status))}
+        held = by_channel(service.counts.current().status)
+        states = [
+            GenerationState(channel=channel, share=one.share, active=one.active, **asdict(one.generation))
+            for channel, one in held
+        ]  # fmt: skip
+        return {"generations": states}
 
     @router.post("/activate", response_model=Activated)
     def activate(request: Request, asked: ActivateRequest) -> Activated:
@@ -71,7 +75,7 @@ def _activate(library: Library, asked: ActivateRequest) -> Activated:
         raise InputError("The library holds no vectors of this generation.")
     if wanted.share < 1 and not asked.partial:
         raise ApiError(
-            409, "partial", f"Only {100 * wanted.share:.3g} % have a vector of this generation: the others would not be found "
+            409, "partial", f"Only {percent(wanted.share)} have a vector of this generation: the others would not be found "
             "by it. Ask with partial=true to go there all the same."
         )  # fmt: skip
     previous = swap(library, wanted, held, model=asked.model).previous
@@ -79,10 +83,3 @@ def _activate(library: Library, asked: ActivateRequest) -> Activated:
         active=asked.generation, previous_model=None if previous is None else previous.model,
         previous=None if previous is None else GenerationName(**asdict(previous.generation)),
     )  # fmt: skip
-
-
-def _states(status: LibraryStatus) -> Iterator[GenerationState]:
-    for one in status.generations:
-        yield GenerationState(channel="visual", share=one.share, active=one.active, **asdict(one.generation))
-    for text in status.text_generations:
-        yield GenerationState(channel="meaning", share=text.share, active=text.active, **asdict(text.generation))

@@ -65,3 +65,21 @@ def test_a_snapshot_searches_the_generation_that_it_names_whichever_is_active(tm
         with library.snapshot(vectors=vectors, generations=[GENERATION]):
             assert library.generation() == OTHER_GENERATION
             assert len(library.search_clips(other_query, limit=2)) == 1
+
+
+@pytest.mark.parametrize("read", [lambda library, ids: library.clip_rows(GENERATION, ids), Library.clip_vectors])
+def test_the_vectors_of_a_few_videos_are_read_without_looking_at_all_the_others(tmp_path: Path, read):
+    def steps() -> int:
+        counted = []
+        with library.snapshot(), library._database.reading() as db:
+            db.set_progress_handler(lambda: counted.append(1), 10)
+            read(library, few)
+            db.set_progress_handler(None, 0)
+        return len(counted)
+
+    with Library.open(tmp_path, write=True, create=True) as library:
+        few = [put(library, name) for name in "abc"]
+        before = steps()
+        for number in range(60):
+            put(library, number)
+        assert steps() < 2 * before
