@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,10 @@ import httpx
 import psutil
 import pytest
 
+from retrieval.errors import InputError
+from serving.api.running import serve
+from serving.api.settings import ServeSettings
+from serving.api.workers import _Port
 from tests.serving.api.running import running
 from tests.videos import write_video
 
@@ -116,3 +121,12 @@ def test_a_port_is_not_shared_with_another_service(copied):
             )  # fmt: skip
             assert other.returncode == 1
             assert "Another program does" in other.stderr
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_port_is_not_shared_with_a_service_that_starts_before_the_workers_are_ready(tmp_path, workers):
+    first = socket.create_server(("127.0.0.1", 0))
+    with _Port(first) as port, port.socket() as listening:
+        settings = ServeSettings(library=tmp_path, port=listening.getsockname()[1])
+        with pytest.raises(InputError, match="Another program does"):
+            serve(settings, workers=workers, ready=print, note=print)
