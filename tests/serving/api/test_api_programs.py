@@ -31,6 +31,7 @@ from serving.api.service import Service
 from serving.api.settings import ServeSettings
 from serving.cli.main import app
 from serving.client import Client, GenerationState, Match, ServiceError
+from serving.client.connection import Connection
 
 
 @contextmanager
@@ -128,6 +129,18 @@ def test_the_client_takes_the_vectors_away_or_leaves_no_file(seeing, filled, tmp
     with pytest.raises(ServiceError):
         Client(seeing).export_vectors(tmp_path / "out" / "texts.npz", of="texts")
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["clips.npy"]
+    with pytest.raises(InputError, match=r"nowhere/clips\.npz cannot be written: No such"):
+        Client(seeing).export_vectors(tmp_path / "nowhere" / "clips.npz")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
+def test_the_client_tells_a_full_disk_from_a_service_that_does_not_answer(seeing, tmp_path):
+    (tmp_path / ".clips.npz.part").symlink_to("/dev/full")
+    with pytest.raises(InputError, match=r"clips\.npz cannot be written: No space left"):
+        Client(seeing).export_vectors(tmp_path / "clips.npz")
+    assert list(tmp_path.glob(".*")) == []
+    with open("/dev/full", "wb", buffering=0) as full, pytest.raises(InputError, match=r"/dev/full cannot be written: No space"):
+        Connection(seeing, key=None, seconds=60, busy_seconds=0).copy("/export/vectors?format=npz", full)
 
 
 def test_the_client_goes_to_another_generation_and_back(copied, address):
