@@ -115,7 +115,7 @@ class Connection:
         request = urllib.request.Request(f"{self._address}/api/v1{path}", method=method)
         request.add_header("Accept", "application/json")
         if self._key is not None:
-            request.add_header("Authorization", f"Bearer {self._key}")
+            request.add_unredirected_header("Authorization", f"Bearer {self._key}")
         if body is not None:
             request.data = body.blocks()
             request.add_header("Content-Type", body.content_type)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -139,8 +140,9 @@ def test_the_client_tells_a_full_disk_from_a_service_that_does_not_answer(seeing
     with pytest.raises(InputError, match=r"clips\.npz cannot be written: No space left"):
         Client(seeing).export_vectors(tmp_path / "clips.npz")
     assert list(tmp_path.glob(".*")) == []
-    with open("/dev/full", "wb", buffering=0) as full, pytest.raises(InputError, match=r"/dev/full cannot be written: No space"):
-        Connection(seeing, key=None, seconds=60, busy_seconds=0).copy("/export/vectors?format=npz", full)
+    service = Connection(seeing, key=None, seconds=60, busy_seconds=0)
+    with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(InputError, match=r"/dev/full cannot be written"):
+        service.copy("/export/vectors?format=npz", full)
 
 
 def test_the_client_goes_to_another_generation_and_back(copied, address):
@@ -170,6 +172,28 @@ def test_the_client_keeps_queries_and_stops_jobs(copied, tmp_path, filled):
         waiting = client.add([str(filled / "videos")])
         assert waiting.state == "waiting"
         assert client.cancel(waiting.job).state == "stopped"
+
+
+def test_the_client_shows_its_key_to_nobody_that_the_service_sends_it_to():
+    shown = {}
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self):
+            shown[self.path] = self.headers.get("Authorization")
+            is_asked = self.path.startswith("/api")
+            self.send_response(302 if is_asked else 200)
+            if is_asked:
+                self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        def log_message(self, format, *arguments):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        Client(f"http://127.0.0.1:{server.server_port}", key="secret").library()
+        server.shutdown()
+    assert shown == {"/api/v1/library": "Bearer secret", "/elsewhere": None}
 
 
 def test_the_types_of_the_client_are_packaged():
