@@ -163,7 +163,11 @@ def _first_start(places: Sequence[_Place], note: Callable[[str], None]) -> str:
 def _look(places: Sequence[_Place], note: Callable[[str], None]) -> None:
     """Note for a second who ends, and let others take their places."""
     for place in places:
-        place.start_when_due()
+        try:
+            place.start_when_due()
+        except OSError as error:        # such as no memory for another process now: the others answer meanwhile
+            place.has_ended()
+            note(f"A worker could not start: {error.strerror or error}.")
     for place, said in _said(places):
         if isinstance(said, WenshiError):
             note(f"A worker could not start: {said}")
