@@ -44,9 +44,8 @@ def serve(
     """
     with exposed(settings.library) if settings.is_exposed else nullcontext():
         refuse_unsafe(settings)
-        listening = _bound(settings.host, settings.port)
+        listening = _listen(settings.host, settings.port)
         if workers == 1:
-            listening.listen(_BACKLOG)      # so nobody else can
             answer(settings, listening, ready=ready, note=note)
         else:
             serve_together(answer, settings, listening, count=workers, ready=ready, note=note)
@@ -55,7 +54,7 @@ def serve(
 def answer(
     settings: ServeSettings, listening: socket.socket, *, ready: Callable[[str], None], note: Callable[[str], None]
 ) -> None:
-    """`serve` in this process, at a socket that is bound."""
+    """`serve` in this process, at a socket that is bound and may listen already."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     service = Service(settings)
     if settings.is_exposed and not service.keys.all():
@@ -98,13 +97,14 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     """InputError when the address is taken or not this machine's."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
+        listening.listen(_BACKLOG)      # only one can, while several may be bound
     except OSError as error:
         other = " Another program does: choose another with --port." if error.errno == errno.EADDRINUSE else ""
         raise InputError(f"The service cannot listen at {host} port {port}: {error.strerror or error}.{other}") from error

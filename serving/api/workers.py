@@ -55,7 +55,7 @@ def serve_together(
 ) -> None:
     """Let `count` workers answer until SIGTERM or Ctrl-C; requests under way are finished. The first does the jobs.
 
-    listening: bound to the address; it is closed. `ready` is told the address when all are, and `note` what the first has to
+    listening: at the address; it is closed. `ready` is told the address when all are, and `note` what the first has to
     say before that, and of each worker that ended later. Raises what keeps a worker from its first start.
     """
     with _shared_counters(), _Port(listening) as port:
@@ -75,6 +75,7 @@ class _Port:
 
     def __init__(self, first: socket.socket) -> None:
         self._first = first
+        self._is_heard = False
 
     def __enter__(self) -> _Port:
         if _deals_out():
@@ -88,10 +89,14 @@ class _Port:
         self._first.close()
 
     def socket(self) -> socket.socket:
-        """Another one, for a worker."""
+        """Another one, for a worker. The first listens at once: another service could share a port at which nobody does."""
         if not _deals_out():
             return self._first.dup()
-        return _sharing(self._first.family, self._first.getsockname())
+        made = _sharing(self._first.family, self._first.getsockname())
+        if not self._is_heard:
+            made.listen()
+            self._is_heard = True
+        return made
 
 
 def _deals_out() -> bool:
@@ -158,7 +163,11 @@ def _first_start(places: Sequence[_Place], note: Callable[[str], None]) -> str:
 def _look(places: Sequence[_Place], note: Callable[[str], None]) -> None:
     """Note for a second who ends, and let others take their places."""
     for place in places:
-        place.start_when_due()
+        try:
+            place.start_when_due()
+        except OSError as error:        # such as no memory for another process now: the others answer meanwhile
+            place.has_ended()
+            note(f"A worker could not start: {error.strerror or error}.")
     for place, said in _said(places):
         if isinstance(said, WenshiError):
             note(f"A worker could not start: {said}")

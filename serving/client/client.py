@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from serving.client import answers
 from serving.client.answers import Activated, Answer, Generation, GenerationState, Job, Moment, SavedQuery
-from serving.client.connection import Connection, file_body, json_body
+from serving.client.connection import Connection, file_body, json_body, written_file
 
 
 class Client:
@@ -104,15 +104,19 @@ class Client:
     def export_vectors(
         self, path: str | Path, *, of: Literal["clips", "texts"] = "clips", format: Literal["npy", "npz", "parquet"] = "npz"
     ) -> None:
-        """Write the vectors of all clips or texts into a file, which is there when it is whole. npy has no ids."""
+        """Write the vectors of all clips or texts into a file, which is there when it is whole. npy has no ids.
+
+        InputError when it cannot be written.
+        """
         whole = Path(path)
         part = whole.with_name(f".{whole.name}.part")
-        try:
-            with part.open("wb") as file:
-                self._service.copy(f"/export/vectors?of={of}&format={format}", file)
-            part.replace(whole)
-        finally:
-            part.unlink(missing_ok=True)
+        with written_file(whole):
+            try:
+                with part.open("wb") as file:
+                    self._service.copy(f"/export/vectors?of={of}&format={format}", file)
+                part.replace(whole)
+            finally:
+                part.unlink(missing_ok=True)
 
     def generations(self) -> list[GenerationState]:
         """Every generation of vectors that the library holds."""

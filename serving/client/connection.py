@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -67,6 +68,15 @@ def file_body(path: Path, values: Mapping[str, str]) -> Body:
     return Body(f"multipart/form-data; boundary={boundary}", len(head) + length + len(tail), blocks)
 
 
+@contextmanager
+def written_file(path: str | Path) -> Iterator[None]:
+    """What the disk refuses in the block is an InputError: it is not the service that does."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"The file {path} cannot be written: {error.strerror or error}.") from error
+
+
 class Connection:
     """One service and the key for it; every call raises ServiceError."""
 
@@ -82,11 +92,12 @@ class Connection:
         return answered
 
     def copy(self, path: str, file: IO[bytes]) -> None:
-        """Write what is answered into a file, a block at a time."""
+        """Write what is answered into a file, a block at a time. InputError when it cannot be written."""
 
         def written(answer: http.client.HTTPResponse) -> None:
             while block := answer.read(_BLOCK):
-                file.write(block)
+                with written_file(file.name):
+                    file.write(block)
 
         self._asked("GET", path, None, written)
 
@@ -104,7 +115,7 @@ class Connection:
         request = urllib.request.Request(f"{self._address}/api/v1{path}", method=method)
         request.add_header("Accept", "application/json")
         if self._key is not None:
-            request.add_header("Authorization", f"Bearer {self._key}")
+            request.add_unredirected_header("Authorization", f"Bearer {self._key}")
         if body is not None:
             request.data = body.blocks()
             request.add_header("Content-Type", body.content_type)

@@ -54,13 +54,16 @@ export function search(state, { count, file, signal }) {
   return ask(`${API}/search?${searchParameters(state, count)}`, { signal });
 }
 
+/** A file name in an -F of curl, for which one without double quotes ends at a comma or semicolon. */
+const inForm = (name) => (/[,;"\\]/.test(name) ? `"${name.replace(/["\\]/g, "\\$&")}"` : name);
+
 /** The same search for a shell. withKey: the service asks for a key, which the command takes from the variable WENSHI_KEY. */
 export function asCurl(state, { count, file, withKey }, origin) {
   const curl = withKey ? 'curl -H "Authorization: Bearer $WENSHI_KEY"' : "curl";
   if (file) {
     // A value of -F that begins with @ or < names a file to curl, one of --form-string does not.
     const fields = limits(state, count).map(([name, value]) => `--form-string ${quoted(`${name}=${value}`)}`).join(" ");
-    return `${curl} -F ${quoted(`file=@${file.name}`)} ${fields} ${quoted(`${origin}${API}/search/by-example`)}`;
+    return `${curl} -F ${quoted(`file=@${inForm(file.name)}`)} ${fields} ${quoted(`${origin}${API}/search/by-example`)}`;
   }
   if (state.like) {
     const body = JSON.stringify({ ...state.like, ...limitsAsBody(state, count) });

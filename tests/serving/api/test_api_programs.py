@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ from serving.api.service import Service
 from serving.api.settings import ServeSettings
 from serving.cli.main import app
 from serving.client import Client, GenerationState, Match, ServiceError
+from serving.client.connection import Connection
 
 
 @contextmanager
@@ -128,6 +130,19 @@ def test_the_client_takes_the_vectors_away_or_leaves_no_file(seeing, filled, tmp
     with pytest.raises(ServiceError):
         Client(seeing).export_vectors(tmp_path / "out" / "texts.npz", of="texts")
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["clips.npy"]
+    with pytest.raises(InputError, match=r"nowhere/clips\.npz cannot be written: No such"):
+        Client(seeing).export_vectors(tmp_path / "nowhere" / "clips.npz")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
+def test_the_client_tells_a_full_disk_from_a_service_that_does_not_answer(seeing, tmp_path):
+    (tmp_path / ".clips.npz.part").symlink_to("/dev/full")
+    with pytest.raises(InputError, match=r"clips\.npz cannot be written: No space left"):
+        Client(seeing).export_vectors(tmp_path / "clips.npz")
+    assert list(tmp_path.glob(".*")) == []
+    service = Connection(seeing, key=None, seconds=60, busy_seconds=0)
+    with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(InputError, match=r"/dev/full cannot be written"):
+        service.copy("/export/vectors?format=npz", full)
 
 
 def test_the_client_goes_to_another_generation_and_back(copied, address):
@@ -157,6 +172,28 @@ def test_the_client_keeps_queries_and_stops_jobs(copied, tmp_path, filled):
         waiting = client.add([str(filled / "videos")])
         assert waiting.state == "waiting"
         assert client.cancel(waiting.job).state == "stopped"
+
+
+def test_the_client_shows_its_key_to_nobody_that_the_service_sends_it_to():
+    shown = {}
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self):
+            shown[self.path] = self.headers.get("Authorization")
+            is_asked = self.path.startswith("/api")
+            self.send_response(302 if is_asked else 200)
+            if is_asked:
+                self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        def log_message(self, format, *arguments):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        Client(f"http://127.0.0.1:{server.server_port}", key="secret").library()
+        server.shutdown()
+    assert shown == {"/api/v1/library": "Bearer secret", "/elsewhere": None}
 
 
 def test_the_types_of_the_client_are_packaged():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +17,11 @@ import httpx
 import psutil
 import pytest
 
+from retrieval.errors import InputError
+from serving.api import workers as workers_module
+from serving.api.running import answer, serve
+from serving.api.settings import ServeSettings
+from serving.api.workers import _look, _Place, _Port
 from tests.serving.api.running import running
 from tests.videos import write_video
 
@@ -116,3 +123,27 @@ def test_a_port_is_not_shared_with_another_service(copied):
             )  # fmt: skip
             assert other.returncode == 1
             assert "Another program does" in other.stderr
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_port_is_not_shared_with_a_service_that_starts_before_the_workers_are_ready(tmp_path, workers):
+    first = socket.create_server(("127.0.0.1", 0))
+    with _Port(first) as port, port.socket() as listening:
+        settings = ServeSettings(library=tmp_path, port=listening.getsockname()[1])
+        with pytest.raises(InputError, match="Another program does"):
+            serve(settings, workers=workers, ready=print, note=print)
+
+
+def test_a_system_that_has_no_room_for_another_worker_ends_nothing_and_is_asked_again_later(tmp_path, monkeypatch):
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(workers_module, "Child", refused)
+    monkeypatch.setattr(workers_module, "_PAUSE_SECONDS", 5.0)
+    monkeypatch.setattr(workers_module, "_LOOK_SECONDS", 0.01)
+    notes: list[str] = []
+    with _Port(socket.create_server(("127.0.0.1", 0))) as port:
+        place = _Place(answer, ServeSettings(library=tmp_path), port, 0)
+        for _ in range(3):
+            _look([place], notes.append)
+    assert notes == ["A worker could not start: Cannot allocate memory."]

@@ -370,6 +370,14 @@ def test_what_the_chips_say_is_asked_beside_a_picture_too(page, address, fake, r
     assert "-F 'file=@红.png' --form-string 'k=60' --form-string 'channel=visual'" in page.run("copied[0]")
 
 
+def test_the_command_names_a_picture_as_curl_reads_it(page, address, red):
+    page.go(address, until=".card")
+    page.choose_file("#pick", red.rename(red.with_name('一,二;"三.png')))
+    page.wait(f"document.body.dataset.mode === 'search' && {HITS} === 4")
+    copy_as_curl(page)
+    assert page.run("copied[0]").startswith("""curl -F 'file=@"一,二;\\"三.png"' --form-string 'k=60' """)
+
+
 def copy_as_curl(page) -> None:
     """`copied[0]` is the command then."""
     page.run("window.copied = []; navigator.clipboard.writeText = async (text) => { copied.push(text) }")
