@@ -179,8 +179,7 @@ def _forget_replaced(directory: Path, previous: Commit, videos: Sequence[VideoRo
         return
     kept = StageCache(cache)
     try:
-        for content in gone:
-            kept.forget(str(content))
+        kept.forget(*map(str, gone))
     finally:
         kept.close()
 
