@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from data_pipeline.building.commits import append_commit, read_commits
+from data_pipeline.building.inputs import file_state
 from data_pipeline.building.measured_tables import read_shard
 from data_pipeline.building.plan import shard_sources
 from data_pipeline.building.process_shard import COPY, commit_version, read_videos, without_copies
@@ -36,10 +37,14 @@ def settle_copies(directory: Path) -> int:
 def orphaned_copies(directory: Path) -> dict[str, frozenset[str]]:
     """Ids of sources, by shard, that failed as copies of a content which is measured nowhere any more.
 
-    So it is where the file that came first was replaced by another. Raises CorpusError (unreadable).
+    So it is where the file that came first was replaced by another. A copy that is gone itself is none of them.
+    Raises CorpusError (unreadable).
     """
+    commits = read_commits(directory).values()
+    if not any(COPY in commit.reasons for commit in commits):
+        return {}
     measured, copies = set(), []
-    for commit in read_commits(directory).values():
+    for commit in commits:
         for row in read_shard(directory, commit, MeasuredVideo):
             if row.status == "measured":
                 measured.add(row.video_id)
@@ -47,6 +52,6 @@ def orphaned_copies(directory: Path) -> dict[str, frozenset[str]]:
                 copies.append(row)
     orphans: dict[str, set[str]] = {}
     for row in copies:
-        if row.video_id not in measured:
+        if row.video_id not in measured and row.path is not None and file_state(row.path) is not None:
             orphans.setdefault(row.shard, set()).add(row.source_id)
     return {shard: frozenset(ids) for shard, ids in orphans.items()}

@@ -6,6 +6,7 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -174,6 +175,44 @@ def test_a_copy_counts_when_the_first_file_was_replaced(corpus: Path, videos: li
     write_video(videos[0], seconds=0.6, seed=9)
     account = built(corpus, described([*videos, copy]))[0]
     assert (account.measured, account.reasons) == (4, {})
+
+
+def test_a_copy_counts_after_a_build_that_was_killed_when_it_had_measured_the_replaced_file(
+    corpus: Path, videos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Path(shutil.copy2(videos[0], tmp_path / "copy.mp4"))
+    sources = described([*videos, copy])
+    built(corpus, sources)
+    write_video(videos[0], seconds=0.6, seed=9)
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr("data_pipeline.building.build.orphaned_copies", Mock(side_effect=KeyboardInterrupt))
+        built(corpus, sources)
+    more: list[int] = []
+    work, done = Work(directory=corpus, settings=SETTINGS, make_stages=make_stages), list[MeasuredVideo]()
+    account = build(sources, work, runner_here, more=more.append, done=done.append)
+    assert (account.measured, account.reasons, more, len(done)) == (4, {}, [1], 1)
+    assert built(corpus, sources)[0::2] == (account, 0)
+
+
+def test_a_copy_that_is_gone_is_looked_for_once(corpus: Path, videos: list[Path], tmp_path: Path) -> None:
+    copy = Path(shutil.copy2(videos[0], tmp_path / "copy.mp4"))
+    sources = described([*videos, copy])
+    built(corpus, sources)
+    write_video(videos[0], seconds=0.6, seed=9)
+    copy.unlink()
+    account = built(corpus, sources)[0]
+    assert account.reasons == {"copy": 1}
+    assert built(corpus, sources)[0::2] == (account, 0)
+
+
+def test_a_change_beside_a_removed_source_is_one_video_of_work(corpus: Path, videos: list[Path]) -> None:
+    built(corpus, described(videos))
+    *others, last = shard_sources(corpus, "shard-000000")
+    write_shard_sources(corpus, "shard-000000", [*others, SourceRow(source_id=last.source_id, uri="")])
+    more, done = list[int](), list[MeasuredVideo]()
+    work = Work(directory=corpus, settings=SETTINGS, make_stages=make_stages)
+    account = build(described(videos, title="另一个标题"), work, runner_here, more=more.append, done=done.append)
+    assert (account.reasons, more, [row.title for row in done]) == ({"removed": 1}, [], ["另一个标题"])
 
 
 def test_an_export_of_frames_leaves_out_a_file_that_is_not_the_one_measured(
