@@ -15,7 +15,7 @@ from data_pipeline.building.default_stages import default_stages
 from data_pipeline.building.local import Work
 from data_pipeline.building.measured_tables import read_measured
 from data_pipeline.building.models import ModelsLoader, load_models
-from data_pipeline.building.plan import Added, all_sources, shard_sources, write_shard_sources
+from data_pipeline.building.plan import SOURCES, Added, all_sources, shard_sources, write_shard_sources
 from data_pipeline.building.refused import keep_refused, read_refused
 from data_pipeline.building.settings import BuildSettings, Relevance, ScreenText, Speech
 from data_pipeline.building.stage_cache import cache_path, kept_pictures
@@ -115,6 +115,7 @@ def test_a_correction_takes_effect_after_a_build_that_was_killed_behind_its_plan
     write_shard_sources(corpus, "shard-000000", [replace(first, license_code="CC-BY-NC-4.0"), *others])
     built(corpus, described(videos, license_code="CC-BY-NC-4.0"))
     assert next(read_measured(corpus, MeasuredVideo)).license_code == "CC-BY-NC-4.0"
+    assert next(read_table(corpus / SOURCES, SourceRow)).license_code == "CC-BY-NC-4.0"
 
 
 def test_a_correction_reaches_a_video_whose_file_is_away_and_one_that_failed(corpus: Path, videos: list[Path]) -> None:
