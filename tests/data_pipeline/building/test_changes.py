@@ -35,6 +35,7 @@ from data_pipeline.corpus.tables import read_table
 from data_pipeline.export.exporting import ExportSettings, export_corpus
 from data_pipeline.selection.select import DECISIONS, write_selection
 from data_pipeline.selection.settings import SelectionSettings
+from data_pipeline.sources.reading import read_sources
 from data_pipeline.sources.rows import Rejected
 from tests.data_pipeline.building.stand_ins import calls, make_stages, runner_here, source_of
 from tests.videos import write_video
@@ -239,6 +240,23 @@ def test_what_was_refused_is_kept_until_its_table_is_named_again(corpus: Path, t
     assert read_refused(corpus) == [*other, first[1]]
     keep_refused(corpus, [], named=[table, folder])
     assert read_refused(corpus) == other[1:]
+
+
+def test_what_was_refused_of_a_folder_goes_when_it_is_named_again(corpus: Path, tmp_path: Path) -> None:
+    folder, clips = tmp_path / "影片 一", tmp_path / "clips"
+    for path in (folder, clips, corpus):
+        path.mkdir(parents=True)
+    odd = Path(os.fsdecode(os.fsencode(folder) + b"/\xff.mp4"))
+    odd.write_bytes(b"x")
+    (clips / "caption.json").write_text("{}")
+    (clips / "own.mp4").write_bytes(b"x")
+    named = [folder, clips / "caption.json"]
+    keep_refused(corpus, read_sources(named, i_have_rights=True).rejected, named=named)
+    assert {Path(one.where).name for one in read_refused(corpus)} == {"own.mp4", "\\udcff.mp4"}
+    odd.unlink()
+    (clips / "own.mp4").unlink()
+    keep_refused(corpus, read_sources(named, i_have_rights=True).rejected, named=named)
+    assert read_refused(corpus) == []
 
 
 def test_hashtags_are_the_topics_of_a_video_that_has_no_others(corpus: Path, videos: list[Path]) -> None:
