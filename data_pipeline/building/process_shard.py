@@ -131,7 +131,7 @@ def without_copies(videos: Sequence[VideoRows], first: dict[str, str] | None = N
     for one in videos:
         video = one.video
         if video.status == "measured" and video.video_id in first:
-            kept.append(VideoRows(video=_copy_of(video, first[video.video_id]), inputs=one.inputs))
+            kept.append(VideoRows(video=copy_of(video, first[video.video_id]), inputs=one.inputs))
             continue
         if video.status == "measured":
             assert video.video_id is not None
@@ -141,7 +141,8 @@ def without_copies(videos: Sequence[VideoRows], first: dict[str, str] | None = N
     return kept
 
 
-def _copy_of(video: MeasuredVideo, first: str) -> MeasuredVideo:
+def copy_of(video: MeasuredVideo, first: str) -> MeasuredVideo:
+    """The row of a video whose content is measured of the file `first`."""
     assert video.path is not None
     source = SourceRow(
         source_id=video.source_id, uri=video.path, title=video.title, topics=video.topics, category=video.category,
