@@ -186,9 +186,10 @@ def test_a_copy_counts_after_a_build_that_was_killed_when_it_had_measured_the_re
     sources = described([*videos, copy])
     built(corpus, sources)
     write_video(videos[0], seconds=0.6, seed=9)
-    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as killed:
         killed.setattr("data_pipeline.building.build.orphaned_copies", Mock(side_effect=KeyboardInterrupt))
-        built(corpus, sources)
+        with pytest.raises(KeyboardInterrupt):
+            built(corpus, sources)
     more: list[int] = []
     work, done = Work(directory=corpus, settings=SETTINGS, make_stages=make_stages), list[MeasuredVideo]()
     account = build(sources, work, runner_here, more=more.append, done=done.append)
