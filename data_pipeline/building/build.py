@@ -65,7 +65,8 @@ def build(
 
     A source of which the owner says something else now, or whose file is another one, is processed again; where nothing but
     words changed, no model runs. Which shards other stages measured is not known before a worker has loaded its stages:
-    `more` is called when the first video of them ends, ahead of `done`, from the same thread.
+    `more` is called when the first video of them ends, ahead of `done`, from the same thread; and at the end, where copies
+    of a file that is another one now are to be processed.
     refused: what was named and is no source, of all the folders and tables that were `named`.
     The build may be killed at any time and started again. Raises InputError without
     a source in a new corpus, CorpusError (busy, write, unreadable) and what loading a model raises.
@@ -86,7 +87,13 @@ def build(
         ]
         expected = sum(len(job.changed if job.previous else shard_sources(work.directory, job.shard)) for job in jobs)
         planned(replace(added, replaced=sum(len(one.replaced) for one in changes.values())), expected)
-        return _processed(jobs, work, runner, _Remeasured(jobs, more, done))
+        result = _processed(jobs, work, runner, _Remeasured(jobs, more, done))
+        if orphans := orphaned_copies(work.directory):      # of a build that was killed before this, too
+            commits = read_commits(work.directory)
+            more(sum(len(ids) for ids in orphans.values()))
+            again = [ShardJob(shard=shard, previous=commits[shard], changed=ids) for shard, ids in orphans.items()]
+            result = _processed(again, work, runner, done)
+        return result
 
 
 def check_place(directory: Path) -> None:
@@ -157,20 +164,12 @@ class _Remeasured:
 
 def _processed(jobs: Sequence[ShardJob], work: Work, runner: Runner, done: VideoDone) -> Account:
     remove_uncommitted(work.directory)
-    _commit_all(jobs, work, runner, done)
-    if any(job.changed for job in jobs) and (orphans := orphaned_copies(work.directory)):
-        commits = read_commits(work.directory)
-        again = [ShardJob(shard=shard, previous=commits[shard], changed=ids) for shard, ids in orphans.items()]
-        _commit_all(again, work, runner, done)
-    remove_uncommitted(work.directory)
-    return account(work.directory)
-
-
-def _commit_all(jobs: Sequence[ShardJob], work: Work, runner: Runner, done: VideoDone) -> None:
     with closing(runner(jobs, work, done)) as results:      # its workers end with the block
         for commit in results:
             append_commit(work.directory, commit)
     settle_copies(work.directory)
+    remove_uncommitted(work.directory)
+    return account(work.directory)
 
 
 def _retried(directory: Path, kinds: Collection[str]) -> Iterator[ShardJob]:

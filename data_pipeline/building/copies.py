@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from data_pipeline.building.commits import append_commit, read_commits
+from data_pipeline.building.inputs import file_state
 from data_pipeline.building.measured_tables import read_shard
 from data_pipeline.building.plan import shard_sources
-from data_pipeline.building.process_shard import COPY, commit_version, read_videos, without_copies
+from data_pipeline.building.process_shard import COPY, commit_version, copy_of, read_videos, without_copies
 from data_pipeline.corpus.measured import MeasuredVideo
 
 
@@ -34,19 +35,25 @@ def settle_copies(directory: Path) -> int:
 
 
 def orphaned_copies(directory: Path) -> dict[str, frozenset[str]]:
-    """Ids of sources, by shard, that failed as copies of a content which is measured nowhere any more.
+    """Ids of sources, by shard, that failed as copies of a file which is no longer the one with that content.
 
-    So it is where the file that came first was replaced by another. Raises CorpusError (unreadable).
+    So it is where the file that came first was replaced by another: the content is measured nowhere, or of another file. A copy
+    that is gone itself is none of them. Raises CorpusError (unreadable).
     """
-    measured, copies = set(), []
-    for commit in read_commits(directory).values():
+    commits = read_commits(directory).values()
+    if not any(COPY in commit.reasons for commit in commits):
+        return {}
+    measured, copies = dict[str | None, str | None](), []
+    for commit in commits:
         for row in read_shard(directory, commit, MeasuredVideo):
             if row.status == "measured":
-                measured.add(row.video_id)
+                measured[row.video_id] = row.path
             elif row.error_kind == COPY:
                 copies.append(row)
     orphans: dict[str, set[str]] = {}
     for row in copies:
-        if row.video_id not in measured:
+        first = measured.get(row.video_id)
+        is_told = first is not None and copy_of(row, first).error == row.error
+        if not is_told and row.path is not None and file_state(row.path) is not None:
             orphans.setdefault(row.shard, set()).add(row.source_id)
     return {shard: frozenset(ids) for shard, ids in orphans.items()}

@@ -55,7 +55,7 @@ def add_sources(directory: Path, sources: Sequence[SourceRow], *, videos_per_sha
     for place in range(0, len(new), max(size, 1)):
         write_shard_sources(directory, f"shard-{number:06d}", new[place : place + size])
         number += 1
-    if new or changed or not (directory / SOURCES).exists():
+    if not (directory / SOURCES).exists():
         write_table(directory / SOURCES, all_sources(directory), SourceRow)
     return Added(new=len(new), known=len(first) - len(new), changed=changed)
 
@@ -78,8 +78,11 @@ def shard_sources(directory: Path, shard: str) -> list[SourceRow]:
 def write_shard_sources(directory: Path, shard: str, sources: Sequence[SourceRow]) -> None:
     """Write what is said of the sources of a shard; which they are, and their order, never changes.
 
+    The table of all sources, which no longer holds, is gone before: whoever is killed then has it written by the next build.
     Raises CorpusError (write).
     """
+    with disk_errors(directory / SOURCES):
+        (directory / SOURCES).unlink(missing_ok=True)
     write_table(_path(directory, shard), sources, SourceRow)
 
 

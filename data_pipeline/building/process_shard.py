@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from data_pipeline.building.commits import MEASURED, Commit, version_directory
-from data_pipeline.building.inputs import inputs_of, read_inputs, write_inputs
+from data_pipeline.building.inputs import Inputs, inputs_of, read_inputs, write_inputs
 from data_pipeline.building.measured_tables import read_shard, read_tables, write_tables
 from data_pipeline.building.stage_cache import StageCache, cache_path
 from data_pipeline.building.video_rows import VideoRows, described_anew, failed_video, removed_video, tables_of
@@ -55,15 +55,15 @@ def process_shard(
     cache, videos = cache_path(directory, shard), []
     for source in sources:
         before = earlier.get(source.source_id)
-        if before is not None and source.uri and source.source_id not in (again or ()):
-            videos.append(before)
+        if before is not None and source.source_id not in (again or ()):
+            videos.append(before if source.uri else _removed(source, shard))
             continue
+        inputs = inputs_of(source)      # before it is read: what changes meanwhile is noticed by the next build
         if not source.uri:
-            videos.append(VideoRows(video=removed_video(source.source_id, shard=shard)))
-        elif before is not None and retry is None and _is_said_alone(before, source):
-            videos.append(_said_anew(before, source, directory))
+            videos.append(_removed(source, shard))
+        elif before is not None and retry is None and _is_said_alone(before, inputs):
+            videos.append(_said_anew(before, source, inputs, directory))
         else:
-            inputs = inputs_of(source)      # before it is read: what changes meanwhile is noticed by the next build
             rows = worker.process(source, shard=shard, cache=cache)
             videos.append(replace(rows if retry is None else _tried(rows, before), inputs=inputs))
         done(videos[-1].video)
@@ -131,7 +131,7 @@ def without_copies(videos: Sequence[VideoRows], first: dict[str, str] | None = N
     for one in videos:
         video = one.video
         if video.status == "measured" and video.video_id in first:
-            kept.append(VideoRows(video=_copy_of(video, first[video.video_id]), inputs=one.inputs))
+            kept.append(VideoRows(video=copy_of(video, first[video.video_id]), inputs=one.inputs))
             continue
         if video.status == "measured":
             assert video.video_id is not None
@@ -141,7 +141,8 @@ def without_copies(videos: Sequence[VideoRows], first: dict[str, str] | None = N
     return kept
 
 
-def _copy_of(video: MeasuredVideo, first: str) -> MeasuredVideo:
+def copy_of(video: MeasuredVideo, first: str) -> MeasuredVideo:
+    """The row of a video whose content is measured of the file `first`."""
     assert video.path is not None
     source = SourceRow(
         source_id=video.source_id, uri=video.path, title=video.title, topics=video.topics, category=video.category,
@@ -154,17 +155,20 @@ def _copy_of(video: MeasuredVideo, first: str) -> MeasuredVideo:
     return replace(failed, video_id=video.video_id)
 
 
-def _is_said_alone(before: VideoRows, source: SourceRow) -> bool:
+def _removed(source: SourceRow, shard: str) -> VideoRows:
+    return VideoRows(video=removed_video(source.source_id, shard=shard))
+
+
+def _is_said_alone(before: VideoRows, inputs: Inputs) -> bool:
     """Whether nothing is to be measured: the file is gone, or it is the one that failed."""
-    file = inputs_of(source).file
-    is_same = before.inputs is not None and before.inputs.file == file
-    return file is None or (before.video.status == "failed" and before.video.error_kind != COPY and is_same)
+    is_same = before.inputs is not None and before.inputs.file == inputs.file
+    return inputs.file is None or (before.video.status == "failed" and before.video.error_kind != COPY and is_same)
 
 
-def _said_anew(before: VideoRows, source: SourceRow, directory: Path) -> VideoRows:
+def _said_anew(before: VideoRows, source: SourceRow, inputs: Inputs, directory: Path) -> VideoRows:
     name = source.uploader
     hashed = uploader_hash(name, salt=corpus_salt(directory)) if name else None
-    return described_anew(before, source, uploader_hash=hashed, inputs=inputs_of(source))
+    return described_anew(before, source, uploader_hash=hashed, inputs=inputs)
 
 
 def _forget_replaced(directory: Path, previous: Commit, videos: Sequence[VideoRows], cache: Path) -> None:
@@ -179,8 +183,7 @@ def _forget_replaced(directory: Path, previous: Commit, videos: Sequence[VideoRo
         return
     kept = StageCache(cache)
     try:
-        for content in gone:
-            kept.forget(str(content))
+        kept.forget(*map(str, gone))
     finally:
         kept.close()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 
 from data_pipeline.corpus.files import whole_file
 from data_pipeline.corpus.line_log import read_lines
+from data_pipeline.sources.cnvid import CAPTIONS
 from data_pipeline.sources.files import plain_path
 from data_pipeline.sources.rows import Rejected
 
@@ -19,9 +20,9 @@ def keep_refused(directory: Path, refused: Iterable[Rejected], *, named: Sequenc
 
     Raises CorpusError (unreadable, write).
     """
-    again = [str(plain_path(path)) for path in named]
+    again = {str(path.parent if path.name == CAPTIONS else path) for path in map(plain_path, named)}
     known = read_refused(directory)
-    others = [one for one in known if not any(_stands_in(one.where, path) for path in again)]
+    others = [one for one in known if not _stands_in(one.where, again)]
     now = list(dict.fromkeys([*others, *(Rejected(str(where), reason) for where, reason in refused)]))
     if now != known:
         _write(directory, now)
@@ -40,8 +41,9 @@ def forget_refused(directory: Path, paths: Iterable[str]) -> None:
         _write(directory, left)
 
 
-def _stands_in(where: str, path: str) -> bool:
-    return where == path or where.startswith((f"{path} ", f"{path}/"))
+def _stands_in(where: str, paths: Set[str]) -> bool:
+    """Whether a place is one of the paths, an entry of it (behind a blank) or a file below it."""
+    return where in paths or any(where[:at] in paths for at, sign in enumerate(where) if sign in " /")
 
 
 def _write(directory: Path, refused: Iterable[Rejected]) -> None:

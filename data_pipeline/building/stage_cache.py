@@ -82,21 +82,24 @@ class StageCache:
         with _disk_errors(self.path):
             return [content for content, in self._database.execute("SELECT DISTINCT content FROM results ORDER BY content")]
 
-    def forget(self, content: str) -> None:
-        """Delete everything that is known of a content, from the disk too."""
+    def forget(self, *contents: str) -> None:
+        """Delete everything that is known of some contents, from the disk too; the file is written anew once for all."""
+        if not contents:
+            return
+        each = [(content,) for content in contents]
         with _disk_errors(self.path):
             with self._database:
-                self._database.execute(
-                    "DELETE FROM parts WHERE key IN (SELECT key FROM results WHERE content = ?)", (content,)
+                self._database.executemany(
+                    "DELETE FROM parts WHERE key IN (SELECT key FROM results WHERE content = ?)", each
                 )
-                self._database.execute("DELETE FROM results WHERE content = ?", (content,))
+                self._database.executemany("DELETE FROM results WHERE content = ?", each)
             self._database.execute("VACUUM")
 
 
 def kept_pictures(path: Path, content: str) -> tuple[bytes, ...]:
     """The binary parts of the last result of a content that has any, for who only looks: nothing is made or changed.
 
-    None where the file is not there, is damaged or stays busy.
+    There are none where the file is not there, is damaged or stays busy.
     """
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_WAIT_SECONDS)) as database:

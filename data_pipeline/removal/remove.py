@@ -132,9 +132,7 @@ def _clear_cache(path: Path, removed: Removed, paths: list[str]) -> None:
     cache = StageCache(path)
     try:
         starts = tuple(f"{path} " for path in paths)
-        for content in cache.contents():
-            if content in removed.videos or content.startswith(starts):
-                cache.forget(content)
+        cache.forget(*(one for one in cache.contents() if one in removed.videos or one.startswith(starts)))
     finally:
         cache.close()
 

@@ -102,6 +102,6 @@ def stored_names(paths: Iterable[Path], found: Found) -> Iterator[Path]:
         try:
             str(path).encode()
         except UnicodeEncodeError:
-            found.reject(ascii(str(path)), "its name is not UTF-8: rename the file.")
+            found.reject(str(path).encode("utf-8", "backslashreplace").decode(), "its name is not UTF-8: rename the file.")
         else:
             yield path

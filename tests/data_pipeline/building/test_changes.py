@@ -6,6 +6,7 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -14,7 +15,7 @@ from data_pipeline.building.default_stages import default_stages
 from data_pipeline.building.local import Work
 from data_pipeline.building.measured_tables import read_measured
 from data_pipeline.building.models import ModelsLoader, load_models
-from data_pipeline.building.plan import Added, all_sources, shard_sources, write_shard_sources
+from data_pipeline.building.plan import SOURCES, Added, all_sources, shard_sources, write_shard_sources
 from data_pipeline.building.refused import keep_refused, read_refused
 from data_pipeline.building.settings import BuildSettings, Relevance, ScreenText, Speech
 from data_pipeline.building.stage_cache import cache_path, kept_pictures
@@ -34,6 +35,7 @@ from data_pipeline.corpus.tables import read_table
 from data_pipeline.export.exporting import ExportSettings, export_corpus
 from data_pipeline.selection.select import DECISIONS, write_selection
 from data_pipeline.selection.settings import SelectionSettings
+from data_pipeline.sources.reading import read_sources
 from data_pipeline.sources.rows import Rejected
 from tests.data_pipeline.building.stand_ins import calls, make_stages, runner_here, source_of
 from tests.videos import write_video
@@ -114,6 +116,7 @@ def test_a_correction_takes_effect_after_a_build_that_was_killed_behind_its_plan
     write_shard_sources(corpus, "shard-000000", [replace(first, license_code="CC-BY-NC-4.0"), *others])
     built(corpus, described(videos, license_code="CC-BY-NC-4.0"))
     assert next(read_measured(corpus, MeasuredVideo)).license_code == "CC-BY-NC-4.0"
+    assert next(read_table(corpus / SOURCES, SourceRow)).license_code == "CC-BY-NC-4.0"
 
 
 def test_a_correction_reaches_a_video_whose_file_is_away_and_one_that_failed(corpus: Path, videos: list[Path]) -> None:
@@ -176,6 +179,45 @@ def test_a_copy_counts_when_the_first_file_was_replaced(corpus: Path, videos: li
     assert (account.measured, account.reasons) == (4, {})
 
 
+def test_a_copy_counts_after_a_build_that_was_killed_when_it_had_measured_the_replaced_file(
+    corpus: Path, videos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Path(shutil.copy2(videos[0], tmp_path / "copy.mp4"))
+    sources = described([*videos, copy])
+    built(corpus, sources)
+    write_video(videos[0], seconds=0.6, seed=9)
+    with monkeypatch.context() as killed:
+        killed.setattr("data_pipeline.building.build.orphaned_copies", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            built(corpus, sources)
+    more: list[int] = []
+    work, done = Work(directory=corpus, settings=SETTINGS, make_stages=make_stages), list[MeasuredVideo]()
+    account = build(sources, work, runner_here, more=more.append, done=done.append)
+    assert (account.measured, account.reasons, more, len(done)) == (4, {}, [1], 1)
+    assert built(corpus, sources)[0::2] == (account, 0)
+
+
+def test_a_copy_that_is_gone_is_looked_for_once(corpus: Path, videos: list[Path], tmp_path: Path) -> None:
+    copy = Path(shutil.copy2(videos[0], tmp_path / "copy.mp4"))
+    sources = described([*videos, copy])
+    built(corpus, sources)
+    write_video(videos[0], seconds=0.6, seed=9)
+    copy.unlink()
+    account = built(corpus, sources)[0]
+    assert account.reasons == {"copy": 1}
+    assert built(corpus, sources)[0::2] == (account, 0)
+
+
+def test_a_change_beside_a_removed_source_is_one_video_of_work(corpus: Path, videos: list[Path]) -> None:
+    built(corpus, described(videos))
+    *others, last = shard_sources(corpus, "shard-000000")
+    write_shard_sources(corpus, "shard-000000", [*others, SourceRow(source_id=last.source_id, uri="")])
+    more, done = list[int](), list[MeasuredVideo]()
+    work = Work(directory=corpus, settings=SETTINGS, make_stages=make_stages)
+    account = build(described(videos, title="另一个标题"), work, runner_here, more=more.append, done=done.append)
+    assert (account.reasons, more, [row.title for row in done]) == ({"removed": 1}, [], ["另一个标题"])
+
+
 def test_an_export_of_frames_leaves_out_a_file_that_is_not_the_one_measured(
     corpus: Path, videos: list[Path], tmp_path: Path
 ) -> None:
@@ -199,6 +241,23 @@ def test_what_was_refused_is_kept_until_its_table_is_named_again(corpus: Path, t
     assert read_refused(corpus) == [*other, first[1]]
     keep_refused(corpus, [], named=[table, folder])
     assert read_refused(corpus) == other[1:]
+
+
+def test_what_was_refused_of_a_folder_goes_when_it_is_named_again(corpus: Path, tmp_path: Path) -> None:
+    folder, clips = tmp_path / "影片 一", tmp_path / "clips"
+    for path in (folder, clips, corpus):
+        path.mkdir(parents=True)
+    odd = Path(os.fsdecode(os.fsencode(folder) + b"/\xff.mp4"))
+    odd.write_bytes(b"x")
+    (clips / "caption.json").write_text("{}")
+    (clips / "own.mp4").write_bytes(b"x")
+    named = [folder, clips / "caption.json"]
+    keep_refused(corpus, read_sources(named, i_have_rights=True).rejected, named=named)
+    assert {Path(one.where).name for one in read_refused(corpus)} == {"own.mp4", "\\udcff.mp4"}
+    odd.unlink()
+    (clips / "own.mp4").unlink()
+    keep_refused(corpus, read_sources(named, i_have_rights=True).rejected, named=named)
+    assert read_refused(corpus) == []
 
 
 def test_hashtags_are_the_topics_of_a_video_that_has_no_others(corpus: Path, videos: list[Path]) -> None:
