@@ -153,11 +153,14 @@ def _has_the_rows(db: sqlite3.Connection, kind: VectorKind, segment: Segment) ->
     )
 
 
-def _damage(directory: Path, stored: StoredSegment | None) -> SegmentDamage | None:
+def _damage(directory: Path, stored: StoredSegment | None, *, codes: bool = True) -> SegmentDamage | None:
+    """What is wrong with a file; codes: also in the blocks of codes, which are most of it and verified when they are read."""
     if stored is None:
         return None
     try:
-        Segment(directory, stored).verify()
+        segment = Segment(directory, stored)
+        if codes:
+            segment.verify()
     except SegmentDamage as damage:
         return damage
     return None
@@ -172,28 +175,14 @@ def _jobs(db: sqlite3.Connection) -> Iterator[_Job]:
 
 
 def _due(db: sqlite3.Connection, directory: Path) -> Iterator[_Job]:
-    """What is worth a merge: many fresh or deleted rows, or a file that is gone or cannot be opened.
-
-    Blocks of codes, which are verified when they are read, are not looked at here.
-    """
+    """What is worth a merge: many fresh or deleted rows, or a file that is gone or cannot be opened."""
     listed = {kind: tables.listed(db, kind) for kind in kept_kinds(db)}
     for kind, number, dimension in _jobs(db):
         segment = listed[kind].get(number)
         rows = segment.rows if segment else 0
         many = sum(_pending(db, kind, number, segment)) > max(MOST_FRESH, FRESH_SHARE * rows)
-        if many or not _opens(directory, segment):
+        if many or _damage(directory, segment, codes=False) is not None:
             yield kind, number, dimension
-
-
-def _opens(directory: Path, stored: StoredSegment | None) -> bool:
-    """Whether there is nothing to open, or it can be."""
-    if stored is None:
-        return True
-    try:
-        Segment(directory, stored)
-    except SegmentDamage:
-        return False
-    return True
 
 
 def _pending(db: sqlite3.Connection, kind: VectorKind, generation: int, segment: StoredSegment | None) -> tuple[int, int]:
