@@ -28,7 +28,7 @@ from serving.api.settings import ServeSettings
 
 _LOOK_SECONDS = 1.0
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 30.0      # before the next start, twice as long each time until one is ready
-_END_SECONDS = 30.0         # longer than a worker gives the requests under way
+_END_SECONDS = 60.0         # longer than a worker gives the requests under way and the job that it does
 
 
 class Answer(Protocol):
