@@ -130,7 +130,14 @@ def _by_file(service: Service, file: UploadFile, asked: ExampleFilters, request_
     with service.searches.entered():
         with service.metrics.timed("encode_pictures"):
             seen = encoder.encode_clips(frames[None], frame_mask=np.ones((1, len(frames)), dtype=np.bool_))
-        result = loaded.engine.search_alike(seen.pooled, count=asked.k, where=where)
+        with service.library.snapshot():
+            active = service.library.generation()
+            if active is None or not encoder.generation.same_vectors(active):
+                raise ApiError(
+                    503, "model", "Vectors of another model are searched since a moment: send the picture again.",
+                    headers={"Retry-After": "1"},
+                )  # fmt: skip
+            result = loaded.engine.search_alike(seen.pooled, count=asked.k, where=where)
     return answered(service, result, loaded.notices, request_id)
 
 

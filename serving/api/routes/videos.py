@@ -93,18 +93,19 @@ def similar_to(
     where: VideoFilter | None = None,
 ) -> dict[str, Any]:
     """Videos that look like the clips of a video which meet a span of it, of those that pass the filter."""
-    vectors = service.library.clip_vectors([video_id]).get(video_id)
-    if vectors is None:
-        raise not_found("No model has seen this video: there is nothing to compare.")
-    clips = service.library.clips(video_id)
-    if len(clips) == len(vectors) and (start_ms, end_ms) != (None, None):
-        end_ms = clips[-1].end_ms if end_ms is None else end_ms
-        meets = [clip.end_ms > (start_ms or 0) and clip.start_ms < end_ms for clip in clips]
-        if not any(meets):
-            raise not_found("The video has no clip in this span.")
-        vectors = vectors[meets]
-    loaded = service.engines.current()
-    result = loaded.engine.search_alike(_few(vectors), count=count, where=where, without=[video_id])
+    with service.library.snapshot():        # a swap of generations in between would compare vectors of two models
+        vectors = service.library.clip_vectors([video_id]).get(video_id)
+        if vectors is None:
+            raise not_found("No model has seen this video: there is nothing to compare.")
+        clips = service.library.clips(video_id)
+        if len(clips) == len(vectors) and (start_ms, end_ms) != (None, None):
+            end_ms = clips[-1].end_ms if end_ms is None else end_ms
+            meets = [clip.end_ms > (start_ms or 0) and clip.start_ms < end_ms for clip in clips]
+            if not any(meets):
+                raise not_found("The video has no clip in this span.")
+            vectors = vectors[meets]
+        loaded = service.engines.current()
+        result = loaded.engine.search_alike(_few(vectors), count=count, where=where, without=[video_id])
     return answered(service, result, loaded.notices, request_id)
 
 

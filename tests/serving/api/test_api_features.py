@@ -6,7 +6,7 @@ import io
 import json
 import re
 import sys
-from dataclasses import asdict, astuple
+from dataclasses import asdict, astuple, replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -19,6 +19,7 @@ from retrieval.library import Library
 from retrieval.records import Generation
 from retrieval.video import VideoReader, at_times
 from serving.api import exporting
+from serving.api.models import Engines
 
 
 def test_texts_become_the_vectors_that_the_model_makes(client, tiny_chinese_clip):
@@ -229,6 +230,24 @@ def test_metrics_tell_of_the_stages_of_moments_and_of_pictures_too(serve, filled
     client.post("/api/v1/search/by-example", files={"file": ("x.png", picture.getvalue(), "image/png")})
     assert counts()["encode_pictures"] == 1
     assert counts()["total"] == 2
+
+
+def test_a_picture_that_another_model_read_than_is_searched_by_now_is_asked_for_again(filled, serve, monkeypatch):
+    client = serve(filled / "library", jobs=False)
+    taken = Engines.clip_encoder
+
+    def swapped_after(engines: Engines):
+        encoder = taken(engines)
+        other = replace(encoder.generation, revision="another")
+        monkeypatch.setattr(Library, "generation", lambda library: other)
+        return encoder
+
+    monkeypatch.setattr(Engines, "clip_encoder", swapped_after)
+    picture = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(picture, "PNG")
+    answer = client.post("/api/v1/search/by-example", files={"file": ("x.png", picture.getvalue(), "image/png")})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert "send the picture again" in answer.json()["error"]["message"]
 
 
 def test_a_library_without_a_model_says_so_and_still_answers(filled, serve):
