@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 RESAMPLES = 1000
 LEVEL = (2.5, 97.5)
 _BLOCK_COUNTS = 2**21
+Floats = NDArray[np.float64]
 
 
 def resampled_counts(counts: NDArray[np.int64], *, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
@@ -23,6 +25,53 @@ def resampled_counts(counts: NDArray[np.int64], *, resamples: int, seed: int) ->
     step = max(1, _BLOCK_COUNTS // len(counts))
     for start in range(0, resamples, step):
         yield chance.multinomial(total, counts / total, size=min(step, resamples - start))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoWayValues:
+    """One value of each text and of each video that is asked for its texts; texts are drawn with their video.
+
+    forward: [Q] of text to video. backward: [V] of video to text. video_of_text: [Q] places in `backward`. A text and its
+    video share the score of their pair, and the captions of a video share the video: drawn apart they would count as
+    independent, and what is said of the sum of the two means would be too sure.
+    """
+
+    forward: Floats
+    backward: Floats
+    video_of_text: NDArray[np.int64]
+
+    def mean(self) -> float:
+        """The mean over texts and the mean over videos, added up."""
+        return float(self.forward.mean() + self.backward.mean())
+
+    def shares(self) -> Floats:
+        """[V] what each video and its texts add to `mean`."""
+        return self._text_sums() / len(self.forward) + self.backward / len(self.backward)
+
+    def resampled_means(self, *, resamples: int, seed: int) -> Floats:
+        """[resamples] values of `mean` when videos are drawn with replacement, each with all its texts.
+
+        Videos that no text is drawn with, where texts have several right videos, are drawn among themselves: a sample
+        always has texts.
+        """
+        texts = np.bincount(self.video_of_text, minlength=len(self.backward))
+        units = np.stack([self._text_sums(), texts, self.backward], axis=1)
+        parts = [units[texts > 0], units[texts == 0]]
+        text_sums, text_counts, video_sums = np.sum(
+            [_resampled_sums(part, resamples=resamples, seed=seed + number) for number, part in enumerate(parts)], axis=0
+        ).T
+        return text_sums / text_counts + video_sums / len(self.backward)
+
+    def _text_sums(self) -> Floats:
+        return np.bincount(self.video_of_text, weights=self.forward, minlength=len(self.backward))
+
+
+def _resampled_sums(units: Floats, *, resamples: int, seed: int) -> Floats:
+    """[resamples, C] sums over samples of all units [U, C] drawn with replacement; of no units 0."""
+    if not len(units):
+        return np.zeros((resamples, units.shape[1]))
+    distinct, counts = np.unique(units, axis=0, return_counts=True)
+    return np.concatenate([weights @ distinct for weights in resampled_counts(counts, resamples=resamples, seed=seed)])
 
 
 def weighted_medians(values: NDArray[np.float64], weights: NDArray[np.int64]) -> NDArray[np.float64]:

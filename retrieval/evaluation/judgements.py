@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -88,6 +89,25 @@ class Judgements:
         return Judgements(
             offsets=kept[self.offsets], items=self.items[keep], grades=self.grades[keep], item_count=self.item_count
         )
+
+    def video_of_text(self) -> NDArray[np.int64]:
+        """[Q] the item that a bootstrap draws each query with, as its place among the items that answer a query.
+
+        Where a query has one relevant item it is that one. Of several it is one of the best graded: the one that has the
+        fewest queries so far, so that broad queries do not all hang on one item.
+        """
+        relevant = self.relevant_only()
+        columns, places = np.unique(relevant.items, return_inverse=True)
+        places = places.reshape(-1)
+        if len(places) == self.query_count:
+            return places
+        chosen, load = np.empty(self.query_count, dtype=np.int64), np.zeros(len(columns), dtype=np.int64)
+        for query, (start, stop) in enumerate(itertools.pairwise(relevant.offsets)):
+            grades = relevant.grades[start:stop]
+            best = places[start:stop][grades == grades.max()]
+            chosen[query] = best[load[best].argmin()]
+            load[chosen[query]] += 1
+        return chosen
 
     def transposed(self) -> Transposed:
         """The same judgements with items as queries; items that answer no query are left out."""

@@ -75,7 +75,10 @@ class AnsweredQuery:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Everything one evaluation found; `rows` has the plain scores first. date: ISO 8601, UTC."""
+    """Everything one evaluation found; `rows` has the plain scores first. date: ISO 8601, UTC.
+
+    video_of_text: [Q] as in `TwoWayMetrics`.
+    """
 
     protocol: str
     split_hash: str
@@ -88,6 +91,7 @@ class Run:
     notices: tuple[str, ...]
     rows: tuple[ResultRow, ...]
     queries: tuple[AnsweredQuery, ...]
+    video_of_text: NDArray[np.int64] = field(repr=False, compare=False)
 
     @property
     def final(self) -> ResultRow:
@@ -101,7 +105,7 @@ class Run:
         return {
             score: TwoWayMetrics(
                 text_to_video=metrics, video_to_text=plain[score, "video_to_text"],
-                videos_without_text=self.videos_without_text,
+                videos_without_text=self.videos_without_text, video_of_text=self.video_of_text,
             )
             for (score, direction), metrics in plain.items()
             if direction == "text_to_video" and (score, "video_to_text") in plain
@@ -169,6 +173,7 @@ def run_evaluation(
         notices=tuple(notices),
         rows=(*rows, *changed),
         queries=tuple(_answered(benchmark, plain[-1][1])),
+        video_of_text=judgements.video_of_text(),
     )
 
 
