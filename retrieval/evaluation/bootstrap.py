@@ -63,7 +63,7 @@ class TwoWayValues:
         return text_sums / text_counts + video_sums / len(self.backward)
 
     def _text_sums(self) -> Floats:
-        return np.bincount(self.video_of_text, weights=self.forward, minlength=len(self.backward))
+        return np.bincount(self.video_of_text, weights=self.forward, minlength=len(self.backward)).astype(np.float64)
 
 
 def _resampled_sums(units: Floats, *, resamples: int, seed: int) -> Floats:
