@@ -444,12 +444,12 @@ class Frozen(Section):
     vision: int | Literal["embeddings", "all"] = 0
     temporal: bool = False
 
-    @field_validator("text", "vision")
+    @field_validator("text", "vision", mode="before")
     @classmethod
-    def _not_negative(cls, blocks: int | str) -> int | str:
-        if isinstance(blocks, int) and blocks < 0:
-            raise ValueError("it should be a number of blocks, embeddings or all")
-        return blocks
+    def _a_part(cls, part: Any) -> Any:
+        if part in ("embeddings", "all") or (type(part) is int and part >= 0):
+            return part
+        raise ValueError("it should be a number of blocks, embeddings or all")
 
 
 class Adapters(Section):

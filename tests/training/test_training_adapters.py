@@ -157,6 +157,8 @@ def test_more_frozen_blocks_than_there_are_and_nothing_left_are_refused(shards, 
         train(going_on(shards, start, "adapters.rank=64"), tmp_path / "c")
     with pytest.raises(InputError, match=r"frozen\.text is -1"):
         going_on(shards, start, "optimiser.frozen.text=-1")
+    with pytest.raises(InputError, match=r"frozen\.vision is 'embedding': it should be a number of blocks, embeddings or all"):
+        going_on(shards, start, "optimiser.frozen.vision=embedding")
 
 
 def test_the_cached_gradient_of_a_model_with_a_frozen_tower_is_the_plain_one(start):
