@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.evaluation.judgements import Draws
+
 RESAMPLES = 1000
 LEVEL = (2.5, 97.5)
 _BLOCK_COUNTS = 2**21
@@ -29,41 +31,48 @@ def resampled_counts(counts: NDArray[np.int64], *, resamples: int, seed: int) ->
 
 @dataclass(frozen=True, kw_only=True)
 class TwoWayValues:
-    """One value of each text and of each video that is asked for its texts; texts are drawn with their video.
+    """One value of each text and of each video that is asked for its texts, of which some are drawn together.
 
-    forward: [Q] of text to video. backward: [V] of video to text. video_of_text: [Q] places in `backward`. A text and its
-    video share the score of their pair, and the captions of a video share the video: drawn apart they would count as
-    independent, and what is said of the sum of the two means would be too sure.
+    forward: [Q] of text to video. backward: [V] of video to text. A text and its video share the score of their pair, and
+    the captions of a video share the video: drawn apart they would count as independent, and what is said of the sum of the
+    two means would be too sure.
     """
 
     forward: Floats
     backward: Floats
-    video_of_text: NDArray[np.int64]
+    draws: Draws
 
     def mean(self) -> float:
         """The mean over texts and the mean over videos, added up."""
         return float(self.forward.mean() + self.backward.mean())
 
     def shares(self) -> Floats:
-        """[V] what each video and its texts add to `mean`."""
-        return self._text_sums() / len(self.forward) + self.backward / len(self.backward)
+        """What each draw adds to `mean`."""
+        texts, _, videos, _ = self._draws()
+        return texts / len(self.forward) + videos / len(self.backward)
 
     def resampled_means(self, *, resamples: int, seed: int) -> Floats:
-        """[resamples] values of `mean` when videos are drawn with replacement, each with all its texts.
+        """[resamples] values of `mean` over draws with replacement.
 
-        Videos that no text is drawn with, where texts have several right videos, are drawn among themselves: a sample
-        always has texts.
+        Draws without a text, which there are where broad texts have several right videos, are drawn among themselves: a
+        sample always has texts.
         """
-        texts = np.bincount(self.video_of_text, minlength=len(self.backward))
-        units = np.stack([self._text_sums(), texts, self.backward], axis=1)
-        parts = [units[texts > 0], units[texts == 0]]
-        text_sums, text_counts, video_sums = np.sum(
+        draws = np.stack(self._draws(), axis=1)
+        parts = [draws[draws[:, 1] > 0], draws[draws[:, 1] == 0]]
+        texts, text_counts, videos, video_counts = np.sum(
             [_resampled_sums(part, resamples=resamples, seed=seed + number) for number, part in enumerate(parts)], axis=0
         ).T
-        return text_sums / text_counts + video_sums / len(self.backward)
+        return np.asarray(texts / text_counts + videos / video_counts)
 
-    def _text_sums(self) -> Floats:
-        return np.bincount(self.video_of_text, weights=self.forward, minlength=len(self.backward)).astype(np.float64)
+    def _draws(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """Of each draw the sum over its texts, their number, and the same of its videos."""
+        return (*_summed(self.forward, self.draws.queries, self.draws), *_summed(self.backward, self.draws.items, self.draws))
+
+
+def _summed(values: Floats, numbers: NDArray[np.int64], draws: Draws) -> tuple[Floats, Floats]:
+    count = int(draws.items.max()) + 1
+    sums = np.bincount(numbers, weights=values, minlength=count).astype(np.float64)
+    return sums, np.bincount(numbers, minlength=count).astype(np.float64)
 
 
 def _resampled_sums(units: Floats, *, resamples: int, seed: int) -> Floats:

@@ -41,7 +41,7 @@ class ComparedFigure:
     """One figure of one result row in two runs; recalls and graded means in percent, reciprocal rank in 0..1.
 
     row `SCORE/both_ways` has R@sum of text to video and video to text together, at most 600. There a video and its texts are
-    one draw and have one sign, since what a pair gains one way it tends to gain the other way too.
+    one draw and have one sign, since what a pair gains one way it tends to gain the other way too (`Judgements.draws`).
     """
 
     row: str
@@ -76,9 +76,9 @@ def paired_test(a: Floats, b: Floats, *, resamples: int = RESAMPLES, seed: int =
 
 
 def paired_two_way_test(a: TwoWayValues, b: TwoWayValues, *, resamples: int = RESAMPLES, seed: int = 0) -> PairedTest:
-    """Compare two values of each query of both directions by the sum of their two means; the texts and videos of b are a's.
+    """Compare two values of each query of both directions by the sum of their two means; what b draws together is as a's.
 
-    As `paired_test`, but a video and its texts are drawn together for the interval, and get one sign for the p-value. Raises
+    As `paired_test`, but what is one draw is drawn together for the interval, and gets one sign for the p-value. Raises
     ValueError for different numbers of queries.
     """
     _pair(a.forward, b.forward)

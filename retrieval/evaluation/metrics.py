@@ -17,7 +17,7 @@ from retrieval.evaluation.bootstrap import (
     resampled_counts,
     weighted_medians,
 )
-from retrieval.evaluation.judgements import Judgements, Relevant
+from retrieval.evaluation.judgements import Draws, Judgements, Relevant
 from retrieval.evaluation.ranking import QueryRanks, rank_both_ways, rank_queries
 from retrieval.evaluation.scores import ScoreMatrix
 
@@ -84,13 +84,13 @@ class TwoWayMetrics:
     """Text to video (rows) and video to text (columns) of one similarity matrix.
 
     videos_without_text: columns that answer no query; they stay in the gallery of the first direction and ask nothing in
-    the second. video_of_text: [Q] the query of the second direction with which each query of the first is drawn.
+    the second. draws: what the interval of both together draws as one.
     """
 
     text_to_video: RetrievalMetrics
     video_to_text: RetrievalMetrics
     videos_without_text: int
-    video_of_text: NDArray[np.int64] = field(repr=False, compare=False)
+    draws: Draws = field(repr=False, compare=False)
 
     @property
     def r_sum(self) -> float:
@@ -99,10 +99,8 @@ class TwoWayMetrics:
 
     @cached_property
     def r_sum_interval(self) -> tuple[float, float]:
-        """The 95 % percentile bootstrap interval of `r_sum` (1,000 resamples, seed 0): videos are drawn, each with its texts.
-
-        A text with several right videos is drawn with one of them (`Judgements.video_of_text`); what it shares with the
-        others is not seen.
+        """The 95 % percentile bootstrap interval of `r_sum` (1,000 resamples, seed 0): videos are drawn, each with its texts
+        and the videos that share them, as far as `Judgements.draws` goes.
         """
         return percentile_interval(self.r_sums().resampled_means(resamples=RESAMPLES, seed=0))
 
@@ -110,7 +108,7 @@ class TwoWayMetrics:
         """What each query of both directions adds to `r_sum`; its mean is `r_sum`."""
         return TwoWayValues(
             forward=self.text_to_video.ranks.recall_sums(CUTOFFS), backward=self.video_to_text.ranks.recall_sums(CUTOFFS),
-            video_of_text=self.video_of_text,
+            draws=self.draws,
         )  # fmt: skip
 
 
@@ -137,7 +135,7 @@ def two_way_metrics(similarity: Any, relevant: Sequence[Relevant] | Judgements |
         text_to_video=RetrievalMetrics.of(rows),
         video_to_text=RetrievalMetrics.of(columns),
         videos_without_text=scores.shape[1] - len(columns),
-        video_of_text=judgements.video_of_text(),
+        draws=judgements.draws(),
     )
 
 

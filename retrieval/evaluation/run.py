@@ -15,7 +15,7 @@ from retrieval.evaluation.asymmetry import suspicious_gap
 from retrieval.evaluation.benchmarks.benchmark import Benchmark
 from retrieval.evaluation.breakdown import Breakdown, breakdown
 from retrieval.evaluation.graded import GradedMetrics, graded_metrics
-from retrieval.evaluation.judgements import Judgements
+from retrieval.evaluation.judgements import Draws, Judgements
 from retrieval.evaluation.metrics import RetrievalMetrics, TwoWayMetrics, grouped_video_to_text, two_way_metrics
 from retrieval.evaluation.postprocessing import (
     DUAL_SOFTMAX_NOTE,
@@ -77,7 +77,7 @@ class AnsweredQuery:
 class Run:
     """Everything one evaluation found; `rows` has the plain scores first. date: ISO 8601, UTC.
 
-    video_of_text: [Q] as in `TwoWayMetrics`.
+    draws: as in `TwoWayMetrics`.
     """
 
     protocol: str
@@ -91,7 +91,7 @@ class Run:
     notices: tuple[str, ...]
     rows: tuple[ResultRow, ...]
     queries: tuple[AnsweredQuery, ...]
-    video_of_text: NDArray[np.int64] = field(repr=False, compare=False)
+    draws: Draws = field(repr=False, compare=False)
 
     @property
     def final(self) -> ResultRow:
@@ -105,7 +105,7 @@ class Run:
         return {
             score: TwoWayMetrics(
                 text_to_video=metrics, video_to_text=plain[score, "video_to_text"],
-                videos_without_text=self.videos_without_text, video_of_text=self.video_of_text,
+                videos_without_text=self.videos_without_text, draws=self.draws,
             )
             for (score, direction), metrics in plain.items()
             if direction == "text_to_video" and (score, "video_to_text") in plain
@@ -173,7 +173,7 @@ def run_evaluation(
         notices=tuple(notices),
         rows=(*rows, *changed),
         queries=tuple(_answered(benchmark, plain[-1][1])),
-        video_of_text=judgements.video_of_text(),
+        draws=judgements.draws(),
     )
 
 

@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 
 from retrieval.errors import InputError
 from retrieval.evaluation.graded import GradedMetrics, PairCounts
+from retrieval.evaluation.judgements import Draws
 from retrieval.evaluation.metrics import RetrievalMetrics
 from retrieval.evaluation.ranking import QueryRanks
 from retrieval.evaluation.run import AnsweredQuery, ResultRow, Run, RunFacts
 
 RUN, RANKS, QUERIES = "run.json", "ranks.npz", "queries.jsonl"
-_FORMAT, _VERSION = "wenshi evaluation run", 2    # 2: which video each text is drawn with
+_FORMAT, _VERSION = "wenshi evaluation run", 2    # 2: what is drawn together
 _PLAIN, _CHANGED = "results", "post_processed_results"
 _SAME = 1e-9
-_VIDEO_OF_TEXT = "video_of_text"
+_DRAWS = ("queries", "items")
 
 
 def run_as_json(run: Run) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def _run(file: Path, content: dict[str, Any]) -> Run:
             AnsweredQuery(id=one["id"], text=one["text"], relevant=tuple(one["relevant"]), top=tuple(one["top"]))
             for one in queries
         ),
-        video_of_text=arrays[_VIDEO_OF_TEXT].astype(np.int64),
+        draws=Draws(**{name: arrays[f"draws/{name}"].astype(np.int64) for name in _DRAWS}),
     )
 
 
@@ -190,7 +191,7 @@ def _row_as_json(row: ResultRow, *, intervals: bool = True) -> dict[str, Any]:
 
 
 def _ranks_file(run: Run) -> bytes:
-    arrays: dict[str, NDArray[Any]] = {_VIDEO_OF_TEXT: run.video_of_text.astype(np.int32)}
+    arrays: dict[str, NDArray[Any]] = {f"draws/{name}": getattr(run.draws, name).astype(np.int32) for name in _DRAWS}
     for row in run.rows:
         ranks = row.metrics.ranks
         for name in ("ahead", "tied", "relevant_tied"):
