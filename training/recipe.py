@@ -434,22 +434,22 @@ class Teacher(Section):
 
 
 class Frozen(Section):
-    """What keeps the weights it begins with. text, vision: so many of the tower's lowest blocks with the embeddings below
-    them, or all of the tower with its projection. temporal: what mixes frames in time.
+    """What keeps the weights it begins with. text, vision: the tower's embeddings alone, so many of its lowest blocks with the
+    embeddings below them, or all of the tower with its projection; 0 = nothing. temporal: what mixes frames in time.
 
     With vision: all and temporal: true the clips keep their vectors, and a library that is there stays usable.
     """
 
-    text: int | Literal["all"] = 0
-    vision: int | Literal["all"] = 0
+    text: int | Literal["embeddings", "all"] = 0
+    vision: int | Literal["embeddings", "all"] = 0
     temporal: bool = False
 
-    @field_validator("text", "vision")
+    @field_validator("text", "vision", mode="before")
     @classmethod
-    def _not_negative(cls, blocks: int | str) -> int | str:
-        if isinstance(blocks, int) and blocks < 0:
-            raise ValueError("it should be a number of blocks or all")
-        return blocks
+    def _a_part(cls, part: Any) -> Any:
+        if part in ("embeddings", "all") or (type(part) is int and part >= 0):
+            return part
+        raise ValueError("it should be a number of blocks, embeddings or all")
 
 
 class Adapters(Section):

@@ -57,9 +57,9 @@ def block_counts(model: nn.Module) -> dict[str, int]:
 
 def freeze(model: DualEncoder, settings: Frozen) -> None:
     """Keep the weights that the recipe names as they are. Raises InputError when a tower has fewer blocks."""
-    counts, below = block_counts(model), {"text": settings.text, "vision": settings.vision}
+    counts, below = block_counts(model), dict[str, int | Literal["embeddings", "all"]](text=settings.text, vision=settings.vision)
     for tower, blocks in below.items():
-        if blocks != "all" and blocks > counts.get(tower, 0):
+        if isinstance(blocks, int) and blocks > counts.get(tower, 0):
             raise InputError(
                 f"optimiser.frozen.{tower} is {blocks}, but the {tower} tower has {counts.get(tower, 0)} blocks: give at "
                 "most so many, or all."
@@ -69,12 +69,14 @@ def freeze(model: DualEncoder, settings: Frozen) -> None:
             weight.requires_grad_(False)
 
 
-def _is_frozen(place: Place, below: dict[str, int | Literal["all"]], *, temporal: bool) -> bool:
+def _is_frozen(place: Place, below: dict[str, int | Literal["embeddings", "all"]], *, temporal: bool) -> bool:
     if place.part == "temporal":
         return temporal
     blocks = below.get(place.part, 0)
     if blocks == "all":
         return True
+    if blocks == "embeddings":
+        return place.embedding
     return blocks > 0 and (place.embedding or (place.block is not None and place.block < blocks))
 
 

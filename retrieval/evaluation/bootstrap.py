@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.evaluation.judgements import Draws
+
 RESAMPLES = 1000
 LEVEL = (2.5, 97.5)
 _BLOCK_COUNTS = 2**21
+Floats = NDArray[np.float64]
 
 
 def resampled_counts(counts: NDArray[np.int64], *, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
@@ -23,6 +27,60 @@ def resampled_counts(counts: NDArray[np.int64], *, resamples: int, seed: int) ->
     step = max(1, _BLOCK_COUNTS // len(counts))
     for start in range(0, resamples, step):
         yield chance.multinomial(total, counts / total, size=min(step, resamples - start))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoWayValues:
+    """One value of each text and of each video that is asked for its texts, of which some are drawn together.
+
+    forward: [Q] of text to video. backward: [V] of video to text. A text and its video share the score of their pair, and
+    the captions of a video share the video: drawn apart they would count as independent, and what is said of the sum of the
+    two means would be too sure.
+    """
+
+    forward: Floats
+    backward: Floats
+    draws: Draws
+
+    def mean(self) -> float:
+        """The mean over texts and the mean over videos, added up."""
+        return float(self.forward.mean() + self.backward.mean())
+
+    def shares(self) -> Floats:
+        """What each draw adds to `mean`."""
+        texts, _, videos, _ = self._draws()
+        return texts / len(self.forward) + videos / len(self.backward)
+
+    def resampled_means(self, *, resamples: int, seed: int) -> Floats:
+        """[resamples] values of `mean` over draws with replacement.
+
+        Draws without a text, which there are where broad texts have several right videos, are drawn among themselves: a
+        sample always has texts.
+        """
+        draws = np.stack(self._draws(), axis=1)
+        parts = [draws[draws[:, 1] > 0], draws[draws[:, 1] == 0]]
+        texts, text_counts, videos, video_counts = np.sum(
+            [_resampled_sums(part, resamples=resamples, seed=seed + number) for number, part in enumerate(parts)], axis=0
+        ).T
+        return np.asarray(texts / text_counts + videos / video_counts)
+
+    def _draws(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """Of each draw the sum over its texts, their number, and the same of its videos."""
+        return (*_summed(self.forward, self.draws.queries, self.draws), *_summed(self.backward, self.draws.items, self.draws))
+
+
+def _summed(values: Floats, numbers: NDArray[np.int64], draws: Draws) -> tuple[Floats, Floats]:
+    count = int(draws.items.max()) + 1
+    sums = np.bincount(numbers, weights=values, minlength=count).astype(np.float64)
+    return sums, np.bincount(numbers, minlength=count).astype(np.float64)
+
+
+def _resampled_sums(units: Floats, *, resamples: int, seed: int) -> Floats:
+    """[resamples, C] sums over samples of all units [U, C] drawn with replacement; of no units 0."""
+    if not len(units):
+        return np.zeros((resamples, units.shape[1]))
+    distinct, counts = np.unique(units, axis=0, return_counts=True)
+    return np.concatenate([weights @ distinct for weights in resampled_counts(counts, resamples=resamples, seed=seed)])
 
 
 def weighted_medians(values: NDArray[np.float64], weights: NDArray[np.int64]) -> NDArray[np.float64]:

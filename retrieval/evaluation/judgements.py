@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Relevant = Iterable[int] | Mapping[int, float]
+_FEWEST_DRAWS = 20      # with fewer large ones a sample says little about chance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,46 @@ class Judgements:
             offsets=kept[self.offsets], items=self.items[keep], grades=self.grades[keep], item_count=self.item_count
         )
 
+    def draws(self) -> Draws:
+        """What a bootstrap of both directions draws together: an item, its queries, and what these join it to.
+
+        Items that share queries are one draw, unless so many are joined, as by broad queries, that more than a 20th of all
+        items would be: those are drawn one by one, and each of their queries with one of its best graded items, the one with
+        the fewest queries so far, so that not all hang on one item. Items that answer no query are not drawn.
+        """
+        relevant = self.relevant_only()
+        columns, places = np.unique(relevant.items, return_inverse=True)
+        places = places.reshape(-1)
+        pieces = relevant._joined_items(places, len(columns))
+        large = np.bincount(pieces)[pieces] > max(1, len(columns) // _FEWEST_DRAWS)
+        items = np.where(large, np.arange(len(columns)), pieces)
+        queries = items[relevant._spread_items(places, len(columns))]
+        numbers, items = np.unique(items, return_inverse=True)
+        return Draws(queries=np.searchsorted(numbers, queries), items=items.reshape(-1))
+
+    def _joined_items(self, places: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+        """[count] of each item the first of all items that queries join it to; places: [M] the items of the entries."""
+        first = np.arange(count)
+        while True:
+            joined = first.copy()
+            np.minimum.at(joined, places, np.minimum.reduceat(first[places], self.offsets[:-1])[self.query_of])
+            joined = joined[joined]
+            if np.array_equal(joined, first):
+                return first
+            first = joined
+
+    def _spread_items(self, places: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+        """[Q] one of the best graded items of each query, of those the one chosen least so far."""
+        if len(places) == self.query_count:
+            return places
+        chosen, load = np.empty(self.query_count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+        for query, (start, stop) in enumerate(itertools.pairwise(self.offsets)):
+            grades = self.grades[start:stop]
+            best = places[start:stop][grades == grades.max()]
+            chosen[query] = best[load[best].argmin()]
+            load[chosen[query]] += 1
+        return chosen
+
     def transposed(self) -> Transposed:
         """The same judgements with items as queries; items that answer no query are left out."""
         order = np.lexsort((self.query_of, self.items))
@@ -100,6 +142,14 @@ class Judgements:
             item_count=self.query_count,
         )
         return Transposed(judgements=judgements, columns=columns, order=order)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draws:
+    """The draw, counted from 0, of each query, [Q], and of each item that answers one, [V] by column."""
+
+    queries: NDArray[np.int64]
+    items: NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.evaluation.bootstrap import RESAMPLES, percentile_interval, resampled_counts, weighted_medians
-from retrieval.evaluation.judgements import Judgements, Relevant
+from retrieval.evaluation.bootstrap import (
+    RESAMPLES,
+    TwoWayValues,
+    percentile_interval,
+    resampled_counts,
+    weighted_medians,
+)
+from retrieval.evaluation.judgements import Draws, Judgements, Relevant
 from retrieval.evaluation.ranking import QueryRanks, rank_both_ways, rank_queries
 from retrieval.evaluation.scores import ScoreMatrix
 
@@ -78,12 +84,13 @@ class TwoWayMetrics:
     """Text to video (rows) and video to text (columns) of one similarity matrix.
 
     videos_without_text: columns that answer no query; they stay in the gallery of the first direction and ask nothing in
-    the second.
+    the second. draws: what the interval of both together draws as one.
     """
 
     text_to_video: RetrievalMetrics
     video_to_text: RetrievalMetrics
     videos_without_text: int
+    draws: Draws = field(repr=False, compare=False)
 
     @property
     def r_sum(self) -> float:
@@ -92,14 +99,17 @@ class TwoWayMetrics:
 
     @cached_property
     def r_sum_interval(self) -> tuple[float, float]:
-        """The 95 % percentile bootstrap interval of `r_sum` (1,000 resamples, seeds 0 and 1).
-
-        The queries of each direction are resampled apart from those of the other, as if a text said nothing about its
-        video. Where each text has one video they share the score of the right pair, and the interval is too narrow, by a
-        factor of up to the square root of 2.
+        """The 95 % percentile bootstrap interval of `r_sum` (1,000 resamples, seed 0): videos are drawn, each with its texts
+        and the videos that share them, as far as `Judgements.draws` goes.
         """
-        forward = _samples(self.text_to_video.ranks, resamples=RESAMPLES, seed=0)["r_sum"]
-        return percentile_interval(forward + _samples(self.video_to_text.ranks, resamples=RESAMPLES, seed=1)["r_sum"])
+        return percentile_interval(self.r_sums().resampled_means(resamples=RESAMPLES, seed=0))
+
+    def r_sums(self) -> TwoWayValues:
+        """What each query of both directions adds to `r_sum`; its mean is `r_sum`."""
+        return TwoWayValues(
+            forward=self.text_to_video.ranks.recall_sums(CUTOFFS), backward=self.video_to_text.ranks.recall_sums(CUTOFFS),
+            draws=self.draws,
+        )  # fmt: skip
 
 
 def retrieval_metrics(similarity: Any, relevant: Sequence[Relevant] | None = None) -> RetrievalMetrics:
@@ -125,6 +135,7 @@ def two_way_metrics(similarity: Any, relevant: Sequence[Relevant] | Judgements |
         text_to_video=RetrievalMetrics.of(rows),
         video_to_text=RetrievalMetrics.of(columns),
         videos_without_text=scores.shape[1] - len(columns),
+        draws=judgements.draws(),
     )
 
 

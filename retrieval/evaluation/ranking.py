@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,10 @@ class QueryRanks:
             factor = np.maximum(self.tied - self.relevant_tied - i, 0) / np.maximum(self.tied - i, 1)
             miss = np.where(i < places, miss * factor, miss)
         return np.where(self.relevant_tied == 1, places / self.tied, 1 - miss)
+
+    def recall_sums(self, cutoffs: Sequence[int]) -> NDArray[np.float64]:
+        """[Q] what each query adds to the sum of recalls at these cutoffs, in percent."""
+        return 100 * sum((self.hit_probability(k) for k in cutoffs), start=np.zeros(len(self)))
 
     def expected_rank(self) -> NDArray[np.float64]:
         """[Q] the mean, over all orders of tied items, of the 1-based rank of the first relevant item.

@@ -15,7 +15,7 @@ from retrieval.evaluation.asymmetry import suspicious_gap
 from retrieval.evaluation.benchmarks.benchmark import Benchmark
 from retrieval.evaluation.breakdown import Breakdown, breakdown
 from retrieval.evaluation.graded import GradedMetrics, graded_metrics
-from retrieval.evaluation.judgements import Judgements
+from retrieval.evaluation.judgements import Draws, Judgements
 from retrieval.evaluation.metrics import RetrievalMetrics, TwoWayMetrics, grouped_video_to_text, two_way_metrics
 from retrieval.evaluation.postprocessing import (
     DUAL_SOFTMAX_NOTE,
@@ -75,7 +75,10 @@ class AnsweredQuery:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Everything one evaluation found; `rows` has the plain scores first. date: ISO 8601, UTC."""
+    """Everything one evaluation found; `rows` has the plain scores first. date: ISO 8601, UTC.
+
+    draws: as in `TwoWayMetrics`.
+    """
 
     protocol: str
     split_hash: str
@@ -88,6 +91,7 @@ class Run:
     notices: tuple[str, ...]
     rows: tuple[ResultRow, ...]
     queries: tuple[AnsweredQuery, ...]
+    draws: Draws = field(repr=False, compare=False)
 
     @property
     def final(self) -> ResultRow:
@@ -101,7 +105,7 @@ class Run:
         return {
             score: TwoWayMetrics(
                 text_to_video=metrics, video_to_text=plain[score, "video_to_text"],
-                videos_without_text=self.videos_without_text,
+                videos_without_text=self.videos_without_text, draws=self.draws,
             )
             for (score, direction), metrics in plain.items()
             if direction == "text_to_video" and (score, "video_to_text") in plain
@@ -169,6 +173,7 @@ def run_evaluation(
         notices=tuple(notices),
         rows=(*rows, *changed),
         queries=tuple(_answered(benchmark, plain[-1][1])),
+        draws=judgements.draws(),
     )
 
 

@@ -16,14 +16,16 @@ from numpy.typing import NDArray
 
 from retrieval.errors import InputError
 from retrieval.evaluation.graded import GradedMetrics, PairCounts
+from retrieval.evaluation.judgements import Draws
 from retrieval.evaluation.metrics import RetrievalMetrics
 from retrieval.evaluation.ranking import QueryRanks
 from retrieval.evaluation.run import AnsweredQuery, ResultRow, Run, RunFacts
 
 RUN, RANKS, QUERIES = "run.json", "ranks.npz", "queries.jsonl"
-_FORMAT, _VERSION = "wenshi evaluation run", 1
+_FORMAT, _VERSION = "wenshi evaluation run", 2    # 2: what is drawn together
 _PLAIN, _CHANGED = "results", "post_processed_results"
 _SAME = 1e-9
+_DRAWS = ("queries", "items")
 
 
 def run_as_json(run: Run) -> dict[str, Any]:
@@ -110,6 +112,7 @@ def _run(file: Path, content: dict[str, Any]) -> Run:
             AnsweredQuery(id=one["id"], text=one["text"], relevant=tuple(one["relevant"]), top=tuple(one["top"]))
             for one in queries
         ),
+        draws=Draws(**{name: arrays[f"draws/{name}"].astype(np.int64) for name in _DRAWS}),
     )
 
 
@@ -188,7 +191,7 @@ def _row_as_json(row: ResultRow, *, intervals: bool = True) -> dict[str, Any]:
 
 
 def _ranks_file(run: Run) -> bytes:
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, NDArray[Any]] = {f"draws/{name}": getattr(run.draws, name).astype(np.int32) for name in _DRAWS}
     for row in run.rows:
         ranks = row.metrics.ranks
         for name in ("ahead", "tied", "relevant_tied"):

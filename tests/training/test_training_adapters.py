@@ -15,6 +15,7 @@ from retrieval.model import InteractionSettings, load_dual_encoder
 from tests.checkpoints import BUILDERS
 from tests.training.training_world import random_batch, small_recipe, write_world
 from training.adapters import LowRankLinear, add_adapters, merged
+from training.dry_run import try_recipe
 from training.errors import TrainingError
 from training.gradients import backward, encode
 from training.objectives import RetrievalObjective
@@ -124,6 +125,29 @@ def test_the_lowest_blocks_and_the_embeddings_below_them_are_frozen(text, start)
     assert "towers.logit_scale" in names
 
 
+def test_embeddings_alone_are_frozen_and_the_blocks_above_them_learn(start):
+    model = load_dual_encoder(start)
+    freeze(model, Frozen(text="embeddings", vision="embeddings"))
+    names = set(trained(model))
+    kept = {name for name, _ in model.named_parameters()} - names
+    assert kept == {name for name, _ in model.named_parameters() if "embeddings." in name or ".pre_layrnorm." in name}
+    assert {tower for tower in ("text", "vision") for name in kept if f"{tower}_model." in name} == {"text", "vision"}
+    assert all(any(f"{tower}_model.encoder.layer" in name for name in names) for tower in ("text", "vision"))
+
+
+def test_a_dry_run_counts_no_gradient_moments_and_average_of_frozen_embeddings(shards, start):
+    plain, kept = (
+        try_recipe(going_on(shards, start, f"optimiser.frozen={{text: {part}, vision: {part}}}"), device="cpu")
+        for part in ("0", "embeddings")
+    )
+    model = load_dual_encoder(start)
+    embeddings = sum(w.nbytes for name, w in model.named_parameters() if "embeddings." in name or ".pre_layrnorm." in name)
+    assert embeddings > 0
+    assert plain.trained_parameters - kept.trained_parameters == embeddings // 4
+    assert plain.memory_bytes - kept.memory_bytes >= 4 * embeddings     # beside them less of the graph
+    assert plain.disk_bytes > kept.disk_bytes
+
+
 def test_more_frozen_blocks_than_there_are_and_nothing_left_are_refused(shards, start, tmp_path):
     with pytest.raises(InputError, match=r"optimiser\.frozen\.text is 9, but the text tower has 2 blocks"):
         train(going_on(shards, start, "optimiser.frozen.text=9"), tmp_path / "a")
@@ -133,6 +157,8 @@ def test_more_frozen_blocks_than_there_are_and_nothing_left_are_refused(shards, 
         train(going_on(shards, start, "adapters.rank=64"), tmp_path / "c")
     with pytest.raises(InputError, match=r"frozen\.text is -1"):
         going_on(shards, start, "optimiser.frozen.text=-1")
+    with pytest.raises(InputError, match=r"frozen\.vision is 'embedding': it should be a number of blocks, embeddings or all"):
+        going_on(shards, start, "optimiser.frozen.vision=embedding")
 
 
 def test_the_cached_gradient_of_a_model_with_a_frozen_tower_is_the_plain_one(start):

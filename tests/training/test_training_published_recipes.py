@@ -14,7 +14,7 @@ from retrieval.evaluation.benchmarks import published_benchmark
 from tests.training.training_world import write_world
 from training.dry_run import try_recipe
 from training.logs import read_log
-from training.recipe import Curriculum
+from training.recipe import Curriculum, Frozen
 from training.recipe_file import packaged_recipe, read_recipe
 from training.trainer import train
 
@@ -79,6 +79,11 @@ def test_a_pre_training_does_two_steps_by_its_objectives(name, shards, tiny_chin
     assert PRETRAINING[name] < first.keys()
     assert "pooled.info_nce" not in first
     assert second["queue"] > 0              # the first step has filled it
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name.startswith(("clip4clip_", "dmae_"))])
+def test_the_embeddings_stay_as_they_are_where_clip4clips_script_keeps_them(name):
+    assert read_recipe(Path(name)).optimiser.frozen == Frozen(text="embeddings", vision="embeddings")
 
 
 def test_hard_samples_come_in_stages_of_a_seventh_of_the_run():

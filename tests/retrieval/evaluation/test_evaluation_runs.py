@@ -152,7 +152,8 @@ def test_a_file_that_was_changed_or_lost_is_named(run, tmp_path, name):
         ("{", "not JSON"),
         ("[]", "not an evaluation run"),
         ('{"format": "wenshi evaluation run", "version": 99}', "version 99"),
-        ('{"format": "wenshi evaluation run", "version": 1}', "not a complete"),
+        ('{"format": "wenshi evaluation run", "version": 1}', "version 1"),
+        ('{"format": "wenshi evaluation run", "version": 2}', "not a complete"),
     ],
 )
 def test_what_is_no_run_is_refused_in_a_sentence(tmp_path, text, message):
@@ -293,9 +294,6 @@ def test_sums_and_ranks_are_compared_one_way_and_both():
             assert test.low < test.difference < test.high or name == "median_rank"
     both = compared["pooled/both_ways", "r_sum"]
     assert (both.a, both.b) == pytest.approx((a.r_sum_both_ways()["pooled"], b.r_sum_both_ways()["pooled"]))
-    ways = [compared[f"pooled/{way}", "r_sum"] for way in ("text_to_video", "video_to_text")]
-    apart = np.hypot(*(one.high - one.low for one in ways))
-    assert both.high - both.low == pytest.approx(apart, rel=0.1)
     assert both.queries == 400
     assert both.p_value < 0.001
 
@@ -304,8 +302,6 @@ def test_the_sum_both_ways_has_an_interval_in_the_metrics_and_in_the_file(run):
     metrics = run.both_ways()["pooled"]
     low, high = metrics.r_sum_interval
     assert low < metrics.r_sum < high
-    ways = [one.intervals["r_sum"] for one in (metrics.text_to_video, metrics.video_to_text)]
-    assert high - low == pytest.approx(np.hypot(*(b - a for a, b in ways)), rel=0.1)
     assert run_as_json(run)["r_sum_both_ways_intervals"]["pooled"] == (low, high)
 
 
