@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from benchmarks.relevance_filter.building import build_corpus
-from benchmarks.relevance_filter.measuring import filter_figures, leak_figures, read_labelled
+from benchmarks.relevance_filter.measuring import filter_figures, leak_figures, masking_figures, read_labelled
 from benchmarks.relevance_filter.tables import tables_of
 from data_pipeline.corpus.files import whole_file
 
@@ -45,6 +45,7 @@ def main() -> int:
         parser.error(f"there is no part {', '.join(sorted(unknown))}: choose from {', '.join(_PARTS)}")
     corpus = options.work / ("corpus-plain" if options.no_ocr else "corpus")
     filters, runs = options.results / "filter.jsonl", options.results / "runs.jsonl"
+    options.results.mkdir(parents=True, exist_ok=True)
     if "build" in parts:
         build_corpus(
             options.collection, corpus, model=options.model, workers=options.workers, say=_say,
@@ -85,7 +86,9 @@ def _measure(collection: Path, corpus: Path, model: str, path: Path) -> None:
     """Replace the rows of a model in the results by those of now."""
     labelled = read_labelled(collection, corpus)
     videos = len(labelled.measured.row_of_video)
-    rows: Iterable[Mapping[str, object]] = [*filter_figures(labelled), *leak_figures(labelled)]
+    rows: Iterable[Mapping[str, object]] = [
+        *filter_figures(labelled), *masking_figures(labelled), *leak_figures(labelled),
+    ]  # fmt: skip
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     kept = [line for line in lines if json.loads(line)["model"] != model]
     kept += [json.dumps({"model": model, "videos": videos, **row}, ensure_ascii=False) for row in rows]

@@ -18,7 +18,7 @@ _FIGURES = ("zero.r_sum", "tuned.r_sum", "tuned.text_to_video.r1")
 def tables_of(filters: Path, runs: Path) -> str:
     """How scores order, what shares keep, what leaks, and what each arm teaches."""
     rows = [json.loads(line) for line in filters.read_text(encoding="utf-8").splitlines()] if filters.exists() else []
-    return "\n\n".join((_order(rows), _filter(rows), _leak(rows), _arms(runs)))
+    return "\n\n".join((_order(rows), _filter(rows), _masking(rows), _leak(rows), _arms(runs)))
 
 
 def _order(rows: Sequence[Row]) -> str:
@@ -32,6 +32,16 @@ def _filter(rows: Sequence[Row]) -> str:
     return _table(("model", "score", "share kept", "pairs", "precision %", "recall %"), (
         [row["model"], row["score"], f"{row['share']:.0%}", row["kept"], _interval(row["precision"]), _interval(row["recall"])]
         for row in rows if row["what"] == "filter"
+    ))  # fmt: skip
+
+
+def _masking(rows: Sequence[Row]) -> str:
+    return _table(("model", "score", "over", "pairs", "area under the curve", "precision"), (
+        [row["model"], row["score"], row["over"], row["pairs"], *(
+            f"{gain['points']:+.1f} ({gain['low']:+.1f} to {gain['high']:+.1f})"
+            for gain in (row["auc_gain"], row["precision_gain"])
+        )]
+        for row in rows if row["what"] == "masking"
     ))  # fmt: skip
 
 

@@ -11,7 +11,15 @@ import pytest
 from benchmarks.methods.job import Finished, append_finished
 from benchmarks.relevance_filter.arms import ARMS, arm
 from benchmarks.relevance_filter.jobs import finished_runs, settings_of
-from benchmarks.relevance_filter.measuring import auc, filter_figures, leak_figures, read_labelled, share_of
+from benchmarks.relevance_filter.measuring import (
+    auc,
+    draws_of_videos,
+    filter_figures,
+    leak_figures,
+    masking_figures,
+    read_labelled,
+    share_of,
+)
 from benchmarks.relevance_filter.tables import tables_of
 from data_pipeline.building.commits import MEASURED, Commit, append_commit
 from data_pipeline.building.measured_tables import TABLES, write_tables
@@ -42,11 +50,12 @@ def corpus(tmp_path: Path) -> Path:
         )
         for name in names
     ]  # fmt: skip
+    masked = [score if truth != "lyrics" else 0.0 for _, truth, score, _ in TEXTS]      # lyrics are read off the screen
     candidates = [
         CandidateRow(
             pair_id=f"{name}_0", video_id=name, source_id=name[32:], shard="00000", kind=kind, start_ms=0, end_ms=5000,
             text=chr(0x4E00 + 9 * place) * 6, language="zh", characters=6, flags=flags, keyframes=1, relevance_mean=score,
-            relevance_max=score, relevance_top3=score, masked_mean=score, masked_max=score, masked_top3=score,
+            relevance_max=score, relevance_top3=score, masked_mean=masked[place], masked_max=score, masked_top3=score,
         )
         for place, (name, (kind, _, score, flags)) in enumerate(zip(names, TEXTS, strict=True))
     ]  # fmt: skip
@@ -82,6 +91,25 @@ def test_precision_and_recall_are_those_of_the_labels(corpus: Path) -> None:
     assert most["precision"]["percent"] == pytest.approx(60)    # type: ignore[index]
     assert most["recall"]["percent"] == pytest.approx(100)      # type: ignore[index]
     assert rows["masked_top3", None]["auc_lyrics"] == pytest.approx(100 * 7 / 9, abs=0.01)
+
+
+def test_what_covering_text_adds_is_the_difference_on_the_same_candidates(corpus: Path) -> None:
+    rows = {row["score"]: row for row in masking_figures(read_labelled(corpus, corpus), draws=200)}
+    # plain: of 15 pairs of a true and a wrong one 13 stand in order; covered: lyrics fall behind all, so all do
+    assert rows["masked_mean"]["auc_gain"]["points"] == pytest.approx(100 * 2 / 15, abs=0.01)      # type: ignore[index]
+    assert rows["masked_mean"]["auc_gain"]["low"] >= 0          # type: ignore[index]
+    assert rows["masked_mean"]["precision_gain"]["points"] == 25        # type: ignore[index]  # of the four best, three for two
+    assert rows["masked_max"]["auc_gain"] == {"points": 0, "low": 0, "high": 0}
+
+
+def test_videos_are_drawn_as_wholes() -> None:
+    video = np.array([7, 3, 7, 5, 7, 3])
+    for places in draws_of_videos(video, 50):
+        drawn = video[places]
+        times = [int((drawn == one).sum()) / int((video == one).sum()) for one in (3, 5, 7)]
+        assert sum(times) == 3
+        assert all(time == int(time) for time in times)
+        assert len(set(places[drawn == 7])) in (0, 3)
 
 
 def test_each_net_is_reported_alone_and_with_the_other(corpus: Path) -> None:
