@@ -302,6 +302,11 @@ class Library:
         with self._database.reading() as db:
             return reading.videos(db, ids)
 
+    def durations(self, ids: Collection[str]) -> dict[str, int]:
+        """How long each of these videos lasts, in ms; an unknown id is left out."""
+        with self._database.reading() as db:
+            return reading.durations(db, ids)
+
     def video_ids(self) -> list[str]:
         """Every video id, in the order the videos were added."""
         with self._database.reading() as db:

@@ -20,7 +20,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from retrieval.encoders import FrameGeometry
 from retrieval.errors import InputError
-from retrieval.search import SearchResult
+from retrieval.search import SearchResult, SearchSettings
 from retrieval.search.channels import VISUAL
 from serving.api.errors import ApiError
 from serving.api.routes.search import answered, video_filter
@@ -111,7 +111,7 @@ def _by_span(service: Service, asked: ExampleRequest, request_id: str) -> dict[s
     if not _asks_what_is_seen(asked):
         return _nothing(service, request_id)
     with service.searches.entered():
-        return similar_to(service, asked.video, asked.start_ms, asked.end_ms, asked.k, request_id, where)
+        return similar_to(service, asked.video, asked.start_ms, asked.end_ms, asked.k, request_id, where, asked.collapse)
 
 
 def _by_file(service: Service, file: UploadFile, asked: ExampleFilters, request_id: str) -> dict[str, Any]:
@@ -137,7 +137,8 @@ def _by_file(service: Service, file: UploadFile, asked: ExampleFilters, request_
                     503, "model", "Vectors of another model are searched since a moment: send the picture again.",
                     headers={"Retry-After": "1"},
                 )  # fmt: skip
-            result = loaded.engine.search_alike(seen.pooled, count=asked.k, where=where)
+            engine = loaded.engine.with_settings(SearchSettings(collapse=asked.collapse))
+            result = engine.search_alike(seen.pooled, count=asked.k, where=where)
     return answered(service, result, loaded.notices, request_id)
 
 

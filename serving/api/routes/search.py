@@ -47,7 +47,7 @@ def routes(service: Service) -> APIRouter:
 def _answer(service: Service, asked: SearchRequest, text: str, request_id: str) -> dict[str, Any]:
     settings = SearchSettings(
         channels=frozenset(asked.channel) if asked.channel else None, show_hidden=asked.hidden, moments=asked.moments,
-        diversity=asked.diversity, rank_ms=asked.rank_ms, vector_recall=asked.recall,
+        diversity=asked.diversity, collapse=asked.collapse, rank_ms=asked.rank_ms, vector_recall=asked.recall,
     )  # fmt: skip
     with service.searches.entered():
         loaded = service.engines.current()

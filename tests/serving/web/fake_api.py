@@ -49,6 +49,7 @@ def hit(number: int, *, below: bool = False) -> dict[str, Any]:
         "confidence": ("high", "medium", "low", None)[number % 4], "below_threshold": below,
         "start_ms": start_ms, "end_ms": start_ms + 3000, "duration_ms": 60_000, "moments": [moment, later],
         "channels": [seen, spoken], **_media(video, start_ms + 500),
+        "copies": [{"video": video_id(n), "name": f"{n}.mp4", "title": NASTY} for n in (30, 31)] if number == 1 else [],
     }  # fmt: skip
 
 
