@@ -15,7 +15,7 @@ from retrieval.errors import InputError, WenshiError
 from retrieval.library import Library, VideoFilter
 from retrieval.search import Hit, Match, SearchSettings
 from serving.api.models import Engines
-from serving.cli.filters import video_filter
+from serving.filters import video_filter, whole
 
 _MOST_HITS = 50
 _MOST_MOMENTS = 100
@@ -45,7 +45,7 @@ def mcp_server(library: Library, *, model: str | None) -> MCPServer[Any]:
         """Videos that answer a description, best first, each with its best moments and why it was found."""
         with _told():
             where = video_filter(
-                path=path, tag=tag, longer=longer, shorter=shorter, since=since, until=until, video=None
+                path=whole(path), tag=tag, longer=longer, shorter=shorter, since=since, until=until
             )
             loaded = engines.renewed()
             engine = loaded.engine.with_settings(SearchSettings(collapse=not all_copies))

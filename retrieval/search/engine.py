@@ -17,7 +17,7 @@ from retrieval.search.channels import MEANING, VISUAL, Recall, clip_recall, mean
 from retrieval.search.confidence import answered, band_of, stored_calibration, unreadable_words
 from retrieval.search.copies import fold_copies
 from retrieval.search.diversity import maximal_marginal_relevance
-from retrieval.search.exclusion import Wanted, holding
+from retrieval.search.exclusion import Wanted, holding, is_quoted
 from retrieval.search.fusion import FusedVideo, fuse
 from retrieval.search.likeness import CLIPS_COMPARED, CopyDetector, may_be_copies
 from retrieval.search.moments import find_moments
@@ -82,6 +82,8 @@ class SearchEngine:
         if count < 1:
             raise InputError(f"The number of results must be at least 1, not {count}.")
         with self._library.snapshot(vectors=self._reads_otherwise, generations=self._generations):
+            if wanted.without and is_quoted(self._library, text):
+                wanted, query = Wanted(normalise(text)), Query.parse(text)
             far = _candidates(count) * (_FURTHER if wanted.without else 1)
             return self._search(text, wanted, query, Stopwatch(), count=count, where=where, far=far)
 

@@ -14,7 +14,6 @@ from serving.cli.filters import (
     TagFilter,
     UntilFilter,
     VideoIdFilter,
-    video_filter,
 )
 from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption, VectorsOption
 from serving.cli.terminal import print_json, printable, say, span
@@ -82,6 +81,7 @@ def search(
     from retrieval.errors import InputError
     from retrieval.library import Library
     from retrieval.search import CHANNELS, SearchEngine, SearchSettings
+    from serving.filters import video_filter, whole
     from serving.models import sentence_model_for, text_encoder_for
     from serving.vectors import search_in
 
@@ -89,7 +89,7 @@ def search(
     if unknown:
         raise InputError(f"There is no channel {unknown[0]!r}: choose from {', '.join(CHANNELS)}.")
     where = video_filter(
-        path=path, tag=tag, longer=longer, shorter=shorter, since=since, until=until, video=video
+        path=whole(path), tag=tag, longer=longer, shorter=shorter, since=since, until=until, video=video
     )
     settings = SearchSettings(
         channels=frozenset(channel) if channel else None, rank_ms=rank_ms, vector_recall=recall,

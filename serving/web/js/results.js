@@ -44,7 +44,11 @@ export class Results {
     }
     this.grid.append(...next.map((hit) => this.card(hit)));
     this.built += next.length;
-    // The observer tells of changes only: while the end is still near, it has to be asked anew.
+    this.lookAgain();
+  }
+
+  /** Whether the end is near: the observer tells of changes only, and while it still is, it has to be asked anew. */
+  lookAgain() {
     this.watcher.unobserve(byId("more"));
     this.watcher.observe(byId("more"));
   }

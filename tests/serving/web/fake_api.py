@@ -108,9 +108,11 @@ class Fake:
                 await asyncio.sleep(0.6)
             if q == "出错":
                 return _error(503, "library", "The library cannot be read at present.")
+            if q == "断续" and k > 60 and sum("k=240" in where for _, where, _ in self.asked) == 1:
+                return _error(503, "busy", "Come again.")
             if q == "没有":
                 return JSONResponse(answer(q, [hit(n, below=True) for n in range(2)] if hidden else [], hidden=2, answered=False))
-            hits = [hit(number) for number in range(min(k, 1000 if q == "一千" else 8))]
+            hits = [hit(number) for number in range(min(k, 1000 if q in ("一千", "断续") else 8))]
             return JSONResponse(answer(q, hits, answered={"不相干": False, "不知道": None}.get(q, True)))
 
         @app.post("/api/v1/search/by-example")

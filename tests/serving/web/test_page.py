@@ -409,6 +409,14 @@ def test_more_are_asked_for_at_the_end_of_the_list(page, address, fake):
     assert [where.split("k=")[1] for where in searches(fake)] == ["60", "240"]
 
 
+def test_more_that_failed_once_are_asked_for_again_while_the_end_is_near(page, address, fake):
+    found(page, address, "断续")
+    page.wait("(scrollTo(0, document.body.scrollHeight), document.querySelector('#toast').textContent.length > 0)")
+    assert page.run(HITS) == 60
+    page.wait(f"{HITS} > 60")
+    assert [where.split("k=")[1] for where in searches(fake)] == ["60", "240", "240"]
+
+
 def test_the_first_view_goes_on_to_the_oldest_video(page, address, fake):
     fake.videos = 53
     page.go(address, until=".card")
