@@ -9,7 +9,7 @@ from typing import Literal
 from retrieval.errors import InputError, ModelError
 from retrieval.library import GenerationStatus, Library, LibraryStatus, TextGenerationStatus
 from retrieval.records import Generation
-from serving.models import MODEL_SETTING, SENTENCES_SETTING, lasting_name
+from serving.models import MODEL_SETTING, SENTENCES_SETTING, lasting_name, place_key, remembered
 
 Channel = Literal["visual", "meaning"]
 _SETTINGS: dict[Channel, str] = {"visual": MODEL_SETTING, "meaning": SENTENCES_SETTING}
@@ -63,11 +63,6 @@ def percent(share: float) -> str:
     return f"{int(round(share * 1000, 6)) / 10:g} %"
 
 
-def place_key(generation: Generation) -> str:
-    """The setting that remembers where the model of a generation was last loaded from."""
-    return f"model of {generation.revision}/{generation.preprocessing}/{generation.dimension}"
-
-
 def chosen(held: Sequence[Held], name: str) -> Held:
     """The one with this number, counted from 1, or with a revision that begins so. InputError for none or several."""
     if name.isdecimal() and len(name) <= _LONGEST_NUMBER:
@@ -109,9 +104,12 @@ def swap(library: Library, wanted: Held, held: Sequence[Held], *, model: str | N
     setting = _SETTINGS[wanted.channel]
     previous = next((one for one in held if one.channel == wanted.channel and one.active), None)
     place = model or wanted.model
-    settings = {place_key(one.generation): one.model for one in (previous,) if one is not None and one.model is not None}
+    settings: dict[str, str | None] = {
+        place_key(one.generation): one.model for one in (previous,) if one is not None and one.model is not None
+    }
+    settings |= {setting: place}        # forgotten where nobody knows it: the one before made other vectors
     if place is not None:
-        settings |= {setting: place, place_key(wanted.generation): place}
+        settings |= {place_key(wanted.generation): place}
     library.activate(wanted.generation, settings=settings)
     return Swapped(active=wanted, previous=previous)
 
@@ -126,5 +124,4 @@ def _made(wanted: Held, name: str) -> bool:
 
 
 def _place(library: Library, channel: Channel, generation: Generation, *, active: bool) -> str | None:
-    remembered = library.setting(_SETTINGS[channel]) if active else None
-    return remembered or library.setting(place_key(generation))
+    return remembered(library, generation, _SETTINGS[channel]) if active else library.setting(place_key(generation))

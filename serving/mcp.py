@@ -15,7 +15,7 @@ from retrieval.errors import InputError, WenshiError
 from retrieval.library import Library, VideoFilter
 from retrieval.search import Hit, Match, SearchSettings
 from serving.api.models import Engines
-from serving.cli.filters import video_filter
+from serving.filters import video_filter, whole
 
 _MOST_HITS = 50
 _MOST_MOMENTS = 100
@@ -29,6 +29,8 @@ _Day = Annotated[str | None, Field(description="A day such as 2024-03-01, inclus
 _Paths = Annotated[list[str] | None, Field(description="Only these files or folders, or paths like */2024/*: any of them.")]
 _Tags = Annotated[list[str] | None, Field(description="Only videos with all of these tags.")]
 
+_AllCopies = Annotated[bool, Field(description="Copies of a video, such as re-encodings, as hits of their own, not in `copies`.")]
+
 
 def mcp_server(library: Library, *, model: str | None) -> MCPServer[Any]:
     """The server with its tools; `run()` serves until standard input ends."""
@@ -38,15 +40,16 @@ def mcp_server(library: Library, *, model: str | None) -> MCPServer[Any]:
     @server.tool()
     def search(
         query: str, count: int = 10, path: _Paths = None, tag: _Tags = None, longer: _Seconds = None,
-        shorter: _Seconds = None, since: _Day = None, until: _Day = None,
+        shorter: _Seconds = None, since: _Day = None, until: _Day = None, all_copies: _AllCopies = False,
     ) -> dict[str, Any]:  # fmt: skip
         """Videos that answer a description, best first, each with its best moments and why it was found."""
         with _told():
             where = video_filter(
-                path=path, tag=tag, longer=longer, shorter=shorter, since=since, until=until, video=None
+                path=whole(path), tag=tag, longer=longer, shorter=shorter, since=since, until=until
             )
             loaded = engines.renewed()
-            result = loaded.engine.search(query, count=min(count, _MOST_HITS), where=where)
+            engine = loaded.engine.with_settings(SearchSettings(collapse=not all_copies))
+            result = engine.search(query, count=min(count, _MOST_HITS), where=where)
         return {
             "answered": result.answered,
             "hits": [_hit(hit) for hit in result.hits],
@@ -91,6 +94,7 @@ def _hit(hit: Hit) -> dict[str, Any]:
         "duration_ms": hit.duration_ms,
         "confidence": hit.confidence,
         "reasons": _reasons(hit.channels),
+        "copies": [{"video": copy.video_id, "title": copy.title, "file": Path(copy.path).name} for copy in hit.copies],
     }
 
 

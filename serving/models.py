@@ -20,6 +20,28 @@ MODEL_SETTING = "model"  # where the library's model was loaded from: a folder o
 SENTENCES_SETTING = "sentences"  # the same of its sentence model
 
 
+def place_key(generation: Generation) -> str:
+    """The setting that remembers where the model of a generation was last loaded from."""
+    return f"model of {generation.revision}/{generation.preprocessing}/{generation.dimension}"
+
+
+def remembered_model(library: Library) -> str | None:
+    """Where the model of the vectors of clips that are searched was last loaded from, None = nobody noted it."""
+    return remembered(library, library.generation(), MODEL_SETTING)
+
+
+def remembered_sentences(library: Library) -> str | None:
+    """The same of the vectors of texts."""
+    return remembered(library, library.text_generation(), SENTENCES_SETTING)
+
+
+def remembered(library: Library, active: Generation | None, setting: str) -> str | None:
+    """What is noted of this very generation goes before the library's own model: another may have taken over since, when the
+    last vector of the one before went."""
+    noted = None if active is None else library.setting(place_key(active))
+    return noted or library.setting(setting)
+
+
 def lasting_name(name: str) -> str:
     """The name of a model as it can be remembered: a folder's is found again from any other, a hub's is left as it is."""
     return str(Path(name).absolute()) if Path(name).is_dir() else name
@@ -36,15 +58,15 @@ def text_encoder_for(library: Library, asked: str | None) -> tuple[TextEncoder |
     A library without vectors, or `none`, gives (None, None). Raises ModelError when a model was asked for by name and
     cannot be loaded or did not make the library's vectors.
     """
-    remembered = library.setting(MODEL_SETTING)
-    return _encoder_for(library.generation(), asked, remembered, _load_model, channel="visual", option="--model")
+    place = remembered_model(library)
+    return _encoder_for(library.generation(), asked, place, _load_model, channel="visual", option="--model")
 
 
 def sentence_model_for(library: Library, asked: str | None) -> tuple[SentenceModel | None, str | None]:
     """The same for the sentence model that reads the library's texts."""
-    remembered = library.setting(SENTENCES_SETTING)
+    place = remembered_sentences(library)
     return _encoder_for(
-        library.text_generation(), asked, remembered, load_sentences, channel="meaning", option="--sentences"
+        library.text_generation(), asked, place, load_sentences, channel="meaning", option="--sentences"
     )
 
 
@@ -74,10 +96,10 @@ def _load_model(name: str, generation: Generation) -> TextEncoder:
 
 
 def _encoder_for(
-    generation: Generation | None, asked: str | None, remembered: str | None, load: Callable[[str, Generation], _Encoder],
+    generation: Generation | None, asked: str | None, place: str | None, load: Callable[[str, Generation], _Encoder],
     *, channel: str, option: str,
 ) -> tuple[_Encoder | None, str | None]:  # fmt: skip
-    name = asked or remembered
+    name = asked or place
     if generation is None or asked == NO_MODEL:
         return None, None
     if name is None:

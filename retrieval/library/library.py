@@ -216,10 +216,10 @@ class Library:
         with self._database.writing() as db:
             writing.record_failure(db, path, kind=kind, message=message, size_bytes=size_bytes, modified_ns=modified_ns)
 
-    def activate(self, generation: Generation, *, settings: Mapping[str, str] | None = None) -> None:
+    def activate(self, generation: Generation, *, settings: Mapping[str, str | None] | None = None) -> None:
         """Search this generation of vectors, of clips or of texts, from now on; InputError when there is none like it.
 
-        settings: remembered in the same transaction, as by `set_setting`.
+        settings: remembered in the same transaction, as by `set_setting`; None = forgotten.
         """
         with self._database.writing() as db:
             generations.activate(db, generation)
@@ -301,6 +301,11 @@ class Library:
         """The videos with these ids, in this order; an unknown id is left out."""
         with self._database.reading() as db:
             return reading.videos(db, ids)
+
+    def durations(self, ids: Collection[str]) -> dict[str, int]:
+        """How long each of these videos lasts, in ms; an unknown id is left out."""
+        with self._database.reading() as db:
+            return reading.durations(db, ids)
 
     def video_ids(self) -> list[str]:
         """Every video id, in the order the videos were added."""

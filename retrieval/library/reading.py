@@ -83,6 +83,11 @@ def videos(db: sqlite3.Connection, ids: Collection[str]) -> dict[str, StoredVide
     return {video_id: found[video_id] for video_id in ids if video_id in found}
 
 
+def durations(db: sqlite3.Connection, ids: Collection[str]) -> dict[str, int]:
+    """How long each of these videos lasts, in ms; an unknown id is left out."""
+    return dict(select_in(db, "SELECT id, duration_ms FROM videos WHERE id IN {in}", ids))
+
+
 def video_ids(db: sqlite3.Connection) -> list[str]:
     """Every video id, in the order the videos were added."""
     return [video_id for (video_id,) in db.execute("SELECT id FROM videos ORDER BY number")]

@@ -160,8 +160,11 @@ def put_more_vectors(
     return len(there)
 
 
-def set_setting(db: sqlite3.Connection, key: str, value: str) -> None:
-    """Keep a value for the caller."""
+def set_setting(db: sqlite3.Connection, key: str, value: str | None) -> None:
+    """Keep a value for the caller; None = forget it."""
+    if value is None:
+        db.execute("DELETE FROM settings WHERE key = ?", [CALLER + key])
+        return
     db.execute("INSERT OR REPLACE INTO settings (key, value) VALUES (?, ?)", [CALLER + key, value])
 
 

@@ -33,7 +33,7 @@ def calibrate(
     for channel, there in ((VISUAL, encoder and library.generation()), (MEANING, sentences and library.text_generation())):
         if there is None:
             continue
-        settings = SearchSettings(channels=frozenset({channel}), diversity=0.0)
+        settings = SearchSettings(channels=frozenset({channel}), diversity=0.0, collapse=False)
         engine = SearchEngine(library, encoder=encoder, sentences=sentences, settings=settings)
         scores = []
         for video_id, title in titles:

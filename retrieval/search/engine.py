@@ -15,19 +15,21 @@ from retrieval.library import Library, StoredVideo, VideoFilter
 from retrieval.records import EVIDENCE_KINDS, Generation
 from retrieval.search.channels import MEANING, VISUAL, Recall, clip_recall, meaning_recall, ranked, text_recall
 from retrieval.search.confidence import answered, band_of, stored_calibration, unreadable_words
+from retrieval.search.copies import fold_copies
 from retrieval.search.diversity import maximal_marginal_relevance
-from retrieval.search.exclusion import Wanted, holding
+from retrieval.search.exclusion import Wanted, holding, is_quoted
 from retrieval.search.fusion import FusedVideo, fuse
 from retrieval.search.likeness import CLIPS_COMPARED, CopyDetector, may_be_copies
 from retrieval.search.moments import find_moments
 from retrieval.search.query import Query
 from retrieval.search.reranking import Frames, StoredFrames, rerank
-from retrieval.search.results import Hit, Match, Moment, SearchResult
+from retrieval.search.results import Copy, Hit, Match, Moment, SearchResult
 from retrieval.search.spelling import corrected, finds_little
 from retrieval.search.stopwatch import Stopwatch
 from retrieval.text import normalise
 
-_FURTHER = 4    # times as many videos are recalled where some of them will be left out
+_Copies = Mapping[str, Sequence[FusedVideo]]     # the copies of a video that is shown, by its id
+_FURTHER = 4    # times as many videos are recalled where some of them will be left out, or were copies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,7 @@ class SearchSettings:
     rerank: int = 100  # recalled clips that are compared word by word; 0 = the pooled vectors alone decide
     rank_ms: float | None = None  # for that, best clips first, some at least; None = as long as it takes
     diversity: float = 0.3  # 0 = plain order
+    collapse: bool = True  # copies of a video stand with the best of them; False = each for itself
     moments: int = 5  # a video
     channels: frozenset[str] | None = None  # the only ones that are asked; None = all
     show_hidden: bool = False  # after all others, also the videos that share only incidental characters with the query
@@ -79,11 +82,16 @@ class SearchEngine:
         if count < 1:
             raise InputError(f"The number of results must be at least 1, not {count}.")
         with self._library.snapshot(vectors=self._reads_otherwise, generations=self._generations):
-            return self._search(text, wanted, query, count=count, where=where)
+            if wanted.without and is_quoted(self._library, text):
+                wanted, query = Wanted(normalise(text)), Query.parse(text)
+            far = _candidates(count) * (_FURTHER if wanted.without else 1)
+            return self._search(text, wanted, query, Stopwatch(), count=count, where=where, far=far)
 
-    def _search(self, text: str, wanted: Wanted, query: Query, *, count: int, where: VideoFilter | None) -> SearchResult:
-        watch, frames = Stopwatch(), StoredFrames(self._library)
-        far = _candidates(count) * (_FURTHER if wanted.without else 1)
+    def _search(
+        self, text: str, wanted: Wanted, query: Query, watch: Stopwatch, *, count: int, where: VideoFilter | None, far: int
+    ) -> SearchResult:
+        """far: how many videos each channel recalls."""
+        frames = StoredFrames(self._library)
         channels, read, notices = self._recall(query, far, frames, where, watch)
         if wanted.without:
             with watch.stage("exclude"):
@@ -95,9 +103,11 @@ class SearchEngine:
         with watch.stage("fuse"):
             fused = fuse({name: recall.matches for name, recall in channels.items()})
         with watch.stage("diversify"):
-            chosen = self._diversify(fused, count)
+            chosen, copies = self._diversify(fused, count)
+        if len(chosen) < count and copies and len(fused) >= far:
+            return self._search(text, wanted, query, watch, count=count, where=where, far=far * _FURTHER)
         with watch.stage("moments"):
-            hits = self._hits(chosen, blind=bool(unreadable))
+            hits = self._hits(chosen, copies, blind=bool(unreadable))
             if read is not None:
                 hits = _with_best_frames(hits, read.pooled[0], frames)
         if frames.damage:
@@ -121,16 +131,20 @@ class SearchEngine:
 
         vectors: [n, D] unit length, of the active generation; a clip has the score of the nearest of them.
         """
-        watch = Stopwatch()
+        watch, far = Stopwatch(), _candidates(count)
         with self._library.snapshot():
-            with watch.stage("recall"):
-                nearest = self._nearest(vectors, videos=_candidates(count) + len(without), where=where, without=without)
-            with watch.stage("fuse"):
-                fused = fuse({VISUAL: tuple(ranked(nearest))})
-            with watch.stage("diversify"):
-                chosen = self._diversify(fused, count)
+            while True:
+                with watch.stage("recall"):
+                    nearest = self._nearest(vectors, videos=far + len(without), where=where, without=without)
+                with watch.stage("fuse"):
+                    fused = fuse({VISUAL: tuple(ranked(nearest))})
+                with watch.stage("diversify"):
+                    chosen, copies = self._diversify(fused, count)
+                if len(chosen) >= count or not copies or len(fused) < far:
+                    break
+                far *= _FURTHER
             with watch.stage("moments"):
-                hits = self._hits(chosen)
+                hits = self._hits(chosen, copies)
         return SearchResult(query="", hits=tuple(hits), hidden=0, took_ms=watch.took_ms())
 
     def saliency(self, text: str, video_id: str) -> list[tuple[int, float]]:
@@ -291,28 +305,50 @@ class SearchEngine:
         unread = f"The sentence model could not read {read.unread[0]} tokens at the end of the query."
         return read.vectors[0], (unread,) if read.unread[0] else ()
 
-    def _diversify(self, fused: Sequence[FusedVideo], count: int) -> list[FusedVideo]:
-        candidates = fused[: _candidates(count)]
+    def _diversify(self, fused: Sequence[FusedVideo], count: int) -> tuple[list[FusedVideo], _Copies]:
+        """The videos to show, and the copies of each that has some; more are looked at where copies leave too few."""
+        looked_at = _candidates(count)
+        while True:
+            chosen, copies = self._diversified(fused[:looked_at], count)
+            if len(chosen) >= count or not copies or looked_at >= len(fused):
+                return chosen, copies
+            looked_at *= _FURTHER
+
+    def _diversified(self, candidates: Sequence[FusedVideo], count: int) -> tuple[list[FusedVideo], _Copies]:
         shown = {match.clip_id for video in candidates for match in video.best if match.clip_id is not None}
         vectors = self._library.glimpses([video.video_id for video in candidates], shown)
-        vectors |= self._library.clip_vectors(may_be_copies(vectors), most=CLIPS_COMPARED)
-        return maximal_marginal_relevance(
+        suspects = may_be_copies(vectors)
+        vectors |= self._library.clip_vectors(suspects, most=CLIPS_COMPARED)
+        detector = CopyDetector(candidates, vectors)
+        copies: _Copies = {}
+        if self._settings.collapse:
+            candidates, copies = fold_copies(
+                candidates, suspects=suspects, durations=self._library.durations,
+                are_copies=lambda one, other: detector.likeness(one, other) > 0.0,
+            )  # fmt: skip
+        chosen = maximal_marginal_relevance(
             candidates,
             relevance=lambda video: video.score,
-            similarity=CopyDetector(candidates, vectors).likeness,
+            similarity=detector.likeness,
             count=count,
             trade_off=1 - self._settings.diversity,
         )
+        return chosen, copies
 
-    def _hits(self, chosen: Sequence[FusedVideo], *, blind: bool = False) -> list[Hit]:
+    def _hits(self, chosen: Sequence[FusedVideo], copies: _Copies, *, blind: bool = False) -> list[Hit]:
         """blind: the model cannot read the query, so that pictures do not speak for a video."""
-        ids = [video.video_id for video in chosen]
+        ids = [one.video_id for video in chosen for one in (video, *copies.get(video.video_id, ()))]
         stored, titles = self._library.videos(ids), self._library.titles(ids)
         calibration = stored_calibration(self._library)
         return [
             self._hit(
                 video, stored[video.video_id], titles.get(video.video_id, []),
                 confidence=None if calibration is None else band_of(video.best, calibration, blind=blind),
+                copies=tuple(
+                    Copy(video_id=one, path=stored[one].locations[0].path, title=title_of(titles.get(one, [])))
+                    for one in (other.video_id for other in copies.get(video.video_id, ()))
+                    if one in stored
+                ),
             )
             for video in chosen
             if video.video_id in stored
@@ -322,10 +358,11 @@ class SearchEngine:
         """Videos of which every row says too little, best first."""
         below = fuse({name: recall.below for name, recall in channels.items() if recall.below})
         chosen = [video for video in below if video.video_id not in found][:most]
-        return [replace(hit, below_threshold=True) for hit in self._hits(chosen)]
+        return [replace(hit, below_threshold=True) for hit in self._hits(chosen, {})]
 
     def _hit(
-        self, video: FusedVideo, stored: StoredVideo, titles: Sequence[tuple[str, str]], *, confidence: str | None
+        self, video: FusedVideo, stored: StoredVideo, titles: Sequence[tuple[str, str]], *, confidence: str | None,
+        copies: tuple[Copy, ...],
     ) -> Hit:
         duration_ms = stored.video.duration_ms
         moments = find_moments(video.matches, duration_ms=duration_ms, most=self._settings.moments)
@@ -338,6 +375,7 @@ class SearchEngine:
             channels=video.best,
             moments=tuple(moments),
             confidence=confidence,
+            copies=copies,
         )
 
 

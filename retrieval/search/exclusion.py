@@ -1,4 +1,4 @@
-"""What a query does not want: 海边 -狗, 海边，不要狗, 除了狗以外的动物, 没有狗的海边."""
+"""What a query does not want: 海边 -狗, 海边，不要狗, 海边不要狗, 除了狗以外的动物, 没有狗的海边."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from retrieval.text import fold, ngrams_of_folded, normalise
 _STOP = r"\s,，、。;；!！?？"
 _MARK = r"(?:不要|不想要|不含|不带|不包括|排除|去掉|没有)"
 _WORD = rf"[^{_STOP}的]"
+# Before 不要 in the middle of a sentence these say that somebody is asked for something: 请不要打扰, 我们再也不要分开.
+_ADDRESSED = "我你您他她它咱们请万对也都就还再可让叫使求劝说别了吗呢吧"
 # A pattern, and what its match leaves behind. Each names the unwanted word `no`.
 _FORMS = (
     re.compile(rf"(?:^|(?<=[{_STOP}]))-(?P<no>[^{_STOP}-][^{_STOP}]*)"),
     re.compile(rf"除了?(?P<no>{_WORD}{{1,6}}?)(?:以外|之外|外)的?"),
     re.compile(rf"(?:^|(?<=[{_STOP}])){_MARK}(?P<no>{_WORD}{{1,6}})的(?=[^{_STOP}])"),
     re.compile(rf"(?<=[{_STOP}])(?:但|但是)?{_MARK}(?P<no>{_WORD}{{1,6}})(?=$|[{_STOP}])"),
+    re.compile(rf"(?<=[^{_STOP}]{{2}})(?<![{_ADDRESSED}])不(?:想)?要(?P<no>(?![了再忘]){_WORD}{{1,6}})(?=$|[{_STOP}])"),
     re.compile(rf"(?<=[^{_STOP}][里上中下边])没有(?P<no>{_WORD}{{1,4}})$"),
 )
 _MOST_ROWS = 20_000
+_FIRST_ROWS = 20    # of a kind; one that holds all of a query is among its best
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,16 @@ class Wanted:
             rest = form.sub(" ", rest)
         rest = re.sub(rf"^[{_STOP}]+|[{_STOP}]+$", "", normalise(rest))
         return cls(rest, tuple(dict.fromkeys(without))) if without and rest else cls(normalise(text))
+
+
+def is_quoted(library: Library, text: str) -> bool:
+    """Whether a text of the library holds all of the query as it was typed, as the title 爸爸不要走 does."""
+    folded = fold(normalise(text))
+    return any(
+        folded in fold(row.text)
+        for kind in EVIDENCE_KINDS
+        for row in library.search_words(kind, text, limit=_FIRST_ROWS)
+    )
 
 
 def holding(library: Library, words: Sequence[str], videos: Collection[str]) -> frozenset[str]:

@@ -64,8 +64,23 @@ class Moment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Copy:
+    """A video that shows the same as the hit it belongs to."""
+
+    video_id: str
+    path: str
+    title: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"video": self.video_id, "path": self.path, "title": self.title}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hit:
-    """A video that answers the query: one row a channel that matched, and the moments inside it, best first."""
+    """A video that answers the query: one row a channel that matched, and the moments inside it, best first.
+
+    copies: videos that answer too and are copies of this one, best first; they have no hits of their own.
+    """
 
     video_id: str
     path: str
@@ -76,6 +91,7 @@ class Hit:
     moments: tuple[Moment, ...]
     confidence: str | None = None  # "high" "medium" "low"; None while the library has no calibration
     below_threshold: bool = False  # shares only incidental characters with the query; found where hidden ones were asked for
+    copies: tuple[Copy, ...] = ()
 
     @property
     def start_ms(self) -> int:
@@ -98,6 +114,7 @@ class Hit:
             "duration_ms": self.duration_ms,
             "moments": [moment.to_json() for moment in self.moments],
             "channels": [match.to_json() for match in self.channels],
+            "copies": [copy.to_json() for copy in self.copies],
         }
 
 

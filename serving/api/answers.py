@@ -28,6 +28,9 @@ def hit_json(hit: Hit) -> dict[str, Any]:
     del answer["path"]
     best_ms = hit.moments[0].best_ms if hit.moments else 0
     answer |= {"name": Path(hit.path).name, **media_of(hit.video_id, best_ms)}
+    answer["copies"] = [
+        {"video": copy.video_id, "name": Path(copy.path).name, "title": copy.title} for copy in hit.copies
+    ]
     for row, moment in zip(answer["moments"], hit.moments, strict=True):
         _marked(row, moment.matches)
     return answer

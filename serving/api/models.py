@@ -14,7 +14,7 @@ from retrieval.records import Generation
 from retrieval.search import SearchEngine
 from retrieval.search.readings import homophones
 from serving.memory import settle
-from serving.models import MODEL_SETTING, NO_MODEL, sentence_model_for, text_encoder_for
+from serving.models import NO_MODEL, remembered_model, sentence_model_for, text_encoder_for
 
 log = logging.getLogger("wenshi.serve")
 
@@ -73,7 +73,7 @@ class Engines:
         loaded = self.renewed()
         if isinstance(loaded.encoder, ClipEncoder):
             return loaded.encoder
-        name = self._model or self._library.setting(MODEL_SETTING)
+        name = self._model or remembered_model(self._library)
         if name in (None, NO_MODEL) or loaded.generations[0] is None:
             return None
         with self._lock:

@@ -26,7 +26,7 @@ class Asked(BaseModel):
 
 class SearchFilters(Asked):
     """Which videos may answer; `longer` and `shorter` in seconds, `since` and `until` days. hidden: also those below the
-    threshold.
+    threshold. collapse: copies of a video stand in `copies` of the best of them; false = each is a hit.
     """
 
     channel: list[ChannelName] = Field(default=[], max_length=16)
@@ -37,6 +37,7 @@ class SearchFilters(Asked):
     since: date | None = None
     until: date | None = None
     hidden: bool = False
+    collapse: bool = True
 
 
 class SearchRequest(SearchFilters):
@@ -118,6 +119,14 @@ class Moment(BaseModel):
     channels: list[Match]
 
 
+class Copy(BaseModel):
+    """A video that shows the same as a hit and has none of its own."""
+
+    video: str
+    name: str
+    title: str
+
+
 class Hit(BaseModel):
     video: str
     name: str
@@ -133,6 +142,7 @@ class Hit(BaseModel):
     source: str
     moments: list[Moment]
     channels: list[Match]
+    copies: list[Copy]
 
 
 class SearchAnswer(BaseModel):

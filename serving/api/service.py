@@ -65,7 +65,9 @@ class Service:
         self._alerts = Alerts(
             self.directory, self.library, self.engines, self.store, webhook_networks=settings.webhook_networks
         )
-        options = AddOptions(model=settings.model, sentences=settings.sentences, on_screen_text=settings.on_screen_text)
+        options = AddOptions(
+            model=settings.model, sentences=settings.sentences, on_screen_text=settings.on_screen_text, speech=settings.speech
+        )
         self._worker = JobWorker(
             self.store, self.writer, self.directory, options, engines=self.engines, alerts=self._alerts, uploads=self.uploads
         )

@@ -10,6 +10,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from serving.ingest.speech import SpeechSettings
+
 
 def _cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path(tempfile.gettempdir()))) / f"wenshi-media-{os.getuid()}"
@@ -33,6 +35,7 @@ class ServeSettings(BaseModel):
     allowed_hosts: tuple[str, ...] = ()             # names beside localhost by which a service without keys may be called
     watch: tuple[Path, ...] = ()                    # folders whose new videos are added
     on_screen_text: bool = True                     # of what is added
+    speech: SpeechSettings | None = None            # of what is added; None = nobody listens
     jobs: bool = True                               # False: another process of this library does the adding
 
     searches_at_once: int = Field(default=max(2, os.cpu_count() or 2), ge=1)

@@ -7,6 +7,7 @@ share one. A worker that ends is replaced, and the connections that others have 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -224,9 +225,11 @@ def _work(connection: Connection, answer: Answer, settings: ServeSettings, liste
 
 
 def _end_at_hang_up(connection: Connection) -> None:
-    """End at once when the parent is gone: who starts the service again wants the port."""
+    """End at once when the parent is gone: who starts the service again wants the port. What the parent would have cleared
+    away then, each of the workers tries to: whichever is the last one leaves nothing."""
     with suppress(EOFError, OSError):
         connection.recv()       # nothing is ever sent
+    shutil.rmtree(os.environ[SHARED_VARIABLE], ignore_errors=True)
     os._exit(1)
 
 

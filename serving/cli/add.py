@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption
+from serving.cli.options import (
+    DEFAULT_LIBRARY,
+    AsrLanguageOption,
+    AsrModelOption,
+    AsrOption,
+    JsonOption,
+    LibraryOption,
+    speech_asked_for,
+)
 from serving.cli.terminal import INTERRUPTED, print_json, printable, say
 
 if TYPE_CHECKING:
@@ -44,20 +52,9 @@ def add(
         list[str], typer.Option(metavar="PATTERN", help="Leave out names or paths that match (repeatable).")
     ] = [],  # noqa: B006
     on_screen_text: Annotated[bool, typer.Option(help="Read text in the picture (extra `wenshi[ocr]`).")] = True,
-    asr: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ENGINE",
-            help="Recognise speech with openai-whisper, faster-whisper, sherpa-onnx or transformers (extra `wenshi[asr]`).",
-        ),
-    ] = None,
-    asr_model: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|DIR", help="Model of the speech engine. Default: its small one; sherpa-onnx has none."),
-    ] = None,
-    asr_language: Annotated[
-        str | None, typer.Option(metavar="CODE", help="What is spoken; `auto` = the engine finds out. Default: zh.")
-    ] = None,
+    asr: AsrOption = None,
+    asr_model: AsrModelOption = None,
+    asr_language: AsrLanguageOption = None,
     decoder: Annotated[
         str, typer.Option(help="What decodes the pictures: pyav, or torchcodec (extra `wenshi[torchcodec]`).")
     ] = "pyav",
@@ -74,15 +71,9 @@ def add(
     from retrieval.errors import InputError
     from serving.cli.progress import AddProgress
     from serving.ingest.run import AddOptions, add_videos
-    from serving.ingest.speech import SpeechSettings
 
     if not all(path.strip() for path in paths):
         raise InputError("An empty name stands among the files to add (an unset variable?).")
-
-    if asr is None and asr_model is not None:
-        raise InputError("--asr-model names the model of a speech engine: say which engine with --asr.")
-    if asr is None and asr_language is not None:
-        raise InputError("--asr-language says what a speech engine hears: say which engine with --asr.")
 
     options = AddOptions(
         model=model,
@@ -91,7 +82,7 @@ def add(
         manifest=manifest,
         exclude=tuple(exclude),
         on_screen_text=on_screen_text,
-        speech=SpeechSettings(engine=asr, model=asr_model, language=asr_language or "zh") if asr is not None else None,
+        speech=speech_asked_for(asr, asr_model, asr_language),
         decoder=decoder,
         readers=jobs,
         stall_seconds=stall_limit,

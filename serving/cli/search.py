@@ -14,7 +14,6 @@ from serving.cli.filters import (
     TagFilter,
     UntilFilter,
     VideoIdFilter,
-    video_filter,
 )
 from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption, VectorsOption
 from serving.cli.terminal import print_json, printable, say, span
@@ -61,6 +60,9 @@ def search(
         float | None,
         typer.Option(min=0, max=1, help="How much results should differ; 0 = in plain order. Default: 0.3."),
     ] = None,
+    all_copies: Annotated[
+        bool, typer.Option("--all-copies", help="Show copies of a video, such as re-encodings, each for itself.")
+    ] = False,
     rank_ms: Annotated[
         float | None, typer.Option(min=0, help="Time for comparing clips word by word, in ms. Default: as long as it takes.")
     ] = None,
@@ -79,6 +81,7 @@ def search(
     from retrieval.errors import InputError
     from retrieval.library import Library
     from retrieval.search import CHANNELS, SearchEngine, SearchSettings
+    from serving.filters import video_filter, whole
     from serving.models import sentence_model_for, text_encoder_for
     from serving.vectors import search_in
 
@@ -86,12 +89,12 @@ def search(
     if unknown:
         raise InputError(f"There is no channel {unknown[0]!r}: choose from {', '.join(CHANNELS)}.")
     where = video_filter(
-        path=path, tag=tag, longer=longer, shorter=shorter, since=since, until=until, video=video
+        path=whole(path), tag=tag, longer=longer, shorter=shorter, since=since, until=until, video=video
     )
     settings = SearchSettings(
         channels=frozenset(channel) if channel else None, rank_ms=rank_ms, vector_recall=recall,
         moments=SearchSettings.moments if moments is None else moments,
-        diversity=SearchSettings.diversity if diversity is None else diversity,
+        diversity=SearchSettings.diversity if diversity is None else diversity, collapse=not all_copies,
     )  # fmt: skip
     with Library.open(library) as opened:
         search_in(opened, vectors)
@@ -124,10 +127,14 @@ def print_result(result: SearchResult) -> None:
 def _print_hit(place: int, hit: Hit) -> None:
     reasons = ", ".join(f"{_place_of(match)} #{match.rank}" for match in hit.channels)
     typer.echo(f"{place:2d}. {printable(hit.title)}  [{span(hit.start_ms, hit.end_ms)}]  {reasons}")
-    typer.echo(f"    {printable(hit.path)}")
+    typer.echo(f"    {printable(hit.path)}{_copies(len(hit.copies))}")
     for match in hit.channels:
         if match.text and match.channel != "title":
             typer.echo(f"    {_place_of(match)} {span(match.start_ms, match.end_ms)}: {_shorten(match)}")
+
+
+def _copies(count: int) -> str:
+    return f"  +{count} {'copy' if count == 1 else 'copies'}" if count else ""
 
 
 def _place_of(match: Match) -> str:

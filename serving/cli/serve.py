@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serving.cli.options import DEFAULT_LIBRARY, JsonOption, LibraryOption, VectorsOption
+from serving.cli.options import (
+    DEFAULT_LIBRARY,
+    AsrLanguageOption,
+    AsrModelOption,
+    AsrOption,
+    JsonOption,
+    LibraryOption,
+    VectorsOption,
+    speech_asked_for,
+)
 from serving.cli.terminal import print_json, printable, say
 from serving.threads import one_thread_a_search
 
@@ -39,6 +48,9 @@ def serve(
     ] = 1,
     jobs: Annotated[bool, typer.Option(help="Do the library's jobs here; one process of a library does them.")] = True,
     on_screen_text: Annotated[bool, typer.Option(help="Read text in the picture of what is added.")] = True,
+    asr: AsrOption = None,
+    asr_model: AsrModelOption = None,
+    asr_language: AsrLanguageOption = None,
     rate: Annotated[float, typer.Option(min=0.1, help="Requests a second of one key or address.")] = 50.0,
     webhook_network: Annotated[
         list[str], typer.Option(metavar="NETWORK", help="A private network that webhooks may call (repeatable).")
@@ -57,7 +69,8 @@ def serve(
     settings = ServeSettings(
         library=library.expanduser().absolute(), host=host, port=port, model=model, sentences=sentences,
         text_encoder=text_encoder, vectors=vectors, allowed_hosts=tuple(allow_host), watch=tuple(watch), jobs=jobs,
-        on_screen_text=on_screen_text, requests_a_second=rate, webhook_networks=tuple(webhook_network),
+        on_screen_text=on_screen_text, speech=speech_asked_for(asr, asr_model, asr_language), requests_a_second=rate,
+        webhook_networks=tuple(webhook_network),
     )  # fmt: skip
     serve(
         settings,

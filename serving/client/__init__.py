@@ -7,11 +7,22 @@
         print(hit.title, hit.start_ms, hit.end_ms)
 """
 
-from serving.client.answers import Activated, Answer, Generation, GenerationState, Hit, Job, Match, Moment, SavedQuery
+from serving.client.answers import (
+    Activated,
+    Answer,
+    Copy,
+    Generation,
+    GenerationState,
+    Hit,
+    Job,
+    Match,
+    Moment,
+    SavedQuery,
+)
 from serving.client.client import Client
 from serving.client.connection import ServiceError
 
 __all__ = [
-    "Activated", "Answer", "Client", "Generation", "GenerationState", "Hit", "Job", "Match", "Moment", "SavedQuery",
+    "Activated", "Answer", "Client", "Copy", "Generation", "GenerationState", "Hit", "Job", "Match", "Moment", "SavedQuery",
     "ServiceError",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
@@ -39,8 +39,19 @@ class Moment:
 
 
 @dataclass(frozen=True)
+class Copy:
+    """A video that shows the same as a hit and has none of its own."""
+
+    video: str
+    name: str
+    title: str
+
+
+@dataclass(frozen=True)
 class Hit:
     """`poster`, `sprite` and `source` are addresses on the service.
+
+    copies: videos that answer too and show the same; an older service tells of none.
 
     below_threshold: it shares only incidental characters with the query; only where hidden ones are asked for.
     """
@@ -59,6 +70,7 @@ class Hit:
     moments: list[Moment]
     channels: list[Match]
     below_threshold: bool = False
+    copies: list[Copy] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -147,7 +159,8 @@ def activated(told: Mapping[str, Any]) -> Activated:
 
 
 def _hit(told: Mapping[str, Any]) -> Hit:
-    return row(Hit, {**told, "moments": list(map(moment, told["moments"])), "channels": _matches(told)})
+    copies = [row(Copy, one) for one in told.get("copies", [])]
+    return row(Hit, {**told, "moments": list(map(moment, told["moments"])), "channels": _matches(told), "copies": copies})
 
 
 def _matches(told: Mapping[str, Any]) -> list[Match]:

@@ -26,8 +26,8 @@ class Client:
     # --- searching
 
     def search(self, text: str, *, k: int = 20, **filters: Any) -> Answer:
-        """The `k` best videos. filters: channel, path, tag, longer, shorter, since, until, video, hidden, moments,
-        diversity, rank_ms, recall.
+        """The `k` best videos. filters: channel, path, tag, longer, shorter, since, until, video, hidden, collapse,
+        moments, diversity, rank_ms, recall.
         """
         return answers.answer(self._post("/search", {"q": text, "k": k, **filters}))
 

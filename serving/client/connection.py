@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -126,7 +127,7 @@ class Connection:
         except urllib.error.HTTPError as error:
             refusal = _refusal(error)
             if error.code == 429:
-                raise _Busy(refusal, float(error.headers.get("Retry-After", 1))) from None
+                raise _Busy(refusal, _seconds_until(error.headers.get("Retry-After"))) from None
             raise refusal from None
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise ServiceError(0, "unreachable", f"The service at {self._address} does not answer: {error}.") from None
@@ -137,6 +138,18 @@ class _Busy(Exception):
         super().__init__(str(error))
         self.error = error
         self.seconds = seconds
+
+
+def _seconds_until(told: str | None) -> float:
+    """What a Retry-After says, in seconds or as a date (RFC 9110, 10.2.3); a second where it says nothing that can be read."""
+    if told is None:
+        return 1.0
+    if told.strip().isdecimal():
+        return float(told)
+    try:
+        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return 1.0
 
 
 def _refusal(error: urllib.error.HTTPError) -> ServiceError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from data_pipeline.sources.files import plain_path
 from retrieval.errors import InputError, ModelError, VideoError
 from serving.ingest.analysis import FileIdentity, file_state, identify
-from serving.models import MODEL_SETTING, NO_MODEL
+from serving.models import NO_MODEL, remembered_model
 
 if TYPE_CHECKING:
     from retrieval.encoders import VideoTextEncoder
@@ -43,7 +43,7 @@ def choose_video(target: str, library: Library | None) -> tuple[Path, FileIdenti
 
 def choose_encoder(asked: str | None, library: Library | None) -> VideoTextEncoder:
     """The model that was asked for, else the one that made the library's vectors. Raises InputError and ModelError."""
-    name = asked or (library.setting(MODEL_SETTING) if library is not None else None)
+    name = asked or (remembered_model(library) if library is not None else None)
     generation = library.generation() if library is not None else None
     if name is None or name == NO_MODEL or (asked is None and generation is None):
         raise InputError(

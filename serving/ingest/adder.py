@@ -19,7 +19,7 @@ from serving.ingest.messages import ClipRead, Failed, Finished, Identified, Prog
 from serving.ingest.path_records import PathRecords
 from serving.ingest.pool import ClipVectors, ReaderPool
 from serving.ingest.report import AddReport, FileOutcome, Outcome
-from serving.models import MODEL_SETTING
+from serving.models import MODEL_SETTING, place_key
 
 # Where a run stands: (path, position_ms, duration_ms).
 OnProgress = Callable[[Path, int, int], None]
@@ -290,6 +290,8 @@ class Adder:
         """Before the first vector: a library whose vectors nobody can place would be searched without them."""
         if not self._model_remembered and self._pool.settings.model is not None:
             self._library.set_setting(MODEL_SETTING, self._pool.settings.model)
+            if self._pool.settings.generation is not None:
+                self._library.set_setting(place_key(self._pool.settings.generation), self._pool.settings.model)
             self._model_remembered = True
 
     def _failed(self, job_id: int, kind: str, message: str) -> None:

@@ -11,13 +11,12 @@ from retrieval.encoders import read_generation
 from retrieval.errors import InputError
 from retrieval.library import Library, StoredClip
 from retrieval.records import Clip, Generation
-from serving.generations import place_key
 from serving.ingest.messages import ClipRead, Failed, Identified, PicturesRead, Progress
 from serving.ingest.pictures import MOST_PICTURES
 from serving.ingest.pool import ClipVectors, ReaderPool
 from serving.ingest.report import AddReport, FileOutcome
 from serving.ingest.run import AddOptions, NamedModel, ProgressDisplay, pool_settings
-from serving.models import MODEL_SETTING, NO_MODEL, lasting_name
+from serving.models import MODEL_SETTING, NO_MODEL, lasting_name, place_key
 
 
 @dataclass(frozen=True)

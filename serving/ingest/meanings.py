@@ -13,8 +13,8 @@ from retrieval.errors import InputError, LibraryError, ModelError
 from retrieval.library import Library
 from retrieval.records import MEANINGFUL_KINDS, Evidence, Generation, Meanings
 from retrieval.text import normalise
-from serving.generations import held_generations, place_key, swap
-from serving.models import NO_MODEL, SENTENCES_SETTING, lasting_name, load_sentences
+from serving.generations import held_generations, swap
+from serving.models import NO_MODEL, SENTENCES_SETTING, lasting_name, load_sentences, place_key, remembered_sentences
 
 _BATCH = 256    # texts a transaction
 
@@ -64,10 +64,10 @@ def settle_sentences(library_path: Path, asked: str | None, notice: Callable[[st
         return None
     try:
         with Library.open(library_path) as library:
-            active, remembered = library.text_generation(), library.setting(SENTENCES_SETTING)
+            active, place = library.text_generation(), remembered_sentences(library)
     except LibraryError:
-        active, remembered = None, None     # none yet, or one that says what is wrong when it is opened to be written
-    name = asked or remembered
+        active, place = None, None     # none yet, or one that says what is wrong when it is opened to be written
+    name = asked or place
     if name is None:
         return None
     name = lasting_name(name)
@@ -105,7 +105,7 @@ def embed_in(
     library: Library, asked: str | None, *, progress: Callable[[int, int], None], stopping: Callable[[], bool]
 ) -> Embedded:
     """The same in a library that is open for writing, until `stopping` says so."""
-    name = asked or library.setting(SENTENCES_SETTING)
+    name = asked or remembered_sentences(library)
     if name is None:
         raise InputError("This library has no sentence model yet: name one with --sentences.")
     name = lasting_name(name)

@@ -25,7 +25,7 @@ from serving.ingest.meanings import EvidenceReader, Sentences, settle_sentences
 from serving.ingest.pool import PoolSettings, ReaderPool
 from serving.ingest.report import AddReport, FileOutcome
 from serving.ingest.speech import SpeechSettings
-from serving.models import MODEL_SETTING, NO_MODEL, SENTENCES_SETTING, lasting_name, visual_channel_off
+from serving.models import NO_MODEL, SENTENCES_SETTING, lasting_name, place_key, remembered_model, visual_channel_off
 
 _MOST_ROWS_NAMED = 20  # of a manifest's rows that match no file
 
@@ -144,6 +144,7 @@ def _carry_out(
         reader = None
         if sentences is not None:
             library.set_setting(SENTENCES_SETTING, sentences.name)
+            library.set_setting(place_key(sentences.generation), sentences.name)
             reader = stack.enter_context(EvidenceReader(sentences))
         progress.begin(len(plan.files))
         with ReaderPool(pool_settings(options, plan.model, len(plan.files))) as pool:
@@ -202,7 +203,7 @@ def _vectors_of(library_path: Path) -> tuple[Generation | None, str | None]:
     """What made the vectors of a library, and where that was loaded from; (None, None) where there is no library yet."""
     try:
         with Library.open(library_path) as library:
-            return library.generation(), library.setting(MODEL_SETTING)
+            return library.generation(), remembered_model(library)
     except LibraryError:
         return None, None  # none yet, or one that says what is wrong with it when it is opened to be written
 

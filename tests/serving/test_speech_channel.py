@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
 from data_pipeline.sound.speech import SAMPLE_RATE
 from retrieval.errors import InputError, ModelError
 from retrieval.library import Library
 from retrieval.search import SearchEngine
+from serving.api.app import create_app
+from serving.api.service import Service
+from serving.api.settings import ServeSettings
+from serving.cli.options import speech_asked_for
 from serving.ingest.run import AddOptions, add_videos
 from serving.ingest.speech import SpeechSettings
 from tests.speech_models import SENTENCE, build_sense_voice
@@ -112,3 +118,32 @@ def test_an_engine_without_its_model_ends_the_run_before_a_file_is_read(videos: 
         add_videos(tmp_path / "library", videos, missing)
     with pytest.raises(InputError, match="no speech engine 'siri'"):
         SpeechSettings(engine="siri")
+
+
+def test_a_service_listens_to_what_is_added_by_a_job_an_upload_and_a_watched_folder(
+    heard: AddOptions, tmp_path: Path
+) -> None:
+    library, watched = tmp_path / "library", tmp_path / "watched"
+    watched.mkdir()
+    Library.open(library, write=True, create=True).close()
+    named, sent, seen = (with_sound(tmp_path / f"{name}.mp4", vowels(2.0), seed=seed)
+                         for seed, name in enumerate(("named", "sent", "seen"), start=1))  # fmt: skip
+    seen.rename(watched / seen.name)
+    settings = ServeSettings(
+        library=library, model="none", on_screen_text=False, speech=heard.speech, watch=(watched,), media_cache=tmp_path / "cache"
+    )
+    with TestClient(create_app(Service(settings)), base_url="http://127.0.0.1:8000", client=("127.0.0.1", 5000)) as client:
+        assert client.post("/api/v1/videos", json={"paths": [str(named)]}).status_code == 202
+        assert client.post("/api/v1/videos", files={"file": ("sent.mp4", sent.read_bytes())}).status_code == 202
+        deadline = time.monotonic() + 60
+        while len(spoken(library)) < 3 and time.monotonic() < deadline:
+            time.sleep(0.2)
+    assert [text for _, text in spoken(library)] == [SENTENCE] * 3
+
+
+def test_the_options_of_speech_are_those_of_add_and_serve_alike() -> None:
+    assert speech_asked_for("sherpa-onnx", "DIR", None) == SpeechSettings(engine="sherpa-onnx", model="DIR", language="zh")
+    assert speech_asked_for(None, None, None) is None
+    for wrong in ((None, "small", None), (None, None, "en"), ("siri", None, None)):
+        with pytest.raises(InputError):
+            speech_asked_for(*wrong)

@@ -70,7 +70,7 @@ def test_every_clip_has_the_vectors_of_its_own_frames(library, clips, tiny_chine
 
 
 def test_a_search_names_the_visual_channel_its_clip_and_its_best_frame(library):
-    answer, errors = search(library, "一只狗在草地上追球", "-k", "3")
+    answer, errors = search(library, "一只狗在草地上追球", "-k", "3", "--all-copies")
     assert errors == ""
     assert len(answer["hits"]) == 3
     for hit in answer["hits"]:
@@ -87,8 +87,9 @@ def test_without_a_second_ranking_the_order_is_that_of_the_cosines(library, tiny
     text = encoder.encode_texts(["红色的汽车"]).pooled[0]
     with Library.open(library) as opened:
         vectors = opened.clip_vectors(opened.video_ids())
-        # A random model takes all noise for nearly the same picture: without diversity, or copies would step back.
-        result = SearchEngine(opened, encoder=encoder, settings=SearchSettings(diversity=0, rerank=0)).search("红色的汽车")
+        # A random model takes all noise for nearly the same picture: copies must neither step back nor be folded.
+        settings = SearchSettings(diversity=0, collapse=False, rerank=0)
+        result = SearchEngine(opened, encoder=encoder, settings=settings).search("红色的汽车")
     best = {video: float((rows @ text).max()) for video, rows in vectors.items()}
     assert [hit.video_id for hit in result.hits] == sorted(best, key=lambda video: -best[video])
 
@@ -98,7 +99,8 @@ def test_the_first_clips_are_ranked_again_by_words_and_frames(library, tiny_chin
     with Library.open(library) as opened:
         ids = opened.video_ids()
         scores = library_scores(opened, ids, ["红色的汽车"], encoder=encoder).reranked[0]
-        result = SearchEngine(opened, encoder=encoder, settings=SearchSettings(diversity=0)).search("红色的汽车")
+        settings = SearchSettings(diversity=0, collapse=False)
+        result = SearchEngine(opened, encoder=encoder, settings=settings).search("红色的汽车")
     best = dict(zip(ids, scores, strict=True))
     assert [hit.video_id for hit in result.hits] == sorted(best, key=lambda video: -best[video])
 

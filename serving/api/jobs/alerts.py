@@ -104,7 +104,7 @@ class Alerts:
     def _asked(self, saved: SavedQuery, video_ids: Sequence[str]) -> list[_Event]:
         """What a saved query finds among these videos alone."""
         # what only words answered would be handed on for good: a store of vectors that is away is waited for
-        engine = self._engines.renewed().engine.with_settings(SearchSettings(words_suffice=False))
+        engine = self._engines.renewed().engine.with_settings(SearchSettings(words_suffice=False, collapse=False))
         try:
             result = engine.search(saved.q, count=len(video_ids), where=VideoFilter(videos=frozenset(video_ids)))
         except InputError as error:         # it will not be any other the next time

@@ -20,10 +20,11 @@ from starlette.datastructures import FormData, UploadFile
 
 from retrieval.encoders import FrameGeometry
 from retrieval.errors import InputError
-from retrieval.search import SearchResult
+from retrieval.search import SearchResult, SearchSettings
 from retrieval.search.channels import VISUAL
+from serving.api.answers import search_answer
 from serving.api.errors import ApiError
-from serving.api.routes.search import answered, video_filter
+from serving.api.routes.search import answered, filter_of
 from serving.api.routes.videos import similar_to
 from serving.api.schemas import ExampleFilters, ExampleRequest, SearchAnswer
 from serving.api.service import Service
@@ -97,30 +98,31 @@ def _asks_what_is_seen(asked: ExampleFilters) -> bool:
     return not asked.channel or VISUAL in asked.channel
 
 
-def _nothing(service: Service, request_id: str) -> dict[str, Any]:
-    """The answer to an example where what is seen may not answer."""
+def _nothing(request_id: str) -> dict[str, Any]:
+    """The answer to an example where what is seen may not answer: no search, and none is counted."""
     notice = f"Only what is seen answers a picture, a clip or a video: the channels asked for leave {VISUAL} out."
-    return answered(service, SearchResult(query="", hits=(), hidden=0, took_ms={"total": 0.0}), (notice,), request_id)
+    nothing = SearchResult(query="", hits=(), hidden=0, took_ms={"total": 0.0})
+    return search_answer(nothing, notices=[notice], request_id=request_id)
 
 
 def _by_span(service: Service, asked: ExampleRequest, request_id: str) -> dict[str, Any]:
     service.video(asked.video)
     if asked.end_ms is not None and asked.end_ms <= asked.start_ms:
         raise InputError("The span ends before it begins.")
-    where = video_filter(asked)
+    where = filter_of(asked)
     if not _asks_what_is_seen(asked):
-        return _nothing(service, request_id)
+        return _nothing(request_id)
     with service.searches.entered():
-        return similar_to(service, asked.video, asked.start_ms, asked.end_ms, asked.k, request_id, where)
+        return similar_to(service, asked.video, asked.start_ms, asked.end_ms, asked.k, request_id, where, asked.collapse)
 
 
 def _by_file(service: Service, file: UploadFile, asked: ExampleFilters, request_id: str) -> dict[str, Any]:
     encoder = service.engines.clip_encoder()
     if encoder is None:
         raise ApiError(409, "no_model", "No model is loaded: this library cannot be searched with a picture.")
-    where = video_filter(asked)
+    where = filter_of(asked)
     if not _asks_what_is_seen(asked):
-        return _nothing(service, request_id)
+        return _nothing(request_id)
     with service.making.entered(), tempfile.TemporaryDirectory(prefix="wenshi-example-") as folder:
         path = Path(folder) / "example"
         with path.open("xb") as kept:
@@ -137,7 +139,8 @@ def _by_file(service: Service, file: UploadFile, asked: ExampleFilters, request_
                     503, "model", "Vectors of another model are searched since a moment: send the picture again.",
                     headers={"Retry-After": "1"},
                 )  # fmt: skip
-            result = loaded.engine.search_alike(seen.pooled, count=asked.k, where=where)
+            engine = loaded.engine.with_settings(SearchSettings(collapse=asked.collapse))
+            result = engine.search_alike(seen.pooled, count=asked.k, where=where)
     return answered(service, result, loaded.notices, request_id)
 
 

@@ -22,7 +22,7 @@ from serving.api.schemas import (
 )
 from serving.api.service import Service, only_admin
 from serving.generations import by_channel, held_generations, percent, swap
-from serving.models import NO_MODEL, SENTENCES_SETTING
+from serving.models import NO_MODEL, remembered_sentences
 
 
 def routes(service: Service) -> APIRouter:
@@ -60,7 +60,7 @@ def routes(service: Service) -> APIRouter:
             if asked.model == NO_MODEL:
                 raise InputError("Without a model no vectors can be made: name one as `model`.")
             return {"job": service.ask_job("build", {"model": asked.model})}
-        if asked.sentences is None and service.library.setting(SENTENCES_SETTING) is None:
+        if asked.sentences is None and remembered_sentences(service.library) is None:
             raise InputError("This library has no sentence model yet: name one as `sentences`.")
         return {"job": service.ask_job("embed", {"sentences": asked.sentences})}
 

@@ -13,7 +13,7 @@ from retrieval.search.confidence import stored_calibration
 from serving.api.jobs.store import STATES
 from serving.api.schemas import LibraryState
 from serving.api.service import Service, caller_of
-from serving.models import MODEL_SETTING
+from serving.models import remembered_model
 
 
 def routes(service: Service) -> APIRouter:
@@ -72,7 +72,7 @@ def _state(service: Service) -> dict[str, Any]:
             *({"channel": "meaning", "share": one.share} for one in status.text_generations if one.active),
         ],
         "generations": [asdict(one) for one in status.generations],
-        "model": _name(service.library.setting(MODEL_SETTING)),
+        "model": _name(remembered_model(service.library)),
         "calibrated": calibration is not None and calibration.fits(status.clips),
         "edition": f"{identity}:{revision}",
         "index": {

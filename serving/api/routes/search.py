@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -15,6 +14,7 @@ from retrieval.search import SearchResult, SearchSettings
 from serving.api.answers import search_answer
 from serving.api.schemas import SearchAnswer, SearchAnswers, SearchFilters, SearchRequest
 from serving.api.service import Service
+from serving.filters import video_filter
 
 
 class SearchParameters(SearchRequest):
@@ -47,11 +47,11 @@ def routes(service: Service) -> APIRouter:
 def _answer(service: Service, asked: SearchRequest, text: str, request_id: str) -> dict[str, Any]:
     settings = SearchSettings(
         channels=frozenset(asked.channel) if asked.channel else None, show_hidden=asked.hidden, moments=asked.moments,
-        diversity=asked.diversity, rank_ms=asked.rank_ms, vector_recall=asked.recall,
+        diversity=asked.diversity, collapse=asked.collapse, rank_ms=asked.rank_ms, vector_recall=asked.recall,
     )  # fmt: skip
     with service.searches.entered():
         loaded = service.engines.current()
-        result = loaded.engine.with_settings(settings).search(text, count=asked.k, where=video_filter(asked, asked.video))
+        result = loaded.engine.with_settings(settings).search(text, count=asked.k, where=filter_of(asked, asked.video))
     return answered(service, result, loaded.notices, request_id)
 
 
@@ -60,14 +60,9 @@ def answered(service: Service, result: SearchResult, notices: tuple[str, ...], r
     return search_answer(result, notices=notices, request_id=request_id)
 
 
-def video_filter(asked: SearchFilters, videos: Sequence[str] = ()) -> VideoFilter:
-    """videos: the only ones that may answer, () = any. InputError for spans that are empty and paths that are not whole."""
-    return VideoFilter(
-        paths=tuple(path if path.startswith("*") else str(Path(path)) for path in asked.path),
-        tags=tuple(asked.tag),
-        shortest_ms=None if asked.longer is None else round(1000 * asked.longer),
-        longest_ms=None if asked.shorter is None else round(1000 * asked.shorter),
-        since=asked.since,
-        until=asked.until,
-        videos=frozenset(videos) if videos else None,
-    )
+def filter_of(asked: SearchFilters, videos: Sequence[str] = ()) -> VideoFilter:
+    """videos: the only ones that may answer, () = any. Raises as `video_filter`."""
+    return video_filter(
+        path=asked.path, tag=asked.tag, longer=asked.longer, shorter=asked.shorter, since=asked.since, until=asked.until,
+        video=videos,
+    )  # fmt: skip

@@ -79,18 +79,19 @@ def routes(service: Service) -> APIRouter:
         request: Request,
         video_id: VideoId,
         k: Annotated[int, Query(ge=1, le=MOST_HITS)] = 20,
+        collapse: bool = True,
     ) -> JSONResponse:
-        """Other videos with clips that look like this one's."""
+        """Other videos with clips that look like this one's. collapse: as of a search."""
         service.video(video_id)
         with service.searches.entered():
-            return JSONResponse(similar_to(service, video_id, None, None, k, request.state.request_id))
+            return JSONResponse(similar_to(service, video_id, None, None, k, request.state.request_id, None, collapse))
 
     return router
 
 
 def similar_to(
     service: Service, video_id: str, start_ms: int | None, end_ms: int | None, count: int, request_id: str,
-    where: VideoFilter | None = None,
+    where: VideoFilter | None, collapse: bool,
 ) -> dict[str, Any]:
     """Videos that look like the clips of a video which meet a span of it, of those that pass the filter."""
     with service.library.snapshot():        # a swap of generations in between would compare vectors of two models
@@ -105,7 +106,8 @@ def similar_to(
                 raise not_found("The video has no clip in this span.")
             vectors = vectors[meets]
         loaded = service.engines.current()
-        result = loaded.engine.search_alike(_few(vectors), count=count, where=where, without=[video_id])
+        engine = loaded.engine.with_settings(SearchSettings(collapse=collapse))
+        result = engine.search_alike(_few(vectors), count=count, where=where, without=[video_id])
     return answered(service, result, loaded.notices, request_id)
 
 

@@ -56,6 +56,11 @@ function form(state, change, library) {
     },
   },
     element("fieldset", { class: "wide" }, element("legend", {}, say("where")), element("div", { class: "toggles" }, toggles)),
+    element("fieldset", { class: "wide" }, element("legend", {}, say("copiesLegend")), element("div", { class: "toggles" },
+      button({
+        text: say("copiesApart"), kind: "chip toggle", "aria-pressed": String(state.apart),
+        onClick: () => change({ ...state, apart: !state.apart }),
+      }))),
     element("fieldset", {}, element("legend", {}, say("length")),
       field("longer", "number", say("from"), { min: 0, step: "any" }), field("shorter", "number", say("to"), { min: 0, step: "any" })),
     element("fieldset", {}, element("legend", {}, say("date")), field("since", "date", say("from")), field("until", "date", say("to"))),

@@ -14,6 +14,7 @@ import { asks, EMPTY, filtersOf, fromAddress, MOST, searchKey, toAddress, typed,
 import { currentLanguage, say, sayError, setLanguage, translate } from "./words.js";
 
 const SKELETON_AFTER_MS = 150;
+const AGAIN_AFTER_MS = 5000;
 const EXAMPLES = 4;
 
 let state = { ...EMPTY };
@@ -152,8 +153,18 @@ async function showFurther() {
     showSummary();
     showView();
   } catch (failure) {
-    if (failure.name !== "AbortError") toast(sayError(failure));
+    moreFailed(current, failure);
   }
+}
+
+/** What follows could not be had: it is asked for again in a while, if the end of the list is near then. */
+function moreFailed(current, failure) {
+  if (failure.name === "AbortError") return;
+  toast(sayError(failure));
+  setTimeout(() => {
+    current.asking = false;
+    results.lookAgain();
+  }, AGAIN_AFTER_MS);
 }
 
 function showSummary() {
@@ -234,8 +245,7 @@ async function showOlder() {
     newest = { next };
     results.extend(videos);
   } catch (failure) {
-    current.asking = false;         // the next time that the end comes near
-    if (failure.name !== "AbortError") toast(sayError(failure));
+    moreFailed(current, failure);
   }
 }
 

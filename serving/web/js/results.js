@@ -44,7 +44,11 @@ export class Results {
     }
     this.grid.append(...next.map((hit) => this.card(hit)));
     this.built += next.length;
-    // The observer tells of changes only: while the end is still near, it has to be asked anew.
+    this.lookAgain();
+  }
+
+  /** Whether the end is near: the observer tells of changes only, and while it still is, it has to be asked anew. */
+  lookAgain() {
     this.watcher.unobserve(byId("more"));
     this.watcher.observe(byId("more"));
   }
@@ -60,7 +64,7 @@ export class Results {
     const startMs = hit.moments?.[0]?.best_ms ?? hit.start_ms ?? 0;
     const title = hit.title || hit.name;
     const open = (event, timeMs) => {
-      if (event.metaKey || event.ctrlKey || event.shiftKey || event.button > 0) return;     // a new tab or window
+      if (isForNewTab(event)) return;
       event.preventDefault();
       this.onOpen(hit, timeMs);
     };
@@ -75,8 +79,25 @@ export class Results {
             "aria-label": [say("open", title, clock(startMs)), ...spoken(hit)].join("；"),
             on: { click: (event) => open(event, startMs) },
           }, markedTitle(title, hit.channels))),
-        badges(hit), snippet(hit),
+        badges(hit), snippet(hit), this.copies(hit, startMs),
         button({ name: "similar", label: `${say("findSimilar")}：${title}`, kind: "tool similar", onClick: () => this.onSimilar(hit) })));
+  }
+
+  /** How many videos show the same; opened, which. */
+  copies(hit, startMs) {
+    if (!hit.copies?.length) return null;
+    const line = (copy) => element("li", {}, element("a", {
+      href: this.addressOf(copy, startMs), "data-video": copy.video,
+      on: {
+        click: (event) => {
+          if (isForNewTab(event)) return;
+          event.preventDefault();
+          this.onOpen(copy, startMs);
+        },
+      },
+    }, copy.title || copy.name));
+    return element("details", { class: "copies" },
+      element("summary", {}, say("copies", hit.copies.length)), element("ul", {}, hit.copies.map(line)));
   }
 
   /** The whole video as a line with its hits on it; under the mouse it shows what is where. */
@@ -103,6 +124,8 @@ export class Results {
     return [element("div", { class: "strip", "aria-hidden": "true" }, frame, here), rail];
   }
 }
+
+const isForNewTab = (event) => event.metaKey || event.ctrlKey || event.shiftKey || event.button > 0;
 
 /** A span painted on a line that stands for the whole video. */
 export function markOn(kind, { start_ms: startMs, end_ms: endMs }, durationMs) {

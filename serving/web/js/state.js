@@ -12,6 +12,7 @@ export const EMPTY = Object.freeze({
   since: "",          // days, 2026-01-31
   until: "",
   hidden: false,      // show what the threshold hides too
+  apart: false,       // show copies of a video each for itself
   count: 60,          // how many videos are asked for first
   video: null,        // the one that is open
   time_ms: null,      // where it starts
@@ -27,7 +28,7 @@ const TYPED = { tag: "tag", 标签: "tag", path: "path", 路径: "path" };
 /** The state that an address (its part from "?") names; what makes no sense is left out. */
 export function fromAddress(search) {
   const given = new URLSearchParams(search);
-  const state = { ...EMPTY, q: (given.get("q") ?? "").trim(), hidden: given.get("hidden") === "1" };
+  const state = { ...EMPTY, q: (given.get("q") ?? "").trim(), hidden: given.get("hidden") === "1", apart: given.get("apart") === "1" };
   for (const name of LISTS) state[name] = [...new Set(given.getAll(name).filter(Boolean))];
   for (const name of TEXTS) state[name] = given.get(name) ?? "";
   const count = Number(given.get("k"));
@@ -54,6 +55,7 @@ export function toAddress(state) {
   for (const name of LISTS) for (const value of state[name]) given.append(name, value);
   for (const name of TEXTS) if (state[name] !== "") given.set(name, state[name]);
   if (state.hidden) given.set("hidden", "1");
+  if (state.apart) given.set("apart", "1");
   if (state.count !== EMPTY.count) given.set("k", state.count);
   if (state.video) given.set("v", state.video);
   if (state.video && state.time_ms !== null) given.set("t", state.time_ms);
@@ -65,6 +67,7 @@ export function toAddress(state) {
 /** What may answer and how many, whatever is searched with: [[name, value], ...], of a list one each. */
 export const limits = (state, count) => [
   ["k", String(count)], ...filtersOf(state).map(({ name, value }) => [name, value]), ...(state.hidden ? [["hidden", "true"]] : []),
+  ...(state.apart ? [["collapse", "false"]] : []),
 ];
 
 /** The same as a body of JSON. */
@@ -73,6 +76,7 @@ export const limitsAsBody = (state, count) => ({
   ...Object.fromEntries(LISTS.filter((name) => state[name].length).map((name) => [name, state[name]])),
   ...Object.fromEntries(TEXTS.filter((name) => state[name] !== "").map((name) => [name, state[name]])),
   ...(state.hidden && { hidden: true }),
+  ...(state.apart && { collapse: false }),
 });
 
 /** What the service is asked for a text, as the part of the address after "?". */

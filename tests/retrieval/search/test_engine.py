@@ -58,14 +58,17 @@ def clip(start: int, end: int, number: int, *, tilts: Sequence[float] = (0.0, 0.
     )  # fmt: skip
 
 
-def put(library: Library, name: str, *, title: str = "", clips: Sequence[Clip] = (), **lines: tuple[int, int, str]) -> str:
+def put(
+    library: Library, name: str, *, title: str = "", clips: Sequence[Clip] = (), duration_ms: int = 60_000,
+    **lines: tuple[int, int, str],
+) -> str:
     video_id = hashlib.sha256(name.encode()).hexdigest()
     video = Video(
-        id=video_id, size_bytes=1, duration_ms=60_000, width=16, height=16, frames_per_second=25.0, container="mp4",
+        id=video_id, size_bytes=1, duration_ms=duration_ms, width=16, height=16, frames_per_second=25.0, container="mp4",
         codec="h264", has_audio=False,
     )  # fmt: skip
     evidence = [_evidence(kind, *line) for kind, line in lines.items()]
-    titles = [_evidence("title", 0, 60_000, title)] if title else []
+    titles = [_evidence("title", 0, duration_ms, title)] if title else []
     library.put(
         video, Location(path=f"/v/{name}.mp4", size_bytes=1, modified_ns=1), evidence=evidence, location_evidence=titles,
         clips=clips, generation=GENERATION if clips else None, examined={},
@@ -155,12 +158,16 @@ def test_a_text_that_is_not_read_in_full_is_said_to_be(library):
     assert "3 tokens" in result.notices[0]
 
 
+def apart(library: Library, *, diversity: float = 0.3) -> SearchEngine:
+    return SearchEngine(library, encoder=TableEncoder(), settings=SearchSettings(diversity=diversity, collapse=False))
+
+
 def test_a_copy_does_not_take_the_second_place(library):
     put(library, "original", clips=[clip(0, 8000, 0, tilts=(0.0, 0.0))])
     put(library, "copy", clips=[clip(0, 8000, 0, tilts=(0.05, 0.05))])
     put(library, "other", clips=[clip(0, 8000, 0, tilts=(0.9, 0.9))])
-    plain = SearchEngine(library, encoder=TableEncoder(), settings=SearchSettings(diversity=0)).search("狗").hits
-    varied = SearchEngine(library, encoder=TableEncoder()).search("狗").hits
+    plain = apart(library, diversity=0).search("狗").hits
+    varied = apart(library).search("狗").hits
     assert names(plain) == ["original", "copy", "other"]
     assert names(varied) == ["original", "other", "copy"]
 
@@ -204,7 +211,7 @@ def test_a_video_of_hundreds_of_clips_does_not_hide_the_other_videos(library):
     put_series(library, "film", lines=0, clips=300)
     for number in range(9):
         put(library, f"short-{number}", clips=[clip(0, 8000, 0, tilts=(0.5, 0.5))])
-    assert len(SearchEngine(library, encoder=TableEncoder()).search("狗").hits) == 10
+    assert len(apart(library).search("狗").hits) == 10
 
 
 def test_damaged_frame_vectors_cost_the_best_frame_and_not_the_answer(library):
@@ -229,7 +236,7 @@ def test_frames_of_all_hits_are_read_in_one_call(library, monkeypatch):
     monkeypatch.setattr(library, "frame_vectors", lambda clips: calls.append(clips) or read(clips))
     for number in range(5):
         put(library, f"v{number}", clips=[clip(0, 8000, 0), clip(8000, 16_000, 0)])
-    assert len(SearchEngine(library, encoder=TableEncoder()).search("狗").hits) == 5
+    assert len(apart(library).search("狗").hits) == 5
     assert [len(clips) for clips in calls] == [10]
 
 

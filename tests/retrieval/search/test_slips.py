@@ -71,6 +71,21 @@ def test_a_query_that_only_looks_like_an_exclusion_is_taken_as_it_stands(engine:
     assert title in first(engine.search(query))
 
 
+def test_a_query_that_a_text_holds_whole_is_no_exclusion(tmp_path: Path) -> None:
+    with Library.open(tmp_path / "library", write=True, create=True) as library:
+        for index, text in enumerate(("爸爸不要走", "爸爸走了", "爸爸回家")):
+            put_title(library, index, text)
+        engine = SearchEngine(library)
+        assert first(engine.search("爸爸不要走")) == "爸爸不要走"
+        assert engine.search("爸爸不要走").notices == ()
+        assert {hit.title for hit in engine.search("爸爸不要回").hits} == {"爸爸不要走", "爸爸走了"}
+
+
+@pytest.mark.parametrize("query", ["千万不要忘记", "你们不要走", "请不要打扰", "妈妈再也不要离开", "咖啡不要了"])
+def test_what_somebody_is_asked_for_is_no_exclusion(query: str) -> None:
+    assert Wanted.parse(query).without == ()
+
+
 def test_the_notice_says_what_is_shown(engine: SearchEngine) -> None:
     assert "'流浪猫'" in engine.search("liulangmao").notices[0]
 

@@ -156,6 +156,10 @@ def test_filters_choose_what_may_answer_an_example_as_they_do_a_text(client, fil
 
 
 def test_an_example_is_answered_by_what_is_seen_or_it_is_said_that_it_may_not(client, filled, ids):
+    def searches() -> str:
+        return next((line for line in client.get("/metrics").text.splitlines() if 'seconds_count{stage="total"}' in line), "")
+
+    before = searches()
     path, files = "/api/v1/search/by-example", {"file": ("x.mp4", (filled / "videos" / "city.mp4").read_bytes())}
     for answer in (
         client.post(path, files=files, data={"channel": "asr"}),
@@ -163,6 +167,7 @@ def test_an_example_is_answered_by_what_is_seen_or_it_is_said_that_it_may_not(cl
     ):
         assert answer.json()["hits"] == []
         assert "leave visual out" in answer.json()["notices"][0]
+    assert searches() == before     # nothing was searched
 
 
 @pytest.mark.parametrize(("filters", "status", "named"), [

@@ -20,6 +20,7 @@ from retrieval.records import Clip, Generation, Location, Video
 from serving.api import models
 from serving.api.running import serve as serve_until_ended
 from serving.api.settings import ServeSettings
+from serving.models import place_key, remembered_model
 from tests.sentence_models import ConceptModel
 
 
@@ -120,6 +121,30 @@ def test_another_generation_can_be_searched_and_the_first_again(serve, two_gener
     assert client.get("/api/v1/library").json()["notices"] == []
     unknown = {"generation": {**name, "revision": "3"}}
     assert client.post("/api/v1/generations/activate", json=unknown).status_code == 400
+
+
+def test_going_to_vectors_whose_model_nobody_knows_forgets_the_model_of_the_others(serve, two_generations):
+    client = serve(two_generations)
+    other = next(one for one in client.get("/api/v1/generations").json()["generations"] if not one["active"])
+    name = {key: other[key] for key in ("encoder", "revision", "preprocessing", "dimension")}
+    before = client.get("/api/v1/library").json()["model"]
+    gone = client.post("/api/v1/generations/activate", json={"generation": name, "partial": True}).json()
+    status = client.get("/api/v1/library").json()
+    assert status["model"] is None
+    assert any("say with --model where other is" in notice for notice in status["notices"])
+    client.post("/api/v1/generations/activate", json={"generation": gone["previous"], "partial": True})
+    assert client.get("/api/v1/library").json()["model"] == before
+
+
+def test_the_model_of_what_is_searched_is_found_when_the_last_vector_of_the_one_before_goes(two_generations):
+    with Library.open(two_generations, write=True) as library:
+        (other,) = (row.generation for row in library.status().generations if not row.active)
+        library.set_setting(place_key(other), "elsewhere")
+        for video_id in library.video_ids():
+            if video_id != "0" * 64:
+                library.remove(video_id)
+        assert library.generation() == other
+        assert remembered_model(library) == "elsewhere"
 
 
 def test_the_vectors_before_are_searched_while_the_model_of_another_generation_is_loaded(serve, two_generations, monkeypatch):

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -194,6 +195,29 @@ def test_the_client_shows_its_key_to_nobody_that_the_service_sends_it_to():
         Client(f"http://127.0.0.1:{server.server_port}", key="secret").library()
         server.shutdown()
     assert shown == {"/api/v1/library": "Bearer secret", "/elsewhere": None}
+
+
+@pytest.mark.parametrize("told", ["date", "0", "soon", None])
+def test_the_client_asks_again_when_the_service_says_so_in_whatever_way(told):
+    asked = []
+
+    class Busy(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(time.monotonic())
+            self.send_response(429 if len(asked) == 1 else 200)
+            if told is not None and len(asked) == 1:
+                self.send_header("Retry-After", formatdate(time.time() + 2, usegmt=True) if told == "date" else told)
+            self.end_headers()
+
+        def log_message(self, format, *arguments):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Busy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        Client(f"http://127.0.0.1:{server.server_port}").library()
+        server.shutdown()
+    waited = asked[1] - asked[0]
+    assert waited < 0.5 if told == "0" else 0.9 < waited < 5
 
 
 def test_the_types_of_the_client_are_packaged():

@@ -90,11 +90,15 @@ def test_a_video_that_one_worker_takes_is_added_and_found_by_all(copied, tmp_pat
             assert [hit["name"] for hit in answer.json()["hits"]] == ["new.mp4"]
 
 
-def test_a_service_that_is_killed_leaves_the_port_to_the_next(copied):
+def test_a_service_that_is_killed_leaves_the_port_to_the_next_and_no_counters(copied, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with running(copied, "--workers", "2") as (process, address):
         workers = workers_of(process)
+        assert len(list(tmp_path.glob("wenshi-counters-*"))) == 1
         process.kill()
         process.wait()
+    wait_until(lambda: not any(psutil.pid_exists(pid) for pid in workers))
+    assert list(tmp_path.glob("wenshi-counters-*")) == []
     port = address.rstrip("/").rsplit(":", 1)[1]
     with running(copied, "--workers", "2", "--port", port) as (_, again):
         assert again == address

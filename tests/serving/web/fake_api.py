@@ -49,6 +49,7 @@ def hit(number: int, *, below: bool = False) -> dict[str, Any]:
         "confidence": ("high", "medium", "low", None)[number % 4], "below_threshold": below,
         "start_ms": start_ms, "end_ms": start_ms + 3000, "duration_ms": 60_000, "moments": [moment, later],
         "channels": [seen, spoken], **_media(video, start_ms + 500),
+        "copies": [{"video": video_id(n), "name": f"{n}.mp4", "title": NASTY} for n in (30, 31)] if number == 1 else [],
     }  # fmt: skip
 
 
@@ -107,9 +108,11 @@ class Fake:
                 await asyncio.sleep(0.6)
             if q == "出错":
                 return _error(503, "library", "The library cannot be read at present.")
+            if q == "断续" and k > 60 and sum("k=240" in where for _, where, _ in self.asked) == 1:
+                return _error(503, "busy", "Come again.")
             if q == "没有":
                 return JSONResponse(answer(q, [hit(n, below=True) for n in range(2)] if hidden else [], hidden=2, answered=False))
-            hits = [hit(number) for number in range(min(k, 1000 if q == "一千" else 8))]
+            hits = [hit(number) for number in range(min(k, 1000 if q in ("一千", "断续") else 8))]
             return JSONResponse(answer(q, hits, answered={"不相干": False, "不知道": None}.get(q, True)))
 
         @app.post("/api/v1/search/by-example")

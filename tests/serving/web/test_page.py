@@ -409,6 +409,14 @@ def test_more_are_asked_for_at_the_end_of_the_list(page, address, fake):
     assert [where.split("k=")[1] for where in searches(fake)] == ["60", "240"]
 
 
+def test_more_that_failed_once_are_asked_for_again_while_the_end_is_near(page, address, fake):
+    found(page, address, "断续")
+    page.wait("(scrollTo(0, document.body.scrollHeight), document.querySelector('#toast').textContent.length > 0)")
+    assert page.run(HITS) == 60
+    page.wait(f"{HITS} > 60")
+    assert [where.split("k=")[1] for where in searches(fake)] == ["60", "240", "240"]
+
+
 def test_the_first_view_goes_on_to_the_oldest_video(page, address, fake):
     fake.videos = 53
     page.go(address, until=".card")
@@ -503,3 +511,24 @@ def test_the_other_language_is_one_click_away_and_is_remembered(page, address):
     page.wait("document.documentElement.lang === 'en' && document.querySelector('#summary').innerText.startsWith('8 videos')")
     page.go(address, until=".card")
     assert page.run("document.documentElement.lang") == "en"
+
+
+def test_copies_stand_in_a_list_that_opens_and_each_can_be_played(page, address):
+    found(page, address)
+    assert page.run("[...document.querySelectorAll('.copies summary')].map((one) => one.textContent)") == ["另有 2 个相同视频"]
+    assert not page.run("document.querySelector('.copies').open")
+    page.click(".copies summary")
+    page.wait("document.querySelector('.copies').open")
+    assert page.run("[...document.querySelectorAll('.copies a')].map((one) => one.textContent)") == [NASTY, NASTY]
+    page.click(".copies a")
+    page.wait_for("#watch")
+    assert page.run("new URLSearchParams(location.search).get('v')") == video_id(30)
+
+
+def test_copies_are_shown_apart_when_that_is_asked_for_and_the_address_says_so(page, address, fake):
+    found(page, address)
+    page.click("#filter")
+    page.run("[...document.querySelectorAll('#filters .toggle')].find((one) => one.textContent === '分开显示').click()")
+    page.wait("location.search.includes('apart=1')")
+    page.wait(f"{HITS} === 8")
+    assert "collapse=false" in searches(fake)[-1]
