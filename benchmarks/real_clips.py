@@ -65,7 +65,7 @@ from tests.videos import write_subtitles
 
 Held = Counter[tuple[str, int, int, str]]       # pairs as (id of the video, start ms, end ms, text)
 
-_STAGES = frozenset({"examine", "look", "listen", "subtitles", "cover", "pair", "score"})
+_STAGES = ("examine", "look", "listen", "subtitles", "cover", "pair", "score")
 _MANIFEST = "manifest.jsonl"
 _MODEL = Path(miniature.__file__).parent / "model"
 _KEEP_SHARE = 0.5
@@ -214,7 +214,8 @@ def unaccounted(corpus: Path, said: Mapping[str, Any], files: Iterable[Path]) ->
 def left_out(corpus: Path, costs: Iterable[StageRow]) -> int:
     """How many stages that have an engine a measured video did not go through once. Where no text is known, none is scored."""
     settings, seen = saved_settings(corpus), Counter((row.video_id, row.stage) for row in costs)
-    stages = _STAGES - ({"cover"} if settings.screen_text.engine is None else set())
+    without = {"cover": settings.screen_text.engine is None, "score": settings.relevance.model is None}
+    stages = [stage for stage in _STAGES if not without.get(stage)]
     with_text = {row.video_id for row in read_measured(corpus, CandidateRow)}
     videos = [row.video_id for row in read_measured(corpus, MeasuredVideo) if row.status == "measured"]
     wanted = ((video or "", stage) for video in videos for stage in stages if stage != "score" or video in with_text)

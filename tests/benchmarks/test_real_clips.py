@@ -18,7 +18,7 @@ from tests.videos import write_video
 
 pytest.importorskip("pyarrow", reason="tables need pyarrow")
 
-_LIGHT = ("screen_text.engine=null", "speech.voice=false", "speech.engine=null")
+_LIGHT = ("screen_text.engine=null", "speech.voice=false", "speech.engine=null", "relevance.model=null")
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +40,11 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ran(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, float]]:
-    """Where a whole run left everything, and how often it saw each promise broken."""
+    """Where a whole run left everything, and how often it saw each promise broken; without a browser."""
     work = tmp_path_factory.mktemp("work")
-    return work, real_clips.run(clips, work, _LIGHT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(real_clips, "find_chromium", lambda: None)
+        return work, real_clips.run(clips, work, _LIGHT)
 
 
 def test_a_build_of_clips_keeps_what_it_promises(ran: tuple[Path, dict[str, float]]) -> None:
