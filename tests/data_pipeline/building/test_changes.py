@@ -234,6 +234,9 @@ def test_what_was_refused_is_kept_until_its_table_is_named_again(corpus: Path, t
     first = [Rejected(f"{table} line 2", "it states no licence."), Rejected(f"{table} line 3", "it names no file.")]
     other = [Rejected(f"{folder}/a.mp4", "its name is not UTF-8."), Rejected(f"{tmp_path}/list.csv2 line 1", "it names no file.")]
     corpus.mkdir(parents=True)
+    folder.mkdir()
+    for name in (table, folder / "a.mp4", tmp_path / "list.csv2"):
+        name.touch()
     keep_refused(corpus, first, named=[table])
     keep_refused(corpus, other, named=[folder])
     assert read_refused(corpus) == [*first, *other]
@@ -258,6 +261,31 @@ def test_what_was_refused_of_a_folder_goes_when_it_is_named_again(corpus: Path, 
     (clips / "own.mp4").unlink()
     keep_refused(corpus, read_sources(named, i_have_rights=True).rejected, named=named)
     assert read_refused(corpus) == []
+
+
+def test_a_refused_row_goes_when_its_file_has_come_in_otherwise_or_its_table_is_gone(
+    corpus: Path, videos: list[Path], tmp_path: Path
+) -> None:
+    def named(table: Path, lines: tuple[str, ...] | list[str]) -> set[str]:
+        """What is kept as refused after a build of a table; no other is named."""
+        table.write_text("\n".join(["file,licence", *lines]), encoding="utf-8")
+        found = read_sources([table])
+        work = Work(directory=corpus, settings=SETTINGS, make_stages=make_stages)
+        account = build(found.rows, work, runner_here, refused=found.rejected, named=[table])
+        kept = read_refused(corpus)
+        assert account.refused == len(kept)
+        return {f"{Path(one.where).name} {Path(one.file).name}" for one in kept}
+
+    first, second = tmp_path / "a list.csv", tmp_path / "second.csv"
+    one, two, three = (str(path) for path in videos)
+    lines = (f"{one},CC-BY-4.0", f"{two},", f"{tmp_path}/late.mp4,CC0-1.0", f"{three},mine", f"{one},CC0-1.0")
+    all_of_it = {"a list.csv line 3 1.mp4", "a list.csv line 4 late.mp4", "a list.csv line 5 2.mp4", "a list.csv line 6 "}
+    assert named(first, lines) == all_of_it
+    assert named(second, [f"{two},CC-BY-4.0"]) == all_of_it - {"a list.csv line 3 1.mp4"}
+    write_video(tmp_path / "late.mp4", seconds=0.5, seed=7)
+    assert named(second, ["late.mp4,CC0-1.0"]) == {"a list.csv line 5 2.mp4", "a list.csv line 6 "}
+    first.unlink()
+    assert named(second, ["late.mp4,CC0-1.0", "gone.mp4,CC0-1.0"]) == {"second.csv line 3 gone.mp4"}
 
 
 def test_hashtags_are_the_topics_of_a_video_that_has_no_others(corpus: Path, videos: list[Path]) -> None:
