@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import fields
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from data_pipeline.building.stage_cache import Kept, StageCache, cache_path
+from data_pipeline.building.stages import Stages
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.measured import (
     AudioSpanRow,
@@ -23,6 +25,8 @@ from data_pipeline.corpus.measured import (
     StageRow,
 )
 from data_pipeline.corpus.tables import read_table, write_table
+from data_pipeline.report.page.elements import both
+from data_pipeline.report.page.labels import label
 from data_pipeline.report.thumbnails import StoredPictures
 from data_pipeline.report.write import Report, write_report
 from serving.cli.main import app
@@ -281,3 +285,9 @@ def test_the_command_names_the_files_and_gives_the_numbers(corpus: Path) -> None
     assert "report.html" in done.stdout
     shown = CliRunner().invoke(app, ["corpus", "report", str(corpus), "--json", "--characters", "0"])
     assert json.loads(shown.stdout)["pairs"]["kept"] == 4
+
+
+def test_every_stage_has_a_name_in_both_languages() -> None:
+    names = [field.name for field in fields(Stages) if field.type in ("Stage", "Stage | None")]
+    assert "subtitles" in names
+    assert [name for name in names if label(name) == both(name, name)] == []
