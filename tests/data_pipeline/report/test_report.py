@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+import time
+from contextlib import closing
 from dataclasses import fields
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,7 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from data_pipeline.building.stage_cache import Kept, StageCache, cache_path
+from data_pipeline.building.stage_cache import Kept, StageCache, cache_path, kept_pictures
 from data_pipeline.building.stages import Stages
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.measured import (
@@ -265,6 +268,26 @@ def test_a_picture_is_the_stored_one_that_is_nearest_to_the_moment(corpus: Path)
     cache.put("k", Kept(b"", 0, 0), content=video_id, stage="look", parts=[b"first", b"last"])
     cache.close()
     assert [pictures(video_id, time_ms) for time_ms in (0, 900, 1100, 9000)] == [b"first", b"first", b"last", b"last"]
+
+
+def test_a_cache_that_is_being_written_costs_a_report_a_second_and_not_one_a_picture(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def counted(path: Path, content: str) -> tuple[bytes, ...] | None:
+        asked.append(content)
+        return kept_pictures(path, content)
+
+    monkeypatch.setattr("data_pipeline.report.thumbnails.kept_pictures", counted)
+    StageCache(cache_path(corpus, "00000")).close()
+    pictures = StoredPictures(corpus, {f"{number:064x}": "00000" for number in range(5)})
+    with closing(sqlite3.connect(cache_path(corpus, "00000"))) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        assert [pictures(f"{number:064x}", 0) for number in range(5)] == [None] * 5
+        assert time.monotonic() - began < 10
+    assert len(asked) == 1
 
 
 def test_a_folder_that_is_no_corpus_is_one_sentence(tmp_path: Path) -> None:
