@@ -119,6 +119,11 @@ def _is_busy(error: sqlite3.Error) -> bool:
     return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
 
 
+def examined_content(path: str, state: tuple[int, int] | None) -> str:
+    """The content under which it is kept what a file in this state (`file_state`) holds."""
+    return f"{path} {state}"
+
+
 def cache_path(directory: Path, shard: str) -> Path:
     """Where a corpus has the results of a shard."""
     return directory / CACHE / f"{shard}.sqlite"

@@ -10,15 +10,16 @@ from unittest.mock import Mock
 
 import pytest
 
-from data_pipeline.building.build import Account, build
+from data_pipeline.building.build import Account, build, retry
 from data_pipeline.building.default_stages import default_stages
+from data_pipeline.building.inputs import file_state
 from data_pipeline.building.local import Work
 from data_pipeline.building.measured_tables import read_measured
 from data_pipeline.building.models import ModelsLoader, load_models
 from data_pipeline.building.plan import SOURCES, Added, all_sources, shard_sources, write_shard_sources
 from data_pipeline.building.refused import keep_refused, read_refused
 from data_pipeline.building.settings import BuildSettings, Relevance, ScreenText, Speech
-from data_pipeline.building.stage_cache import cache_path, kept_pictures
+from data_pipeline.building.stage_cache import StageCache, cache_path, kept_pictures
 from data_pipeline.building.stages import Stages
 from data_pipeline.building.worker import StagesMaker
 from data_pipeline.corpus.measured import (
@@ -151,6 +152,46 @@ def test_a_file_that_was_replaced_is_measured_again_and_the_old_one_forgotten(co
     assert {one.video_id for one in read_measured(corpus, CandidateRow)} >= {new}
     cache = cache_path(corpus, "shard-000000")
     assert (kept_pictures(cache, old), len(kept_pictures(cache, str(new)))) == ((), 3)
+
+
+def test_what_a_build_that_was_stopped_found_out_about_half_a_file_is_forgotten(corpus: Path, videos: list[Path]) -> None:
+    def stopped(video: MeasuredVideo) -> None:
+        raise KeyboardInterrupt
+
+    whole, work = videos[0].read_bytes(), Work(directory=corpus, settings=SETTINGS, make_stages=make_stages)
+    write_video(videos[0], seconds=0.3, seed=8)
+    half = f"{videos[0]} {file_state(str(videos[0]))}"
+    corpus.parent.mkdir(exist_ok=True)
+    with pytest.raises(KeyboardInterrupt):
+        build(described(videos), work, runner_here, done=stopped)
+    assert half in (before := _cached(corpus))
+    videos[0].write_bytes(whole)
+    build(described(videos), work, runner_here)
+    ids = {str(row.video_id) for row in read_measured(corpus, MeasuredVideo)}
+    assert _cached(corpus) == ids | {f"{path} {file_state(str(path))}" for path in videos}
+    assert not before & _cached(corpus)
+
+
+def test_a_row_that_is_tried_again_forgets_what_was_found_out_about_half_of_its_file(corpus: Path, videos: list[Path]) -> None:
+    once = videos[0].rename(videos[0].with_name("once.mp4"))
+    sources, work = described([once, *videos[1:]]), Work(directory=corpus, settings=SETTINGS, make_stages=make_stages)
+    corpus.parent.mkdir(exist_ok=True)
+    assert build(sources, work, runner_here).failed == 1
+    before = _cached(corpus)
+    write_video(once, seconds=0.6, seed=9)
+    once.with_name("mended").touch()
+    assert retry(work, runner_here, kinds=["timeout"]).failed == 0
+    new = str(next(read_measured(corpus, MeasuredVideo)).video_id)
+    assert _cached(corpus) - before == {new, f"{once} {file_state(str(once))}"}
+    assert len(_cached(corpus)) == 6        # the file as it was when it failed is not among them
+
+
+def _cached(corpus: Path) -> set[str]:
+    cache = StageCache(cache_path(corpus, "shard-000000"))
+    try:
+        return {*cache.contents()}
+    finally:
+        cache.close()
 
 
 def test_what_is_kept_of_a_file_that_is_away_stays_also_where_other_stages_measure(corpus: Path, videos: list[Path]) -> None:
