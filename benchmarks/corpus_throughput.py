@@ -94,7 +94,7 @@ def _prepare(directory: Path, clips: Path | None, videos: int) -> Path:
     return table
 
 
-def _told(costs: Sequence[StageRow], videos: int) -> float:
+def tell_stages(costs: Sequence[StageRow], videos: int) -> float:
     """Print CPU seconds a video of each stage; all of them together."""
     by_stage: Counter[str] = Counter()
     for row in costs:
@@ -119,7 +119,7 @@ def main() -> int:
         with Peak() as peak:
             account = build(read_sources([table], i_have_rights=True).rows, work, local_runner(1))
         wall = time.monotonic() - began
-        each = _told(list(read_measured(work.directory, StageRow)), options.videos)
+        each = tell_stages(list(read_measured(work.directory, StageRow)), options.videos)
     print(f"{account.measured} of {options.videos} videos measured, {account.candidates} candidates, load {load:.1f} before")
     print(f"{each:.2f} CPU-s a video in all stages, {wall / options.videos:.2f} s of wall with the loading of models")
     print(f"{_CORES} cores by CPU time: {_CORES * 3600 / each:,.0f} videos an hour; "

@@ -20,7 +20,7 @@ from data_pipeline.building.copies import orphaned_copies, settle_copies
 from data_pipeline.building.inputs import Changes, changes_of
 from data_pipeline.building.local import Runner, ShardJob, Work
 from data_pipeline.building.measured_tables import read_shard
-from data_pipeline.building.plan import Added, add_sources, shard_names, shard_sources
+from data_pipeline.building.plan import Added, add_sources, all_sources, shard_names, shard_sources
 from data_pipeline.building.process_shard import VideoDone
 from data_pipeline.building.refused import keep_refused, read_refused
 from data_pipeline.building.settings import save_settings
@@ -77,8 +77,8 @@ def build(
     with only_writer(work.directory):
         save_settings(work.directory, work.settings)
         corpus_salt(work.directory)     # before there are workers, of which each would make its own
-        keep_refused(work.directory, refused, named=named)
         added = add_sources(work.directory, sources, videos_per_shard=work.settings.videos_per_shard)
+        keep_refused(work.directory, refused, named=named, sources=all_sources(work.directory))
         commits = read_commits(work.directory)
         changes = {shard: changes_of(work.directory, shard, commit) for shard, commit in commits.items()}
         jobs = [

@@ -12,7 +12,7 @@ from typing import Protocol
 from data_pipeline.building.commits import MEASURED, Commit, version_directory
 from data_pipeline.building.inputs import Inputs, inputs_of, read_inputs, write_inputs
 from data_pipeline.building.measured_tables import read_shard, read_tables, write_tables
-from data_pipeline.building.stage_cache import StageCache, cache_path
+from data_pipeline.building.stage_cache import StageCache, cache_path, examined_content
 from data_pipeline.building.video_rows import VideoRows, described_anew, failed_video, removed_video, tables_of
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import disk_errors
@@ -67,8 +67,8 @@ def process_shard(
             rows = worker.process(source, shard=shard, cache=cache)
             videos.append(replace(rows if retry is None else _tried(rows, before), inputs=inputs))
         done(videos[-1].video)
-    if changed and previous is not None:
-        _forget_replaced(directory, previous, videos, cache)
+    if cache.exists():
+        _forget(cache, _replaced(directory, previous, videos) if changed else (), videos, sources)
     stages_key = worker.stages_key if previous is None or retry is None else previous.stages_key
     return commit_version(directory, shard, without_copies(videos), sources, previous=previous, stages_key=stages_key)
 
@@ -171,21 +171,45 @@ def _said_anew(before: VideoRows, source: SourceRow, inputs: Inputs, directory: 
     return described_anew(before, source, uploader_hash=hashed, inputs=inputs)
 
 
-def _forget_replaced(directory: Path, previous: Commit, videos: Sequence[VideoRows], cache: Path) -> None:
-    """Delete what is kept of contents in whose place another one is, where no source of the shard has them any more.
+def _replaced(directory: Path, previous: Commit | None, videos: Sequence[VideoRows]) -> set[str]:
+    """Contents in whose place another one is, where no source of the shard has them any more.
 
-    A file that cannot be read may come back: what is kept of it stays.
+    A file that cannot be read may come back: its content is none of them.
     """
+    if previous is None:
+        return set()
     before = {row.source_id: row.video_id for row in read_shard(directory, previous, MeasuredVideo)}
     there = {rows.video.video_id for rows in videos}
-    gone = {before.get(rows.video.source_id) for rows in videos if rows.video.video_id is not None} - there - {None}
-    if not gone:
-        return
+    gone = {before.get(rows.video.source_id) for rows in videos if rows.video.video_id is not None} - there
+    return {video_id for video_id in gone if video_id is not None}
+
+
+def _forget(cache: Path, gone: Collection[str], videos: Sequence[VideoRows], sources: Sequence[SourceRow]) -> None:
+    """Delete what is kept of these contents; and of all that no source has, where it is known what each of them has.
+
+    So goes what a build that was stopped, or a row that is tried again, has found out about a file that was not complete.
+    """
     kept = StageCache(cache)
     try:
-        kept.forget(*map(str, gone))
+        contents = _contents(videos, sources)
+        kept.forget(*(gone if contents is None else [one for one in kept.contents() if one not in contents]))
     finally:
         kept.close()
+
+
+def _contents(videos: Sequence[VideoRows], sources: Sequence[SourceRow]) -> set[str] | None:
+    """What results may be kept of; None where the content of a source is not known: it is away, or its process ended."""
+    contents = set[str]()
+    for rows, source in zip(videos, sources, strict=True):
+        if not source.uri:
+            continue
+        file = None if rows.inputs is None else rows.inputs.file
+        if file is None or (rows.video.video_id is None and rows.video.error_stage != "examine"):
+            return None
+        contents.add(examined_content(source.uri, file))
+        if rows.video.video_id is not None:
+            contents.add(rows.video.video_id)
+    return contents
 
 
 def _tried(videos: VideoRows, before: VideoRows | None) -> VideoRows:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from data_pipeline.building.inputs import file_state
-from data_pipeline.building.stage_cache import Kept, StageCache
+from data_pipeline.building.stage_cache import Kept, StageCache, examined_content
 from data_pipeline.building.stages import FoundLines, Heard, Looked, Stage, Stages, digest_of
 from data_pipeline.building.video_rows import VideoRows, failed_video, measured_video
 from data_pipeline.corpus.errors import CorpusError
@@ -92,7 +92,8 @@ class _Run:
 
     def _examined(self, path: str, state: tuple[int, int] | None) -> Examined:
         found: Examined | RowFailure = self._stage(
-            self._stages.examine, path, content=f"{path} {state}", beats=False, keep=lambda result: isinstance(result, Examined)
+            self._stages.examine, path, content=examined_content(path, state), beats=False,
+            keep=lambda result: isinstance(result, Examined),
         )
         if isinstance(found, RowFailure):
             raise VideoError(found.kind, found.message)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 
 from data_pipeline.corpus.files import whole_file
 from data_pipeline.corpus.line_log import read_lines
+from data_pipeline.corpus.measured import SourceRow
 from data_pipeline.sources.cnvid import CAPTIONS
 from data_pipeline.sources.files import plain_path
 from data_pipeline.sources.rows import Rejected
@@ -15,28 +17,38 @@ from data_pipeline.sources.rows import Rejected
 REFUSED = "refused.jsonl"
 
 
-def keep_refused(directory: Path, refused: Iterable[Rejected], *, named: Sequence[Path]) -> None:
+def keep_refused(
+    directory: Path, refused: Iterable[Rejected], *, named: Sequence[Path], sources: Iterable[SourceRow] = ()
+) -> None:
     """Keep what a build refused, in place of what an earlier one refused of the same folders and tables.
 
-    Raises CorpusError (unreadable, write).
+    Of the rest that an earlier one refused goes what has become one of the `sources` of the corpus since, and what stood in a
+    table or folder that is not there any more. Raises CorpusError (unreadable, write).
     """
     again = {str(path.parent if path.name == CAPTIONS else path) for path in map(plain_path, named)}
     known = read_refused(directory)
-    others = [one for one in known if not _stands_in(one.where, again)]
-    now = list(dict.fromkeys([*others, *(Rejected(str(where), reason) for where, reason in refused)]))
+    others = [one for one in known if not _stands_in(one.where, again) and _is_there(one.where)]
+    if any(one.file for one in others):
+        mended = {source.uri for source in sources}
+        others = [one for one in others if not one.file or one.file not in mended]
+    now = list(dict.fromkeys([*others, *(one._replace(where=str(one.where)) for one in refused)]))
     if now != known:
         _write(directory, now)
 
 
 def read_refused(directory: Path) -> list[Rejected]:
     """All of it, in order. Raises CorpusError (unreadable)."""
-    return [Rejected(line["where"], line["reason"]) for line in read_lines(directory / REFUSED)]
+    return [Rejected(line["where"], line["reason"], line.get("file", "")) for line in read_lines(directory / REFUSED)]
 
 
-def forget_refused(directory: Path, paths: Iterable[str]) -> None:
-    """Delete what names one of these files. Raises CorpusError (unreadable, write)."""
-    gone, known = list(paths), read_refused(directory)
-    left = [one for one in known if not any(path in one.where or path in one.reason for path in gone)]
+def forget_refused(directory: Path, paths: Iterable[str], *, below: Iterable[Path] = ()) -> None:
+    """Delete what names one of these files, or stands in or is about something below. Raises CorpusError (unreadable, write)."""
+    gone, places, known = list(paths), {str(plain_path(path)) for path in below}, read_refused(directory)
+    left = [
+        one for one in known
+        if not any(path in one.where or path in one.reason or path == one.file for path in gone)
+        and not _stands_in(one.where, places) and not _stands_in(one.file, places)
+    ]
     if left != known:
         _write(directory, left)
 
@@ -44,6 +56,17 @@ def forget_refused(directory: Path, paths: Iterable[str]) -> None:
 def _stands_in(where: str, paths: Set[str]) -> bool:
     """Whether a place is one of the paths, an entry of it (behind a blank) or a file below it."""
     return where in paths or any(where[:at] in paths for at, sign in enumerate(where) if sign in " /")
+
+
+def _is_there(where: str) -> bool:
+    """Whether the file, or the list of which this is an entry (behind a blank), is there.
+
+    Of a name that is not UTF-8 no more than its folder can be looked for.
+    """
+    plain, odd, _ = where.partition("\\udc")
+    if odd:
+        return os.path.lexists(Path(plain).parent if not plain.endswith("/") else plain)
+    return any(os.path.lexists(where[:at]) for at in (*(at for at, sign in enumerate(where) if sign == " "), len(where)))
 
 
 def _write(directory: Path, refused: Iterable[Rejected]) -> None:

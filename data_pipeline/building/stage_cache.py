@@ -12,6 +12,7 @@ from data_pipeline.corpus.errors import CorpusError
 
 CACHE = "cache"
 _WAIT_SECONDS = 30.0        # for the process of a run that was killed: it ends within seconds
+_LOOK_SECONDS = 1.0         # of who only looks: a page without a picture is better than one that is late
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS results (
     key TEXT PRIMARY KEY, content TEXT NOT NULL, stage TEXT NOT NULL, data BLOB NOT NULL, cpu_ms INTEGER NOT NULL,
@@ -96,21 +97,31 @@ class StageCache:
             self._database.execute("VACUUM")
 
 
-def kept_pictures(path: Path, content: str) -> tuple[bytes, ...]:
+def kept_pictures(path: Path, content: str) -> tuple[bytes, ...] | None:
     """The binary parts of the last result of a content that has any, for who only looks: nothing is made or changed.
 
-    There are none where the file is not there, is damaged or stays busy.
+    There are none where the file is not there or is damaged; None where it stays busy for a second.
     """
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_WAIT_SECONDS)) as database:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_LOOK_SECONDS)) as database:
             last = (
                 "SELECT results.key FROM results JOIN parts ON parts.key = results.key WHERE content = ? "
                 "ORDER BY parts.rowid DESC LIMIT 1"
             )
             found = database.execute(f"SELECT data FROM parts WHERE key = ({last}) ORDER BY position", (content,))
             return tuple(data for data, in found)
-    except sqlite3.Error:
-        return ()
+    except sqlite3.Error as error:
+        return None if _is_busy(error) else ()
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    """By its words: its code is told by Python 3.11 and later only."""
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+
+
+def examined_content(path: str, state: tuple[int, int] | None) -> str:
+    """The content under which it is kept what a file in this state (`file_state`) holds."""
+    return f"{path} {state}"
 
 
 def cache_path(directory: Path, shard: str) -> Path:

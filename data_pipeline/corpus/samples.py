@@ -33,6 +33,7 @@ class Sample:
     """A clip ready for a shard. Times are ms on the video's presentation timeline.
 
     id: unique in a corpus, without dots, slashes and blanks. frames: uint8 [F, H, W, 3], RGB. times_ms: of each frame.
+    dirt: what is known to be wrong with it (weak, lyrics, mismatched, near_duplicate, static), None where nothing is.
     Raises InputError when these contradict each other.
     """
 
@@ -45,6 +46,7 @@ class Sample:
     texts: tuple[SampleText, ...]
     split: str
     decoder: str
+    dirt: str | None = None
 
     def __post_init__(self) -> None:
         check_key(self.id)
@@ -137,6 +139,7 @@ def _description(sample: Sample) -> dict[str, object]:
     return {
         "id": sample.id, "video": sample.video, "start_ms": sample.start_ms, "end_ms": sample.end_ms,
         "times_ms": list(sample.times_ms), "texts": list(sample.texts), "split": sample.split, "decoder": sample.decoder,
+        **({} if sample.dirt is None else {"dirt": sample.dirt}),
     }
 
 

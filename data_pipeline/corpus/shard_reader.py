@@ -26,7 +26,7 @@ _LOST = -1          # in place of a row: the sample is behind the cut or broken 
 
 @dataclass(frozen=True, kw_only=True)
 class ShardSample:
-    """A clip as it lies in a shard. Times are ms on the video's timeline; jpegs: one for each of `times_ms`."""
+    """A clip as it lies in a shard; dirt: as of `Sample`. Times are ms on the video's timeline; jpegs: one for each of them."""
 
     key: str
     shard: str
@@ -37,6 +37,7 @@ class ShardSample:
     texts: tuple[SampleText, ...]
     split: str
     jpegs: tuple[bytes, ...]
+    dirt: str | None = None
 
     @property
     def duration_ms(self) -> int:
@@ -153,7 +154,7 @@ def _sample(description: dict[str, Any], jpegs: list[bytes], *, key: str, shard:
     return ShardSample(
         key=key, shard=shard, video=description["video"], start_ms=description["start_ms"],
         end_ms=description["end_ms"], times_ms=tuple(description["times_ms"]), texts=tuple(description["texts"]),
-        split=description["split"], jpegs=tuple(jpegs),
+        split=description["split"], jpegs=tuple(jpegs), dirt=description.get("dirt"),
     )
 
 

@@ -47,7 +47,7 @@ class TextShares:
 class WorldSample:
     """A clip of the world as a SampleSource: `frames` pictures at the midpoints of equal parts of the clip.
 
-    Its texts are fresh true captions, of a clip with wrong or poor texts those.
+    Its texts are fresh true captions, of a clip with wrong or poor texts those. The label of what is wrong with it comes along.
     """
 
     clip: WorldClip
@@ -59,7 +59,9 @@ class WorldSample:
         return self.clip.spec.name
 
     def fingerprint(self) -> str:
-        facts = [asdict(self.clip.spec), self.clip.split, self.frames, asdict(self.texts), drawing_code()]
+        facts: list[object] = [asdict(self.clip.spec), self.clip.split, self.frames, asdict(self.texts), drawing_code()]
+        if self.clip.dirt is not None:
+            facts += [self.clip.dirt, [caption.text for caption in self.clip.captions]]
         return hashlib.sha256(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
     def sample(self, *, height: int, width: int) -> Sample:
@@ -70,7 +72,7 @@ class WorldSample:
         return Sample(
             id=self.id, video=self.id, start_ms=0, end_ms=spec.duration_ms, times_ms=tuple(times),
             frames=np.stack([np.asarray(picture) for picture in pictures]), texts=tuple(self.captions()),
-            split=self.clip.split, decoder=DECODER,
+            split=self.clip.split, decoder=DECODER, dirt=self.clip.dirt,
         )  # fmt: skip
 
     def captions(self) -> Sequence[SampleText]:

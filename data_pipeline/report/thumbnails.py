@@ -22,19 +22,27 @@ class _Keyframe:
 
 
 class StoredPictures:
-    """Of a corpus. shards: the shard of each video that will be asked for; the keyframes of each are read once."""
+    """Of a corpus. shards: the shard of each video that will be asked for; the keyframes of each are read once.
+
+    A shard whose pictures are being written just then is asked for no more of them.
+    """
 
     def __init__(self, directory: Path, shards: Mapping[str, str]) -> None:
         self._directory = directory
         self._shards = shards
         self._commits = read_commits(directory)
+        self._busy: set[str] = set()
         self._times: dict[str, Mapping[str, list[int]]] = {}     # in ms, by shard and video
 
     def __call__(self, video_id: str, time_ms: int) -> bytes | None:
         """A JPEG of the kept keyframe nearest to a time, None where none is stored. Raises CorpusError (unreadable)."""
         shard = self._shards.get(video_id)      # None: a build has measured another file meanwhile
-        pictures = () if shard is None else kept_pictures(cache_path(self._directory, shard), video_id)
-        if shard is None or not pictures:
+        if shard is None or shard in self._busy:
+            return None
+        pictures = kept_pictures(cache_path(self._directory, shard), video_id)
+        if pictures is None:
+            self._busy.add(shard)
+        if not pictures:
             return None
         if shard not in self._times:
             self._times[shard] = self._kept_times(shard)

@@ -13,10 +13,14 @@ from data_pipeline.sources.licences import licence
 
 
 class Rejected(NamedTuple):
-    """Something that was named and is not read. `where`: a file, a line of a table, an entry of a list."""
+    """Something that was named and is not read. `where`: a file, a line of a table, an entry of a list.
+
+    file: the address that its row would have had, "" where that is not known or the file has a row.
+    """
 
     where: str
     reason: str
+    file: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +52,9 @@ class Found:
         self.notices += other.notices
         self.other_files += other.other_files
 
-    def reject(self, where: str, reason: str) -> None:
-        """Leave out what stands at `where`."""
-        self.rejected.append(Rejected(where, reason))
+    def reject(self, where: str, reason: str, *, file: str = "") -> None:
+        """Leave out what stands at `where`; file: as of `Rejected`."""
+        self.rejected.append(Rejected(where, reason, file))
 
     def notice(self, where: str, reasons: Iterable[str]) -> None:
         """Tell of cells that are left out of a row that is used."""
@@ -73,7 +77,7 @@ def usable(found: Found, *, default_license: str | None, i_have_rights: bool) ->
     for where, row in found.rows:
         licensed = _licensed(row, default_license=default_license, i_have_rights=i_have_rights)
         if isinstance(licensed, str):
-            rejected.append(Rejected(where, licensed))
+            rejected.append(Rejected(where, licensed, row.uri))
         elif row.uri in rows:
             rejected.append(Rejected(where, f"it is a second row for {row.uri}; {first[row.uri]} is used, remove one of them."))
         else:

@@ -71,7 +71,8 @@ def read_source_table(path: Path, files: Sequence[Path]) -> Found:
     choice = list(dict.fromkeys([*(file for file in named if file.is_file()), *files]))
     pairs, unmatched = Manifest(path=path, rows=tuple(local), broken=tuple(broken)).pair(choice)
     for row, reason in unmatched:
-        found.reject(_place(path, row.line), reason.removeprefix(f"{path} line {row.line}").removeprefix(":").strip())
+        reason = reason.removeprefix(f"{path} line {row.line}").removeprefix(":").strip()
+        found.reject(_place(path, row.line), reason, file=str(plain_path(path.parent / row.file)) if row.file else "")
     for row, file in pairs:
         for _ in stored_names([file], found):
             where = _place(path, row.line)

@@ -84,7 +84,7 @@ def say_rejected(rejected: tuple[Rejected, ...], what: str, *, limit: int) -> No
     """The first reasons, and how many more there are."""
     if rejected:
         say(f"{len(rejected):,} {what}:")
-    for where, reason in rejected[:limit]:
-        say(f"  {printable(where)}: {printable(reason)}")
+    for one in rejected[:limit]:
+        say(f"  {printable(one.where)}: {printable(one.reason)}")
     if len(rejected) > limit:
         say(f"  and {len(rejected) - limit:,} more: -k shows more, --json all")

@@ -31,7 +31,7 @@ _LABELS = {
     # splits, stages
     "train": ("训练", "train"), "validation": ("验证", "validation"), "test": ("测试", "test"),
     "examine": ("检查文件", "examine"), "look": ("看画面", "look"), "listen": ("听声音", "listen"), "pair": ("配对", "pair"),
-    "score": ("打分", "score"), "probe": ("探测", "probe"),
+    "subtitles": ("读字幕", "subtitles"), "score": ("打分", "score"), "probe": ("探测", "probe"),
     # scores
     "relevance_mean": ("相关性 · 平均", "relevance · mean"), "relevance_max": ("相关性 · 最大", "relevance · max"),
     "relevance_top3": ("相关性 · 前三平均", "relevance · top 3"), "masked_mean": ("遮字后 · 平均", "text masked · mean"),

@@ -10,15 +10,16 @@ from unittest.mock import Mock
 
 import pytest
 
-from data_pipeline.building.build import Account, build
+from data_pipeline.building.build import Account, build, retry
 from data_pipeline.building.default_stages import default_stages
+from data_pipeline.building.inputs import file_state
 from data_pipeline.building.local import Work
 from data_pipeline.building.measured_tables import read_measured
 from data_pipeline.building.models import ModelsLoader, load_models
 from data_pipeline.building.plan import SOURCES, Added, all_sources, shard_sources, write_shard_sources
 from data_pipeline.building.refused import keep_refused, read_refused
 from data_pipeline.building.settings import BuildSettings, Relevance, ScreenText, Speech
-from data_pipeline.building.stage_cache import cache_path, kept_pictures
+from data_pipeline.building.stage_cache import StageCache, cache_path, kept_pictures
 from data_pipeline.building.stages import Stages
 from data_pipeline.building.worker import StagesMaker
 from data_pipeline.corpus.measured import (
@@ -153,6 +154,46 @@ def test_a_file_that_was_replaced_is_measured_again_and_the_old_one_forgotten(co
     assert (kept_pictures(cache, old), len(kept_pictures(cache, str(new)))) == ((), 3)
 
 
+def test_what_a_build_that_was_stopped_found_out_about_half_a_file_is_forgotten(corpus: Path, videos: list[Path]) -> None:
+    def stopped(video: MeasuredVideo) -> None:
+        raise KeyboardInterrupt
+
+    whole, work = videos[0].read_bytes(), Work(directory=corpus, settings=SETTINGS, make_stages=make_stages)
+    write_video(videos[0], seconds=0.3, seed=8)
+    half = f"{videos[0]} {file_state(str(videos[0]))}"
+    corpus.parent.mkdir(exist_ok=True)
+    with pytest.raises(KeyboardInterrupt):
+        build(described(videos), work, runner_here, done=stopped)
+    assert half in (before := _cached(corpus))
+    videos[0].write_bytes(whole)
+    build(described(videos), work, runner_here)
+    ids = {str(row.video_id) for row in read_measured(corpus, MeasuredVideo)}
+    assert _cached(corpus) == ids | {f"{path} {file_state(str(path))}" for path in videos}
+    assert not before & _cached(corpus)
+
+
+def test_a_row_that_is_tried_again_forgets_what_was_found_out_about_half_of_its_file(corpus: Path, videos: list[Path]) -> None:
+    once = videos[0].rename(videos[0].with_name("once.mp4"))
+    sources, work = described([once, *videos[1:]]), Work(directory=corpus, settings=SETTINGS, make_stages=make_stages)
+    corpus.parent.mkdir(exist_ok=True)
+    assert build(sources, work, runner_here).failed == 1
+    before = _cached(corpus)
+    write_video(once, seconds=0.6, seed=9)
+    once.with_name("mended").touch()
+    assert retry(work, runner_here, kinds=["timeout"]).failed == 0
+    new = str(next(read_measured(corpus, MeasuredVideo)).video_id)
+    assert _cached(corpus) - before == {new, f"{once} {file_state(str(once))}"}
+    assert len(_cached(corpus)) == 6        # the file as it was when it failed is not among them
+
+
+def _cached(corpus: Path) -> set[str]:
+    cache = StageCache(cache_path(corpus, "shard-000000"))
+    try:
+        return {*cache.contents()}
+    finally:
+        cache.close()
+
+
 def test_what_is_kept_of_a_file_that_is_away_stays_also_where_other_stages_measure(corpus: Path, videos: list[Path]) -> None:
     built(corpus, described(videos))
     away = next(read_measured(corpus, MeasuredVideo)).video_id
@@ -234,6 +275,9 @@ def test_what_was_refused_is_kept_until_its_table_is_named_again(corpus: Path, t
     first = [Rejected(f"{table} line 2", "it states no licence."), Rejected(f"{table} line 3", "it names no file.")]
     other = [Rejected(f"{folder}/a.mp4", "its name is not UTF-8."), Rejected(f"{tmp_path}/list.csv2 line 1", "it names no file.")]
     corpus.mkdir(parents=True)
+    folder.mkdir()
+    for name in (table, folder / "a.mp4", tmp_path / "list.csv2"):
+        name.touch()
     keep_refused(corpus, first, named=[table])
     keep_refused(corpus, other, named=[folder])
     assert read_refused(corpus) == [*first, *other]
@@ -258,6 +302,31 @@ def test_what_was_refused_of_a_folder_goes_when_it_is_named_again(corpus: Path, 
     (clips / "own.mp4").unlink()
     keep_refused(corpus, read_sources(named, i_have_rights=True).rejected, named=named)
     assert read_refused(corpus) == []
+
+
+def test_a_refused_row_goes_when_its_file_has_come_in_otherwise_or_its_table_is_gone(
+    corpus: Path, videos: list[Path], tmp_path: Path
+) -> None:
+    def named(table: Path, lines: tuple[str, ...] | list[str]) -> set[str]:
+        """What is kept as refused after a build of a table; no other is named."""
+        table.write_text("\n".join(["file,licence", *lines]), encoding="utf-8")
+        found = read_sources([table])
+        work = Work(directory=corpus, settings=SETTINGS, make_stages=make_stages)
+        account = build(found.rows, work, runner_here, refused=found.rejected, named=[table])
+        kept = read_refused(corpus)
+        assert account.refused == len(kept)
+        return {f"{Path(one.where).name} {Path(one.file).name}" for one in kept}
+
+    first, second = tmp_path / "a list.csv", tmp_path / "second.csv"
+    one, two, three = (str(path) for path in videos)
+    lines = (f"{one},CC-BY-4.0", f"{two},", f"{tmp_path}/late.mp4,CC0-1.0", f"{three},mine", f"{one},CC0-1.0")
+    all_of_it = {"a list.csv line 3 1.mp4", "a list.csv line 4 late.mp4", "a list.csv line 5 2.mp4", "a list.csv line 6 "}
+    assert named(first, lines) == all_of_it
+    assert named(second, [f"{two},CC-BY-4.0"]) == all_of_it - {"a list.csv line 3 1.mp4"}
+    write_video(tmp_path / "late.mp4", seconds=0.5, seed=7)
+    assert named(second, ["late.mp4,CC0-1.0"]) == {"a list.csv line 5 2.mp4", "a list.csv line 6 "}
+    first.unlink()
+    assert named(second, ["late.mp4,CC0-1.0", "gone.mp4,CC0-1.0"]) == {"second.csv line 3 gone.mp4"}
 
 
 def test_hashtags_are_the_topics_of_a_video_that_has_no_others(corpus: Path, videos: list[Path]) -> None:

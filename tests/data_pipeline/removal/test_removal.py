@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from data_pipeline.building.commits import read_commits
 from data_pipeline.building.measured_tables import read_measured
 from data_pipeline.building.plan import add_sources, all_sources
-from data_pipeline.building.refused import keep_refused
+from data_pipeline.building.refused import keep_refused, read_refused
 from data_pipeline.building.stage_cache import Kept, StageCache, cache_path
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import only_writer
@@ -242,3 +242,11 @@ def test_a_video_that_the_corpus_itself_took_out_of_a_tar_is_deleted_and_no_othe
     remove(corpus / ".." / "corpus", paths=[own, paths[1]])
     assert not own.exists()
     assert paths[1].exists()
+
+
+def test_what_was_refused_of_a_folder_that_is_taken_out_goes_with_it(corpus, paths):
+    below, beside = Rejected(f"{paths[0].parent}/odd.mp4", "its name is odd."), Rejected("/other.csv line 1", "it names no file.")
+    about = Rejected("/other.csv line 2", "no licence is stated.", f"{paths[0].parent}/new.mp4")
+    keep_refused(corpus, [below, about, beside], named=[])
+    remove(corpus, paths=[paths[0].parent])
+    assert read_refused(corpus) == [beside]

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import fields
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -11,7 +15,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from data_pipeline.building.stage_cache import Kept, StageCache, cache_path
+from data_pipeline.building.stage_cache import Kept, StageCache, cache_path, kept_pictures
+from data_pipeline.building.stages import Stages
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.measured import (
     AudioSpanRow,
@@ -23,6 +28,8 @@ from data_pipeline.corpus.measured import (
     StageRow,
 )
 from data_pipeline.corpus.tables import read_table, write_table
+from data_pipeline.report.page.elements import both
+from data_pipeline.report.page.labels import label
 from data_pipeline.report.thumbnails import StoredPictures
 from data_pipeline.report.write import Report, write_report
 from serving.cli.main import app
@@ -263,6 +270,26 @@ def test_a_picture_is_the_stored_one_that_is_nearest_to_the_moment(corpus: Path)
     assert [pictures(video_id, time_ms) for time_ms in (0, 900, 1100, 9000)] == [b"first", b"first", b"last", b"last"]
 
 
+def test_a_cache_that_is_being_written_costs_a_report_a_second_and_not_one_a_picture(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def counted(path: Path, content: str) -> tuple[bytes, ...] | None:
+        asked.append(content)
+        return kept_pictures(path, content)
+
+    monkeypatch.setattr("data_pipeline.report.thumbnails.kept_pictures", counted)
+    StageCache(cache_path(corpus, "00000")).close()
+    pictures = StoredPictures(corpus, {f"{number:064x}": "00000" for number in range(5)})
+    with closing(sqlite3.connect(cache_path(corpus, "00000"))) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        assert [pictures(f"{number:064x}", 0) for number in range(5)] == [None] * 5
+        assert time.monotonic() - began < 10
+    assert len(asked) == 1
+
+
 def test_a_folder_that_is_no_corpus_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no measured video"):
         write_report(tmp_path)
@@ -281,3 +308,9 @@ def test_the_command_names_the_files_and_gives_the_numbers(corpus: Path) -> None
     assert "report.html" in done.stdout
     shown = CliRunner().invoke(app, ["corpus", "report", str(corpus), "--json", "--characters", "0"])
     assert json.loads(shown.stdout)["pairs"]["kept"] == 4
+
+
+def test_every_stage_has_a_name_in_both_languages() -> None:
+    names = [field.name for field in fields(Stages) if field.type in ("Stage", "Stage | None")]
+    assert "subtitles" in names
+    assert [name for name in names if label(name) == both(name, name)] == []

@@ -38,7 +38,7 @@ def tar_of(path: Path, members: dict[str, bytes]) -> Path:
 
 
 def reasons(found) -> dict[str, str]:
-    return dict(found.rejected)
+    return {one.where: one.reason for one in found.rejected}
 
 
 def test_a_folder_gives_a_bare_row_for_each_video(tmp_path):
@@ -79,7 +79,7 @@ def test_a_table_tells_everything_of_its_files_in_chinese_columns_too(tmp_path):
     assert (cat.license_code, cat.publish_date, cat.split, cat.origin) == ("CC-BY-4.0", "2025-03-01", "train", "manifest")
     assert (cat.captions, cat.caption_starts_ms, cat.caption_ends_ms) == (("猫在睡觉",), (-1,), (-1,))
     assert (dog.uri, dog.license_code, dog.publish_date, dog.split) == (other, "可疑", None, None)
-    assert [where for where, _ in found.notices] == [f"{table} line 3"] * 2
+    assert [one.where for one in found.notices] == [f"{table} line 3"] * 2
     refused = read_sources([table])
     assert [row.title for row in refused.rows] == ["一只猫"]
     assert "可疑" in reasons(refused)[f"{table} line 3"]
@@ -142,7 +142,7 @@ def test_captions_with_times_are_read_in_seconds_and_a_bad_one_is_named(tmp_path
     found = read_sources([table], i_have_rights=True)
     row, = found.rows
     assert (row.captions, row.caption_starts_ms, row.caption_ends_ms) == (("一", "三"), (500, -1), (2000, -1))
-    assert ["caption 2" in reason for _, reason in found.notices] == [True]
+    assert ["caption 2" in one.reason for one in found.notices] == [True]
 
 
 def test_the_cnvid_layout_is_read_as_it_was_written(tmp_path):
