@@ -75,7 +75,7 @@ def _parsed(stored: str) -> Calibration:
 
 
 def unreadable_words(read: TextVectors) -> tuple[str, ...]:
-    """The words and characters of one text, those that say something, for which the model has no token."""
+    """The words and characters of one text, those that say something, that the model has not learned."""
     pieces = {fold(piece): piece for piece in (read.unknown[0] if read.unknown else ()) if any(map(str.isalnum, piece))}
     says = language_information(pieces)
     return tuple(piece for folded, piece in pieces.items() if says[folded] >= TELLING)

@@ -99,7 +99,7 @@ class SearchEngine:
             notices += (left_out,)
         unreadable = () if read is None else unreadable_words(read)
         if unreadable:
-            notices += (f"The model has no token for {'、'.join(unreadable)}: what is seen cannot answer that.",)
+            notices += (f"The model has not learned {'、'.join(unreadable)}: what is seen cannot answer that.",)
         with watch.stage("fuse"):
             fused = fuse({name: recall.matches for name, recall in channels.items()})
         with watch.stage("diversify"):
