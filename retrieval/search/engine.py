@@ -115,7 +115,8 @@ class SearchEngine:
         seen = frozenset().union(*(recall.seen for recall in channels.values()))
         found = {video.video_id for video in fused}
         hidden = len(seen - found)
-        is_answered = answered(hits)        # by what stands above the threshold
+        # by what stands above the threshold
+        is_answered = answered(hits, stored_calibration(self._library), blind=bool(unreadable))
         if self._settings.show_hidden:
             hits += self._hidden_hits(channels, found, most=count - len(hits))
         return SearchResult(
