@@ -39,6 +39,7 @@ from retrieval.model.whitening import whiten_patches
 from retrieval.model.word_table import WORDS_NAME, WordTable, load_words, mine_words
 from training.adapters import add_adapters
 from training.batches.batch import Batch, BatchMaker, Visit
+from training.batches.learned import tokens_in
 from training.batches.order import PlannedBatch, steps_of
 from training.batches.samples import Samples, fingerprint, open_samples, training_texts, video_codes
 from training.batches.tokens import TextReader
@@ -50,7 +51,7 @@ from training.recipe import Recipe
 from training.teaching import open_teacher
 from training.terms import Term, build_terms
 from training.validation import Validator
-from training.weights import freeze, keeps_clip_vectors, place_of, require_something_to_train
+from training.weights import freeze, keeps_clip_vectors, learns_texts, place_of, require_something_to_train
 
 VOCABULARY = "vocabulary.txt"
 _CROSS_MODAL = "cross_modal"
@@ -130,6 +131,9 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
     model = _starting_model(recipe, checkpoint).to(processes.device)
     model.significant_words = words = _significant_words(recipe, model, samples, start, processes)
     reader = TextReader(checkpoint, max_tokens=recipe.data.max_tokens, words=words)
+    if processes.first and model.learned_tokens is not None and learns_texts(model):    # the first writes the model
+        plain = reader if words is None else TextReader(checkpoint, max_tokens=recipe.data.max_tokens)
+        model.learned_tokens |= tokens_in(samples, recipe.data.texts.values, plain)
     videos = video_codes(samples)
     clips = min(len(validation), recipe.evaluation.clips or len(validation))
     validator = Validator(

@@ -91,6 +91,11 @@ def require_something_to_train(model: DualEncoder) -> None:
         raise InputError("Everything is frozen: leave something of a tower or the temporal aggregation to train.")
 
 
+def learns_texts(model: DualEncoder) -> bool:
+    """Whether any weight of the text tower is trained."""
+    return any(place_of(name).part == "text" for name in trained(model))
+
+
 def keeps_clip_vectors(model: DualEncoder) -> bool:
     """Whether no weight that makes the vectors of clips is trained."""
     return all(place_of(name).part in ("text", "scale") for name in trained(model))

@@ -36,7 +36,7 @@ class TextVectors:
     pieces: list[list[str]]         # the tokens of each text as the text that they stand for
     unread: list[int]               # tokens of each text that were not read; 0 = the text was read in full
     windows: list[int]              # passes that each text took; 1 = it fits the context
-    unknown: list[tuple[str, ...]] | None = None    # pieces of each text that the model has no token for; None = not told
+    unknown: list[tuple[str, ...]] | None = None    # pieces of each text that the model has not learned; None = not told
     weights: NDArray[np.float32] | None = None      # [B, L] of the words in the token-wise score; None = all weigh alike
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from retrieval.encoders.checkpoint import Checkpoint
+from retrieval.encoders.learned_tokens import load_learned
 from retrieval.encoders.quiet import quiet_transformers
 from retrieval.errors import InputError, ModelError
 from retrieval.text import normalise
@@ -21,7 +22,8 @@ class Tokens:
     """A text without special tokens: their numbers, and the piece of text that each stands for.
 
     text: as it was cut into tokens; spans: where each stands in it, [start, stop) in characters, several tokens of one
-    character share its span; None where the tokenizer does not tell. unknown: the pieces that the model has no token for.
+    character share its span; None where the tokenizer does not tell. unknown: the pieces that the model has no token for,
+    or one that it never learned.
     """
 
     ids: list[int]
@@ -93,6 +95,7 @@ class Tokenizer(FramedTokens):
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._tokenizer = _load(checkpoint)
         self._directory = checkpoint.directory
+        self._learned = load_learned(checkpoint.directory) or None      # of an untrained model nothing is to be told
         self._known = checkpoint.config.get("text_config", {}).get("vocab_size")
         prefix, suffix = special_tokens(self._tokenizer, directory=checkpoint.directory)
         family, pad = checkpoint.family, self._tokenizer.pad_token_id
@@ -147,7 +150,7 @@ class Tokenizer(FramedTokens):
         spans = [(start, stop) for start, stop in encoded["offset_mapping"]]
         pieces = [text[start:stop].strip() for start, stop in spans]
         ids = encoded["input_ids"]
-        unknown = unknown_pieces(ids, pieces, unknown_id=self._tokenizer.unk_token_id)
+        unknown = unknown_pieces(ids, pieces, unknown_id=self._tokenizer.unk_token_id, learned=self._learned)
         return Tokens(ids=ids, pieces=pieces, text=text, spans=spans, unknown=unknown)
 
     def _check_chinese(self, checkpoint: Checkpoint) -> None:
@@ -160,9 +163,17 @@ class Tokenizer(FramedTokens):
             )
 
 
-def unknown_pieces(ids: Sequence[int], pieces: Sequence[str], *, unknown_id: int | None) -> tuple[str, ...]:
-    """The pieces of text that the vocabulary lacks: they all share one token. unknown_id: None = there is no such token."""
-    return tuple(piece for token, piece in zip(ids, pieces, strict=True) if token == unknown_id)
+def unknown_pieces(
+    ids: Sequence[int], pieces: Sequence[str], *, unknown_id: int | None, learned: Collection[int] | None = None
+) -> tuple[str, ...]:
+    """The pieces of text that the vocabulary lacks, which all share one token, and those whose token was not learned.
+
+    unknown_id: None = there is no such token; learned: None = all of them.
+    """
+    return tuple(
+        piece for token, piece in zip(ids, pieces, strict=True)
+        if token == unknown_id or (learned is not None and token not in learned)
+    )
 
 
 def _load(checkpoint: Checkpoint) -> Any:

@@ -73,7 +73,8 @@ class DualEncoder(nn.Module):
 
     towers: ChineseCLIPModel, CLIPModel, SiglipModel or Siglip2Model; projected: as in the model family. video: what looks
     at several frames of a clip at once, before their vectors are mixed; by default each is looked at by itself.
-    significant_words: what an interaction with text weights weighs words by.
+    significant_words: what an interaction with text weights weighs words by. learned_tokens: what its texts were made of
+    so far, None = not known, as of a model that somebody else trained.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class DualEncoder(nn.Module):
         self.interaction = interaction or InteractionSettings()
         self.frame_settings = frames or FrameSettings()
         self.significant_words = significant_words
+        self.learned_tokens: frozenset[int] | None = None
         self.video_settings = video or VideoSettings()
         self.video: VideoTower | None = build_video_tower(
             self.video_settings, towers, dimension=dimension, projected=projected, pooling=self.frame_settings.pooling,

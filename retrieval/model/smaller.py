@@ -53,6 +53,8 @@ def build_smaller(
         weights = {name: value for name, value in weights.items() if not name.startswith(_SIDES[side])}
         if own.hidden_size == size.width:
             weights |= _spread(large, side, layers=size.layers, of=own.num_hidden_layers)
+        elif side == "text":
+            model.learned_tokens = frozenset()      # it begins untrained, its tokens too
         own.hidden_size, own.num_hidden_layers, own.num_attention_heads = size.width, size.layers, size.heads
         own.intermediate_size = 4 * size.width
     with torch.random.fork_rng(), quiet_transformers():

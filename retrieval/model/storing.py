@@ -20,6 +20,7 @@ from retrieval.encoders.checkpoint import (
 )
 from retrieval.encoders.families import vector_dimension
 from retrieval.encoders.hub import find_checkpoint
+from retrieval.encoders.learned_tokens import load_learned, save_learned
 from retrieval.encoders.preprocessing import read_preprocessing
 from retrieval.encoders.quiet import quiet_transformers
 from retrieval.encoders.towers import load_towers
@@ -68,6 +69,7 @@ def load_dual_encoder(
     )
     if model.interaction.text_weights == "significant" and (checkpoint.directory / WORDS_NAME).is_file():
         model.significant_words = load_words(checkpoint.directory / WORDS_NAME)
+    model.learned_tokens = load_learned(checkpoint.directory)
     if temporal is None or temporal == stored:
         _load_part(model.temporal, checkpoint.directory, name=TEMPORAL, what="temporal aggregation")
     if model.video is not None and (video or stored_video).to_json() == stored_video.to_json():
@@ -93,8 +95,8 @@ def save_dual_encoder(
     model: DualEncoder, directory: Path, *, files_from: Path, dtype: torch.dtype = torch.float32,
     clip_vectors: ClipVectors | None = None,
 ) -> None:
-    """Write config.json, model.safetensors, the table of significant words if the interaction needs it, and the tokenizer
-    and picture settings that stand in `files_from`.
+    """Write config.json, model.safetensors, the table of significant words if the interaction needs it, the list of learned
+    tokens if the model has one, and the tokenizer and picture settings that stand in `files_from`.
 
     dtype: of the weights on disk. clip_vectors: whose clip vectors this model makes, None = its own. The directory appears
     complete or not at all; one that is there is replaced.
@@ -116,6 +118,8 @@ def save_dual_encoder(
                 shutil.copyfile(files_from / name, partial / name)
         if model.significant_words is not None and model.interaction.text_weights == "significant":
             model.significant_words.save(partial / WORDS_NAME)
+        if model.learned_tokens is not None:
+            save_learned(partial, model.learned_tokens)
         replace_directory(partial, directory)
     except OSError as error:
         raise ModelError(f"The model cannot be written to {directory}: {error.strerror or error}.") from error

@@ -102,6 +102,7 @@ def build_tiny(directory: Path, *, vocabulary: Sequence[str], settings: TinySett
             dimension=settings.dimension, projected=True, interaction=settings.interaction,
             frames=settings.frames,
         )  # fmt: skip
+    model.learned_tokens = frozenset()
     save_dual_encoder(model, directory, files_from=directory)
     return directory
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Literal
 
@@ -30,12 +30,14 @@ class Calibration:
     """What unrelated queries reach in one library: `best` are the scores of their best rows, ascending, by channel.
 
     made_with: a mark of the vectors that were asked (`mark_of`); clips: how many there were, for the best of more clips
-    is better.
+    is better. reached: what share (0..1) of the unrelated queries nearly all of the library's own titles, and of pieces of
+    them, outdo, by channel: a model that tells little apart reaches little.
     """
 
     made_with: str
     clips: int
     best: Mapping[str, tuple[float, ...]]
+    reached: Mapping[str, float] = field(default_factory=dict)
 
     def outdone(self, match: Match) -> float:
         """The share (0..1) of unrelated queries whose best row of that channel scores below this one."""
@@ -71,11 +73,13 @@ def _parsed(stored: str) -> Calibration:
     """Read once and not at every search: hundreds of scores a channel."""
     content = json.loads(stored)
     best = {channel: tuple(scores) for channel, scores in content["best"].items()}
-    return Calibration(made_with=content["made_with"], clips=content["clips"], best=best)
+    return Calibration(
+        made_with=content["made_with"], clips=content["clips"], best=best, reached=content.get("reached", {})
+    )
 
 
 def unreadable_words(read: TextVectors) -> tuple[str, ...]:
-    """The words and characters of one text, those that say something, for which the model has no token."""
+    """The words and characters of one text, those that say something, that the model has not learned."""
     pieces = {fold(piece): piece for piece in (read.unknown[0] if read.unknown else ()) if any(map(str.isalnum, piece))}
     says = language_information(pieces)
     return tuple(piece for folded, piece in pieces.items() if says[folded] >= TELLING)
@@ -95,17 +99,25 @@ def band_of(best: Sequence[Match], calibration: Calibration, *, blind: bool = Fa
     return "medium" if words >= _MEDIUM_WORDS or outdone >= _MEDIUM_OUTDONE else "low"
 
 
-def answered(hits: Sequence[Hit]) -> bool | None:
+def answered(hits: Sequence[Hit], calibration: Calibration | None, *, blind: bool = False) -> bool | None:
     """Whether the words of a hit hold the query; False: no hit is more than chance; None: that cannot be told.
 
-    None where nothing but pictures or vectors of texts answer, and without a calibration.
+    None where nothing but pictures or vectors of texts answer, without a calibration, and where the vectors are no better
+    than chance but those of queries with an answer often are not either. blind: as in `band_of`.
     """
-    if any(hit.confidence is None for hit in hits):
+    if not hits:
+        return False
+    if calibration is None:
         return None
     likely = [hit for hit in hits if hit.confidence != "low"]
     if any(_words_held(hit.channels) >= _MEDIUM_WORDS for hit in likely):
         return True
-    return None if likely else False
+    in_doubt = any(
+        calibration.outdone(match) >= calibration.reached.get(match.channel, _MEDIUM_OUTDONE)
+        for hit in hits for match in hit.channels
+        if match.channel in calibration.best and not (blind and match.channel == VISUAL)
+    )
+    return None if likely or in_doubt else False
 
 
 def _words_held(best: Sequence[Match]) -> float:

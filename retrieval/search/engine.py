@@ -99,7 +99,7 @@ class SearchEngine:
             notices += (left_out,)
         unreadable = () if read is None else unreadable_words(read)
         if unreadable:
-            notices += (f"The model has no token for {'、'.join(unreadable)}: what is seen cannot answer that.",)
+            notices += (f"The model has not learned {'、'.join(unreadable)}: what is seen cannot answer that.",)
         with watch.stage("fuse"):
             fused = fuse({name: recall.matches for name, recall in channels.items()})
         with watch.stage("diversify"):
@@ -115,7 +115,8 @@ class SearchEngine:
         seen = frozenset().union(*(recall.seen for recall in channels.values()))
         found = {video.video_id for video in fused}
         hidden = len(seen - found)
-        is_answered = answered(hits)        # by what stands above the threshold
+        # by what stands above the threshold
+        is_answered = answered(hits, stored_calibration(self._library), blind=bool(unreadable))
         if self._settings.show_hidden:
             hits += self._hidden_hits(channels, found, most=count - len(hits))
         return SearchResult(

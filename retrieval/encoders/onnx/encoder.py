@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.encoders.learned_tokens import load_learned
 from retrieval.encoders.onnx.folder import GRAPH_NAME, TOKENIZER_NAME, Manifest, read_manifest
 from retrieval.encoders.protocols import TextVectors
 from retrieval.encoders.text_reading import TextReader
@@ -67,11 +68,12 @@ class FastTokens(FramedTokens):
         self._tokenizer.encode_special_tokens = True
         unknown = getattr(self._tokenizer.model, "unk_token", None)     # byte-level vocabularies have none
         self._unknown_id = None if unknown is None else self._tokenizer.token_to_id(unknown)
+        self._learned = load_learned(path.parent) or None       # of an untrained model nothing is to be told
 
     def _tokens(self, text: str) -> Tokens:
         encoded = self._tokenizer.encode(text, add_special_tokens=False)
         pieces = [text[start:stop].strip() for start, stop in encoded.offsets]
-        unknown = unknown_pieces(encoded.ids, pieces, unknown_id=self._unknown_id)
+        unknown = unknown_pieces(encoded.ids, pieces, unknown_id=self._unknown_id, learned=self._learned)
         return Tokens(ids=encoded.ids, pieces=pieces, text=text, spans=encoded.offsets, unknown=unknown)
 
 

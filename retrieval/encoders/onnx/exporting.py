@@ -19,6 +19,7 @@ from retrieval.disk import replace_directory
 from retrieval.encoders.checkpoint import Checkpoint, require_files
 from retrieval.encoders.families import OPEN_CLIP
 from retrieval.encoders.hub import find_checkpoint
+from retrieval.encoders.learned_tokens import LEARNED_NAME
 from retrieval.encoders.loading import load_encoder, read_generation
 from retrieval.encoders.onnx.agreement import Agreement, compare
 from retrieval.encoders.onnx.encoder import OnnxTextEncoder
@@ -138,6 +139,8 @@ def _write(checkpoint: Checkpoint, directory: Path, *, generation_of: str, int8:
     tokenizer.save_fast(directory / TOKENIZER_NAME)
     if manifest.words and interaction.text_weights == "significant":
         shutil.copyfile(checkpoint.directory / WORDS_NAME, directory / WORDS_NAME)
+    if (checkpoint.directory / LEARNED_NAME).is_file():
+        shutil.copyfile(checkpoint.directory / LEARNED_NAME, directory / LEARNED_NAME)
     manifest.write(directory)
     return manifest
 

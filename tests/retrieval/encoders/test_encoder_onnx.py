@@ -55,6 +55,14 @@ def test_a_model_that_does_not_look_at_words_needs_no_vectors_of_them(demo: Path
     np.testing.assert_allclose(read.pooled, load_encoder(str(DEMO), device="cpu").encode_texts(TEXTS).pooled, atol=1e-5)
 
 
+def test_it_knows_what_its_model_never_learned(demo: Path) -> None:
+    read = load_text_encoder(str(demo)).encode_texts(["红色的汽车", "厨师在会议上"])
+    assert read.unknown is not None
+    assert read.unknown[0] == ()
+    assert set("厨师会议") <= set(read.unknown[1])
+    assert read.unknown == load_encoder(str(DEMO), device="cpu").encode_texts(["红色的汽车", "厨师在会议上"]).unknown
+
+
 def test_eight_bits_are_smaller_and_answer_alike(demo: Path, tmp_path: Path) -> None:
     small = export(DEMO, tmp_path / "int8", int8=True)
     assert (small / GRAPH_NAME).stat().st_size < 0.45 * (demo / GRAPH_NAME).stat().st_size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from retrieval.library import Library
 from retrieval.model.settings import InteractionSettings
 from retrieval.records import Clip, Evidence, Generation, Location, Video
 from retrieval.search import SearchEngine, SearchSettings
-from retrieval.search.calibrating import calibrate
+from retrieval.search.calibrating import calibrate, piece_of
 from retrieval.search.confidence import stored_calibration
 
 DIMENSION = 32
@@ -70,6 +71,33 @@ def test_the_best_of_other_videos_is_what_chance_gives(tmp_path: Path) -> None:
         found = calibrate(opened, Axes())
         assert len(found.best["visual"]) == 30
         assert max(found.best["visual"]) < 0.3        # 0.27 with the neighbour; its own clip would give 1
+
+
+def test_what_the_librarys_own_titles_reach_says_how_much_the_model_tells_apart(tmp_path: Path) -> None:
+    class Blurred(Axes):
+        """Reads every text as the same direction between all axes."""
+
+        def encode_texts(self, texts: list[str]) -> TextVectors:
+            return super().encode_texts(["什么都像"] * len(texts))
+
+    with library(tmp_path / "l", videos=30) as opened:
+        assert calibrate(opened, Axes()).reached == {"visual": 1.0}
+        calibrate(opened, Blurred()).save(opened)
+        found = stored_calibration(opened)
+        assert found is not None
+        assert found.reached["visual"] < 0.5
+        engine = SearchEngine(opened, encoder=Blurred(), settings=SearchSettings(channels=frozenset({"visual"})))
+        assert engine.search("7").hits[0].confidence == "low"
+        assert engine.search("7").answered is None
+
+
+def test_a_piece_of_a_title_stands_in_it_and_is_short() -> None:
+    for seed in range(50):
+        piece = piece_of("雪地里，两只小狗在奔跑", Random(seed))
+        assert piece in "雪地里，两只小狗在奔跑"
+        assert 2 <= len(piece) <= 4
+        assert 2 <= len(piece_of("two small dogs, running in the snow", Random(seed)).split()) <= 4
+    assert {piece_of(title, Random(0)) for title in ("狗", "…")} == {"狗", "…"}
 
 
 def test_hits_say_how_sure_they_are_once_a_library_is_calibrated(tmp_path: Path) -> None:

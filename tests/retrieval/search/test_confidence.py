@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from retrieval.encoders import TextVectors, load_text_encoder
@@ -64,11 +66,23 @@ def test_whether_a_query_is_answered_is_told_by_words_only() -> None:
             video_id="v", path="", title="", duration_ms=1, score=0, channels=channels, moments=(), confidence=band
         )
 
-    assert answered([]) is False
-    assert answered([of("low"), of("low", picture(1.0))]) is False
-    assert answered([of("low"), of("medium", row(coverage=0.6))]) is True
-    assert answered([of("medium", picture(2.0))]) is None
-    assert answered([of(None, row(coverage=1.0))]) is None
+    assert answered([], CALIBRATION) is False
+    assert answered([of("low"), of("low", picture(0.4))], CALIBRATION) is False
+    assert answered([of("low"), of("medium", row(coverage=0.6))], CALIBRATION) is True
+    assert answered([of("medium", picture(2.0))], CALIBRATION) is None
+    assert answered([of(None, row(coverage=1.0))], None) is None
+
+
+def test_a_model_that_tells_little_apart_does_not_say_that_nothing_answers() -> None:
+    def of(score: float) -> list[Hit]:
+        return [Hit(
+            video_id="v", path="", title="", duration_ms=1, score=0, channels=(picture(score),), moments=(), confidence="low"
+        )]  # fmt: skip
+
+    weak = replace(CALIBRATION, reached={"visual": 0.1})
+    assert [answered(of(score), weak) for score in (0.05, 0.1, 0.4)] == [False, None, None]
+    assert answered(of(0.4), weak, blind=True) is False
+    assert answered(of(0.4), replace(CALIBRATION, reached={"visual": 0.9})) is False
 
 
 def test_an_encoder_tells_which_characters_its_vocabulary_lacks() -> None:
