@@ -146,10 +146,16 @@ def timed(work: Callable[[str], object], text: str) -> float:
 def searching(address: str) -> Callable[[str], object]:
     connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=120)
 
-    def ask(text: str) -> tuple[http.client.HTTPResponse, bytes]:
-        connection.request("GET", f"/api/v1/search?{urlencode({'q': text})}")
-        answer = connection.getresponse()
-        return answer, answer.read()
+    def ask(text: str, *, again: bool = True) -> tuple[http.client.HTTPResponse, bytes]:
+        try:
+            connection.request("GET", f"/api/v1/search?{urlencode({'q': text})}")
+            answer = connection.getresponse()
+            return answer, answer.read()
+        except ConnectionError:     # closed by the service, where the turns of the others took longer than it waits
+            if not again:
+                raise
+            connection.close()
+            return ask(text, again=False)
 
     def search(text: str) -> None:
         answer, body = ask(text)

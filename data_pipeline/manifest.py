@@ -182,7 +182,11 @@ class _FileIndex:
             return []
         name = _key(name)
         whole = folder / name
-        for key in (_key(_absolute(whole)), _key(os.path.realpath(whole))):
+        try:
+            real = os.path.realpath(whole)
+        except ValueError:          # a name that no file system can hold
+            return []
+        for key in (_key(_absolute(whole)), _key(real)):
             if key in self._by_path:
                 return _closest(self._by_path[key], name)
         if PurePosixPath(name).is_absolute() or PureWindowsPath(name).is_absolute():

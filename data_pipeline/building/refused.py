@@ -43,14 +43,26 @@ def read_refused(directory: Path) -> list[Rejected]:
 
 def forget_refused(directory: Path, paths: Iterable[str], *, below: Iterable[Path] = ()) -> None:
     """Delete what names one of these files, or stands in or is about something below. Raises CorpusError (unreadable, write)."""
-    gone, places, known = list(paths), {str(plain_path(path)) for path in below}, read_refused(directory)
+    gone, places, known = list(paths), _places(below), read_refused(directory)
     left = [
         one for one in known
-        if not any(path in one.where or path in one.reason or path == one.file for path in gone)
-        and not _stands_in(one.where, places) and not _stands_in(one.file, places)
+        if not any(path in one.where or path in one.reason or path == one.file for path in gone) and not _concerns(one, places)
     ]
     if left != known:
         _write(directory, left)
+
+
+def has_refused(directory: Path, path: Path) -> bool:
+    """Whether something refused stands in or is about a path or something below it. Raises CorpusError (unreadable)."""
+    return any(_concerns(one, _places([path])) for one in read_refused(directory))
+
+
+def _places(paths: Iterable[Path]) -> set[str]:
+    return {str(plain_path(path)) for path in paths}
+
+
+def _concerns(one: Rejected, places: Set[str]) -> bool:
+    return _stands_in(one.where, places) or _stands_in(one.file, places)
 
 
 def _stands_in(where: str, paths: Set[str]) -> bool:

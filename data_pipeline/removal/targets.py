@@ -9,6 +9,7 @@ from pathlib import Path
 
 from data_pipeline.building.measured_tables import read_measured
 from data_pipeline.building.plan import all_sources
+from data_pipeline.building.refused import has_refused
 from data_pipeline.corpus.files import write_json
 from data_pipeline.corpus.measured import MeasuredVideo, SourceRow
 from data_pipeline.selection.removed import REMOVED, Removed, read_removed
@@ -26,7 +27,8 @@ def resolve(
     """What is to be removed: videos by their id or its beginning, all of an uploader, files, and all below a folder.
 
     Every file with the content of one of these is meant too. An id in full, and an uploader, may be unknown: they are kept
-    out when they come. Raises InputError for another name that the corpus does not know; then nothing is to be removed.
+    out when they come; of a path there may be nothing but rows that were refused. Raises InputError for another name that
+    the corpus does not know; then nothing is to be removed.
     """
     measured = list(read_measured(corpus, MeasuredVideo))
     ids = {row.video_id for row in measured if row.video_id is not None}
@@ -80,7 +82,7 @@ def _source_ids(path: Path, corpus: Path) -> Iterator[str]:
     whole = str(plain_path(path))
     below = whole.rstrip(os.sep) + os.sep
     found = [row.source_id for row in all_sources(corpus) if row.uri == whole or row.uri.startswith(below)]
-    if not found:
+    if not found and not has_refused(corpus, path):
         raise InputError(f"The corpus has no source at {path}; nothing was removed.")
     yield from found
 

@@ -26,10 +26,10 @@ def load_learned(directory: Path) -> frozenset[int] | None:
         return None
     try:
         tokens = json.loads(path.read_text(encoding="utf-8"))["tokens"]
-        if not all(type(token) is int and token >= 0 for token in tokens):
+        if type(tokens) is not list or not all(type(token) is int and token >= 0 for token in tokens):
             raise ValueError("no list of tokens")
         return frozenset(tokens)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(
             f"The list of learned tokens {path} is damaged ({type(error).__name__}): fetch the model again."
         ) from error

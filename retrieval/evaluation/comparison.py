@@ -131,7 +131,9 @@ def _pair(a: Floats, b: Floats) -> tuple[Floats, Floats]:
 
 
 def _extreme(differences: Floats, real: float) -> int:
-    return int(np.count_nonzero(np.abs(differences) >= abs(real) * (1 - 1e-9)))     # equal but for rounding counts
+    sizes = np.abs(differences)
+    rounding = 1e-9 * max(abs(real), sizes.max())       # equal but for rounding counts
+    return int(np.count_nonzero(sizes >= abs(real) - rounding))
 
 
 def _resampled_means(values: Floats, *, resamples: int, seed: int) -> Floats:

@@ -112,8 +112,20 @@ def _run(file: Path, content: dict[str, Any]) -> Run:
             AnsweredQuery(id=one["id"], text=one["text"], relevant=tuple(one["relevant"]), top=tuple(one["top"]))
             for one in queries
         ),
-        draws=Draws(**{name: arrays[f"draws/{name}"].astype(np.int64) for name in _DRAWS}),
+        draws=_draws(arrays, queries=len(queries), items=content["videos"] - content["videos_without_text"]),
     )
+
+
+def _draws(arrays: dict[str, NDArray[Any]], *, queries: int, items: int) -> Draws:
+    """Raises ValueError when they are not of so many queries and items, or not counted from 0."""
+    draws = Draws(**{name: arrays[f"draws/{name}"].astype(np.int64) for name in _DRAWS})
+    numbers = np.unique(draws.items)
+    if (
+        draws.queries.shape != (queries,) or draws.items.shape != (items,)
+        or not np.array_equal(numbers, np.arange(len(numbers))) or not np.isin(draws.queries, numbers).all()
+    ):  # fmt: skip
+        raise ValueError("what is drawn together is not of its queries and videos")
+    return draws
 
 
 def _verified(path: Path, digest: str) -> bytes:

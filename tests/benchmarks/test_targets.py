@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -60,6 +62,28 @@ def test_searches_over_http_stand_beside_bare_faiss_and_an_exact_search(library,
     assert "exact search over 400 clips: 1 MB" in told
     assert "times that of exact + text tower" in told
     assert "p50 ms <= 0: missed, times the peer <= 1e+09: met" in told
+
+
+def test_a_connection_that_the_service_has_closed_meanwhile_is_opened_again():
+    answers = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+    asked = []
+    with socket.create_server(("127.0.0.1", 0)) as service:
+        service.settimeout(10)
+
+        def closing_each() -> None:
+            for _ in range(2):
+                connection, _ = service.accept()
+                with connection:
+                    asked.append(connection.recv(4096))
+                    connection.sendall(answers)
+
+        thread = threading.Thread(target=closing_each, daemon=True)
+        thread.start()
+        search = http_search.searching(f"http://127.0.0.1:{service.getsockname()[1]}")
+        search("猫")
+        search("狗")
+        thread.join(timeout=30)
+    assert len(asked) == 2
 
 
 def test_the_exact_search_finds_the_nearest_of_all_clips(library, tmp_path, monkeypatch):

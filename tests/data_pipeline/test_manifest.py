@@ -79,6 +79,13 @@ def test_a_broken_surrogate_escape_never_reaches_the_library(tmp_path: Path) -> 
     assert [row.line for row, _ in manifest.broken] == [1]
 
 
+def test_a_name_that_no_file_can_have_is_a_row_without_a_file(tmp_path: Path) -> None:
+    manifest = read_manifest(write(tmp_path / "m.jsonl", '{"file": "a\\u0000.mp4"}\n{"file": "b.mp4"}\n'))
+    found = manifest.match([tmp_path / "b.mp4"])
+    assert [row.file for row in found.by_path.values()] == ["b.mp4"]
+    assert "is none of the 1 files given" in found.unmatched[0][1]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -82,7 +82,7 @@ def test_a_smaller_text_tower_begins_anew_and_a_smaller_picture_tower_does_not(c
 
 def test_a_damaged_list_is_a_sentence(chinese, tmp_path):
     shutil.copytree(chinese, tmp_path / "other")
-    for content in ("{", "[]", '{"tokens": ["1"]}', '{"tokens": [-1]}'):
+    for content in ("{", "[]", '{"tokens": ["1"]}', '{"tokens": [-1]}', '{"tokens": {}}', '{"tokens": ""}', "[" * 100_000):
         (tmp_path / "other" / LEARNED_NAME).write_text(content)
         with pytest.raises(ModelError, match=r"learned_tokens\.json is damaged"):
             load_dual_encoder(tmp_path / "other")

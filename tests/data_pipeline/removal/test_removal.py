@@ -250,3 +250,13 @@ def test_what_was_refused_of_a_folder_that_is_taken_out_goes_with_it(corpus, pat
     keep_refused(corpus, [below, about, beside], named=[])
     remove(corpus, paths=[paths[0].parent])
     assert read_refused(corpus) == [beside]
+
+
+def test_what_was_refused_can_be_taken_out_where_the_corpus_has_nothing_else(corpus, tmp_path):
+    place = tmp_path / "refused"
+    about = [Rejected(f"{place}/list.csv line 2", "no licence."), Rejected("/other.csv line 2", "so.", f"{place}/a.mp4")]
+    keep_refused(corpus, about, named=[])
+    done = remove(corpus, paths=[place])
+    assert (done.videos, done.sources, read_refused(corpus)) == (0, 0, [])
+    with pytest.raises(InputError, match="no source at"):
+        remove(corpus, paths=[place])

@@ -14,7 +14,7 @@ from retrieval.evaluation.asymmetry import suspicious_gap
 from retrieval.evaluation.benchmarks import Benchmark, BenchmarkQuery, BenchmarkVideo
 from retrieval.evaluation.comparison import compare_runs, paired_median_test, paired_test
 from retrieval.evaluation.judgements import Judgements
-from retrieval.evaluation.metrics import retrieval_metrics, two_way_metrics
+from retrieval.evaluation.metrics import TwoWayMetrics, retrieval_metrics, two_way_metrics
 from retrieval.evaluation.postprocessing import qb_norm
 from retrieval.evaluation.run import RunFacts, run_evaluation
 from retrieval.evaluation.run_file import read_run, run_as_json, write_run
@@ -135,6 +135,22 @@ def test_a_figure_that_its_ranks_do_not_give_is_found_out(run, tmp_path):
         read_run(file)
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("items", np.arange(39)), ("items", np.arange(40) + 1), ("queries", np.zeros(79, int)), ("queries", np.full(80, -1)),
+        ("queries", np.full(80, 40)), ("queries", np.zeros((80, 1), int)),
+    ],
+)  # fmt: skip
+def test_what_is_drawn_together_that_is_not_of_the_queries_is_found_out(run, tmp_path, name, wrong):
+    other = replace(run, draws=replace(run.draws, **{name: wrong}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TwoWayMetrics, "r_sum_interval", (0.0, 0.0))
+        file = write_run(other, tmp_path)
+    with pytest.raises(InputError, match="what is drawn together is not of its queries and videos"):
+        read_run(file)
+
+
 @pytest.mark.parametrize("name", ["ranks.npz", "queries.jsonl"])
 def test_a_file_that_was_changed_or_lost_is_named(run, tmp_path, name):
     file = write_run(run, tmp_path)
@@ -179,6 +195,12 @@ def test_the_p_value_is_the_share_of_sign_patterns_as_far_from_zero(seed):
     assert test.p_value == pytest.approx(exact, abs=0.02)
     assert test.difference == pytest.approx(differences.mean())
     assert test.changed == np.count_nonzero(differences)
+
+
+@pytest.mark.parametrize("scale", [1e-14, 1.0, 1e14])
+def test_runs_whose_gains_and_losses_cancel_are_no_different_but_for_rounding(scale):
+    for gains in ([0.1, 0.2, -0.3], [0.7, -0.1, -0.6], [100 / 3, 200 / 3, -100]):
+        assert paired_test(np.zeros(3), scale * np.array(gains)).p_value == 1
 
 
 def test_the_interval_of_a_difference_is_that_of_drawing_pairs():
