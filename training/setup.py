@@ -131,9 +131,6 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
     model = _starting_model(recipe, checkpoint).to(processes.device)
     model.significant_words = words = _significant_words(recipe, model, samples, start, processes)
     reader = TextReader(checkpoint, max_tokens=recipe.data.max_tokens, words=words)
-    if processes.first and model.learned_tokens is not None and learns_texts(model):    # the first writes the model
-        plain = reader if words is None else TextReader(checkpoint, max_tokens=recipe.data.max_tokens)
-        model.learned_tokens |= tokens_in(samples, recipe.data.texts.values, plain)
     videos = video_codes(samples)
     clips = min(len(validation), recipe.evaluation.clips or len(validation))
     validator = Validator(
@@ -164,6 +161,14 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
         cross_modal=_cross_modal(recipe, heads, reader, steps=steps),
         teacher=open_teacher(recipe.teacher, checkpoint, device=processes.device),
     )  # fmt: skip
+
+
+def note_learned(setup: Setup) -> None:
+    """Add the tokens of the training texts to those that the model has learned, if those are known and texts are trained."""
+    model, recipe = setup.model, setup.recipe
+    if model.learned_tokens is not None and learns_texts(model):
+        reader = TextReader(setup.checkpoint, max_tokens=recipe.data.max_tokens)
+        model.learned_tokens |= tokens_in(setup.data.samples, recipe.data.texts.values, reader)
 
 
 def write_new_model(recipe: Recipe, directory: Path) -> None:

@@ -33,7 +33,7 @@ from training.optimising import (
 from training.processes import Processes, join_processes
 from training.recipe import Recipe
 from training.recipe_file import differing_settings, plain, recipe_text
-from training.setup import Setup, prepare
+from training.setup import Setup, note_learned, prepare
 from training.states import Progress, State, load_state, save_state, state_files
 from training.step_objective import objective_of
 from training.stopping import StopSignals
@@ -77,6 +77,8 @@ def train(
                 forget(output)
         processes.wait()
         setup = prepare(recipe, output / START, processes)
+        if processes.first:         # which writes the model
+            note_learned(setup)
         trainer = Trainer(setup, output, processes, on_step=on_step)
         trainer.resume()
         if processes.first:

@@ -1,4 +1,4 @@
-"""Which tokens the texts of a training set are made of."""
+"""Which tokens a model will have learned: those that the texts of its training set are made of."""
 
 from __future__ import annotations
 
