@@ -93,6 +93,7 @@ class SearchEngine:
         """far: how many videos each channel recalls."""
         frames = StoredFrames(self._library)
         channels, read, notices = self._recall(query, far, frames, where, watch)
+        recalled = len({match.video_id for recall in channels.values() for match in recall.matches})
         if wanted.without:
             with watch.stage("exclude"):
                 channels, left_out = self._without(channels, wanted.without)
@@ -104,7 +105,7 @@ class SearchEngine:
             fused = fuse({name: recall.matches for name, recall in channels.items()})
         with watch.stage("diversify"):
             chosen, copies = self._diversify(fused, count)
-        if len(chosen) < count and copies and len(fused) >= far:
+        if len(chosen) < count and copies and recalled >= far:
             return self._search(text, wanted, query, watch, count=count, where=where, far=far * _FURTHER)
         with watch.stage("moments"):
             hits = self._hits(chosen, copies, blind=bool(unreadable))
@@ -325,7 +326,8 @@ class SearchEngine:
         if self._settings.collapse:
             candidates, copies = fold_copies(
                 candidates, suspects=suspects, durations=self._library.durations,
-                are_copies=lambda one, other: detector.likeness(one, other) > 0.0,
+                # asked of the original each time: its likeness to all others is reckoned once, however many copies it has
+                are_copies=lambda original, video: detector.likeness(video, original) > 0.0,
             )  # fmt: skip
         chosen = maximal_marginal_relevance(
             candidates,

@@ -13,15 +13,16 @@ from retrieval.text import fold, ngrams_of_folded, normalise
 _STOP = r"\s,，、。;；!！?？"
 _MARK = r"(?:不要|不想要|不含|不带|不包括|排除|去掉|没有)"
 _WORD = rf"[^{_STOP}的]"
-# Before 不要 in the middle of a sentence these say that somebody is asked for something: 请不要打扰, 我们再也不要分开.
-_ADDRESSED = "我你您他她它咱们请万对也都就还再可让叫使求劝说别了吗呢吧"
+# Before 不要 in the middle of a sentence these say that somebody is asked for something: 请不要打扰, 我们再也不要分开, 要不要去.
+_ADDRESSED = "我你您他她它咱们请万对也都就还再可让叫使求劝说别了吗呢吧要么好能定远先绝时住"
+_IDIOM = rf"(?:[了再忘紧]|[钱命脸](?:$|[{_STOP}]))"     # 不要紧, 不要钱
 # A pattern, and what its match leaves behind. Each names the unwanted word `no`.
 _FORMS = (
     re.compile(rf"(?:^|(?<=[{_STOP}]))-(?P<no>[^{_STOP}-][^{_STOP}]*)"),
     re.compile(rf"除了?(?P<no>{_WORD}{{1,6}}?)(?:以外|之外|外)的?"),
     re.compile(rf"(?:^|(?<=[{_STOP}])){_MARK}(?P<no>{_WORD}{{1,6}})的(?=[^{_STOP}])"),
     re.compile(rf"(?<=[{_STOP}])(?:但|但是)?{_MARK}(?P<no>{_WORD}{{1,6}})(?=$|[{_STOP}])"),
-    re.compile(rf"(?<=[^{_STOP}]{{2}})(?<![{_ADDRESSED}])不(?:想)?要(?P<no>(?![了再忘]){_WORD}{{1,6}})(?=$|[{_STOP}])"),
+    re.compile(rf"(?<=[^{_STOP}]{{2}})(?<![{_ADDRESSED}])不(?:想)?要(?P<no>(?!{_IDIOM}){_WORD}{{1,6}})(?=$|[{_STOP}])"),
     re.compile(rf"(?<=[^{_STOP}][里上中下边])没有(?P<no>{_WORD}{{1,4}})$"),
 )
 _MOST_ROWS = 20_000

@@ -16,6 +16,7 @@ _NEAR_DUPLICATE = 0.95
 _NEAR_DUPLICATE_TEXT = 0.9
 _MAYBE = 0.9    # below, no re-encoding changes a clip so much
 CLIPS_COMPARED = 8  # of a video, evenly spread
+_ROWS_AT_ONCE = 1024    # of the cosines of all with all, which of many videos would fill the memory
 
 
 def may_be_copies(glimpses: Mapping[str, NDArray[np.float32]]) -> set[str]:
@@ -25,9 +26,13 @@ def may_be_copies(glimpses: Mapping[str, NDArray[np.float32]]) -> set[str]:
     """
     owner = np.repeat(np.arange(len(glimpses)), [len(rows) for rows in glimpses.values()])
     vectors = np.concatenate(list(glimpses.values())) if glimpses else np.zeros((0, 1), np.float32)
-    alike = (vectors @ vectors.T >= _MAYBE) & (owner[:, None] != owner[None, :])
     ids = list(glimpses)
-    return {ids[place] for place in np.unique(owner[alike.any(axis=1)])}
+    found: set[str] = set()
+    for start in range(0, len(vectors), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        alike = (vectors[rows] @ vectors.T >= _MAYBE) & (owner[rows, None] != owner)
+        found.update(ids[place] for place in np.unique(owner[rows][alike.any(axis=1)]))
+    return found
 
 
 class CopyDetector:

@@ -19,7 +19,10 @@ from serving.api.keys import Keys
 from serving.api.service import Service
 from serving.api.settings import ServeSettings
 from serving.api.workers import serve_together
+from serving.ingest.pool import ReaderPool
+from serving.ingest.run import AddOptions, pool_settings
 from serving.memory import settle
+from serving.models import NO_MODEL
 
 _END_SECONDS = 20           # for requests that are under way when the service is told to end
 _BACKLOG = 512
@@ -35,6 +38,14 @@ def refuse_unsafe(settings: ServeSettings) -> None:
         )
 
 
+def refuse_deaf(settings: ServeSettings) -> None:
+    """ModelError for a service whose speech engine cannot be loaded: each of its jobs would fail, and its uploads be lost."""
+    if settings.speech is not None and settings.jobs:
+        listening = AddOptions(model=NO_MODEL, on_screen_text=False, speech=settings.speech)
+        with ReaderPool(pool_settings(listening, None, 1)) as pool:
+            pool.start()
+
+
 def serve(
     settings: ServeSettings, *, workers: int = 1, ready: Callable[[str], None], note: Callable[[str], None]
 ) -> None:
@@ -44,6 +55,7 @@ def serve(
     """
     with exposed(settings.library) if settings.is_exposed else nullcontext():
         refuse_unsafe(settings)
+        refuse_deaf(settings)
         listening = _listen(settings.host, settings.port)
         if workers == 1:
             answer(settings, listening, ready=ready, note=note)

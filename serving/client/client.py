@@ -13,6 +13,9 @@ from serving.client import answers
 from serving.client.answers import Activated, Answer, Generation, GenerationState, Job, Moment, SavedQuery
 from serving.client.connection import Connection, file_body, json_body, written_file
 
+# An older service folds no copies, and refuses a word that it does not know.
+_FOLDED: dict[bool, dict[str, str]] = {True: {}, False: {"collapse": "false"}}
+
 
 class Client:
     """Asks one service; every call raises ServiceError. Unknown fields of newer services are left out.
@@ -36,14 +39,17 @@ class Client:
         found = self._post("/search", {"queries": list(texts), "k": k, **filters})
         return list(map(answers.answer, found["answers"]))
 
-    def search_by_file(self, path: str | Path, *, k: int = 20) -> Answer:
-        """Videos that look like a picture or a clip of this machine's disk. InputError when it cannot be read."""
-        body = file_body(Path(path), {"k": str(k)})
+    def search_by_file(self, path: str | Path, *, k: int = 20, collapse: bool = True) -> Answer:
+        """Videos that look like a picture or a clip of this machine's disk. InputError when it cannot be read.
+
+        collapse: copies of a video stand in `copies` of the best of them; False = each is a hit.
+        """
+        body = file_body(Path(path), {"k": str(k), **_FOLDED[collapse]})
         return answers.answer(self._service.json("POST", "/search/by-example", body))
 
-    def similar(self, video: str, *, k: int = 20) -> Answer:
-        """Videos that look like one of the library."""
-        return answers.answer(self._get(f"/videos/{video}/similar?k={k}"))
+    def similar(self, video: str, *, k: int = 20, collapse: bool = True) -> Answer:
+        """Videos that look like one of the library; collapse: as of `search_by_file`."""
+        return answers.answer(self._get(f"/videos/{video}/similar?{urllib.parse.urlencode({'k': k, **_FOLDED[collapse]})}"))
 
     def moments(self, video: str, text: str) -> list[Moment]:
         """Every span of a video that answers, by time."""

@@ -9,7 +9,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from click.testing import Result
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from data_pipeline.sound.speech import SAMPLE_RATE
 from retrieval.errors import InputError, ModelError
@@ -18,6 +20,7 @@ from retrieval.search import SearchEngine
 from serving.api.app import create_app
 from serving.api.service import Service
 from serving.api.settings import ServeSettings
+from serving.cli.main import app
 from serving.cli.options import speech_asked_for
 from serving.ingest.run import AddOptions, add_videos
 from serving.ingest.speech import SpeechSettings
@@ -139,6 +142,25 @@ def test_a_service_listens_to_what_is_added_by_a_job_an_upload_and_a_watched_fol
         while len(spoken(library)) < 3 and time.monotonic() < deadline:
             time.sleep(0.2)
     assert [text for _, text in spoken(library)] == [SENTENCE] * 3
+
+
+def test_a_service_whose_engine_cannot_be_loaded_does_not_start(
+    heard: AddOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Library.open(tmp_path / "library", write=True, create=True).close()
+    monkeypatch.setattr("serving.api.running.answer", lambda *_, **__: None)
+
+    command = ["serve", "-l", str(tmp_path / "library"), "--port", "0", "--asr", "sherpa-onnx"]
+
+    def served(*options: str) -> Result:
+        return CliRunner().invoke(app, [*command, *options])
+
+    refused = served()
+    assert isinstance(refused.exception, ModelError)
+    assert "name the folder of one" in str(refused.exception)
+    assert heard.speech is not None
+    assert served("--asr-model", str(heard.speech.model)).exit_code == 0
+    assert served("--no-jobs").exit_code == 0
 
 
 def test_the_options_of_speech_are_those_of_add_and_serve_alike() -> None:

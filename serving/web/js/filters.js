@@ -12,7 +12,7 @@ export function showFilters(state, change, library) {
   if (chips.length > 1) chips.push(button({ text: say("clearFilters"), kind: "chip plain", onClick: () => change(withoutFilters(state)) }));
   byId("chips").replaceChildren(...chips);
   byId("chips").hidden = !chips.length;
-  byId("filter").classList.toggle("set", chips.length > 0);
+  byId("filter").classList.toggle("set", chips.length > 0 || state.apart);
 }
 
 /** Open or close the form. */

@@ -101,8 +101,8 @@ export function withoutFilter(state, { name, value }) {
     : { ...state, [name]: "" };
 }
 
-/** The state without any filter. */
-export const withoutFilters = (state) => filtersOf(state).reduce(withoutFilter, state);
+/** The state without any filter, and without what else the form of filters sets. */
+export const withoutFilters = (state) => ({ ...filtersOf(state).reduce(withoutFilter, state), apart: false });
 
 /** What was typed, with words such as `tag:猫` and `标签:猫` taken out as filters: {q, tag, path}. */
 export function typed(text) {

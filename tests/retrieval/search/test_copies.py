@@ -9,6 +9,7 @@ import pytest
 
 from retrieval.library import Library
 from retrieval.search import SearchEngine, SearchSettings
+from retrieval.search.likeness import CopyDetector
 from tests.retrieval.search.test_engine import TableEncoder, axis, clip, names, put
 
 
@@ -71,6 +72,28 @@ def test_as_many_videos_are_shown_as_were_asked_for_however_many_copies_one_has(
     assert len(first.copies) == 89
     assert all(name.startswith("other") for name in names(others))
     assert len(others) == 2
+
+
+def test_so_many_are_shown_also_where_some_are_left_out_for_a_word(library):
+    put(library, "left out", title="猫", clips=reencoded(0.0), duration_ms=1000)
+    for number in range(90):
+        put(library, f"copy {number}", clips=reencoded(0.01))
+    put(library, "other", clips=[clip(0, 8000, 0, tilts=(0.6, 0.6))])
+    engine = SearchEngine(library, encoder=TableEncoder(), settings=SearchSettings(diversity=0, recall=1))
+    assert [len(hit.copies) for hit in engine.search("狗，不要猫", count=2).hits] == [89, 0]
+
+
+def test_a_copy_more_is_not_compared_with_all_others(library, monkeypatch):
+    for number in range(60):
+        put(library, f"copy {number}", clips=reencoded(0.01))
+    put(library, "other", clips=[clip(0, 8000, 0, tilts=(0.6, 0.6))])
+    compared = set()
+    likenesses = CopyDetector._likenesses
+    monkeypatch.setattr(
+        CopyDetector, "_likenesses", lambda self, video_id: compared.add(video_id) or likenesses(self, video_id)
+    )
+    assert [len(hit.copies) for hit in searched(library, count=2)] == [59, 0]
+    assert len(compared) <= 2
 
 
 def test_what_looks_like_a_picture_is_folded_too(library):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,15 @@ def test_only_videos_with_a_vector_much_like_one_of_another_may_be_copies():
     shown = {"a": scenes[:2], "b": scenes[2:4], "c": scenes[3:5], "d": copy, "e": scenes[[5, 5]]}
     assert may_be_copies(shown) == {"b", "c", "d"}
     assert may_be_copies({}) == set()
+
+
+def test_many_videos_are_glanced_at_in_little_memory():
+    shown = {str(number): np.array([[np.cos(number), np.sin(number)]], np.float32) for number in range(5000)}
+    tracemalloc.start()
+    assert len(may_be_copies(shown)) == 5000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50_000_000        # 5,000 times 5,000 numbers would be 100 MB
 
 
 def test_videos_without_pictures_are_compared_by_their_matching_text():

@@ -81,7 +81,10 @@ def test_a_query_that_a_text_holds_whole_is_no_exclusion(tmp_path: Path) -> None
         assert {hit.title for hit in engine.search("爸爸不要回").hits} == {"爸爸不要走", "爸爸走了"}
 
 
-@pytest.mark.parametrize("query", ["千万不要忘记", "你们不要走", "请不要打扰", "妈妈再也不要离开", "咖啡不要了"])
+@pytest.mark.parametrize("query", [
+    "千万不要忘记", "你们不要走", "请不要打扰", "妈妈再也不要离开", "咖啡不要了", "我们要不要养狗", "为什么不要熬夜",
+    "晚上最好不要熬夜", "永远不要放弃", "吃饭时不要说话", "海边没事不要紧", "这件衣服不要钱",
+])  # fmt: skip
 def test_what_somebody_is_asked_for_is_no_exclusion(query: str) -> None:
     assert Wanted.parse(query).without == ()
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from email.utils import formatdate
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -34,6 +35,8 @@ from serving.api.settings import ServeSettings
 from serving.cli.main import app
 from serving.client import Client, GenerationState, Match, ServiceError
 from serving.client.connection import Connection
+from serving.ingest.run import AddOptions, add_videos
+from tests.videos import write_video
 
 
 @contextmanager
@@ -120,6 +123,19 @@ def test_the_client_searches_with_a_picture_and_with_a_clip(seeing, filled, tmp_
     with pytest.raises(ServiceError) as error:
         client.search_by_file(tmp_path / "text.png")
     assert error.value.status == 422
+
+
+def test_the_client_has_copies_shown_apart_when_it_searches_with_a_file_or_a_video(copied, tmp_path):
+    videos = [write_video(tmp_path / f"{title}.mp4", seconds=1, seed=4, title=title) for title in ("one", "again")]
+    add_videos(copied, videos, AddOptions(on_screen_text=False))
+    with serving(copied, tmp_path / "cache", jobs=False) as address:
+        client = Client(address)
+        city = next(one["video"] for one in client.videos() if one["name"] == "city.mp4")
+        for find in (partial(client.search_by_file, videos[0]), partial(client.similar, city)):
+            assert any(hit.copies for hit in find().hits)
+            apart = find(collapse=False).hits
+            assert {"one.mp4", "again.mp4"} <= {hit.name for hit in apart}
+            assert not any(hit.copies for hit in apart)
 
 
 def test_the_client_takes_the_vectors_away_or_leaves_no_file(seeing, filled, tmp_path):

@@ -532,3 +532,9 @@ def test_copies_are_shown_apart_when_that_is_asked_for_and_the_address_says_so(p
     page.wait("location.search.includes('apart=1')")
     page.wait(f"{HITS} === 8")
     assert "collapse=false" in searches(fake)[-1]
+    assert page.run("document.querySelector('#filter').classList.contains('set')")
+    page.run("[...document.querySelectorAll('#filters button')].find((one) => one.textContent === '重置').click()")
+    page.wait("!location.search.includes('apart')")
+    page.wait(f"{HITS} === 8")
+    assert "collapse" not in searches(fake)[-1]
+    assert not page.run("document.querySelector('#filter').classList.contains('set')")
