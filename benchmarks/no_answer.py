@@ -115,7 +115,7 @@ def filled(library: Library, model: Path, *, clips: int, seed: int) -> list[Scen
 def ask(engine: SearchEngine, texts: Sequence[str]) -> tuple[float, NDArray[np.float64]]:
     """The share of the queries that may be answered, and the best score of each."""
     results = [engine.search(text, count=3) for text in texts]
-    best = [max(match.score for hit in result.hits for match in hit.channels) for result in results]
+    best = [max((m.score for hit in result.hits for m in hit.channels), default=-1.0) for result in results]
     return float(np.mean([result.answered is not False for result in results])), np.array(best)
 
 

@@ -34,7 +34,7 @@ def calibrate(
 
     Scores are those of a search, re-ranked where the model does so. encoder, sentences: None = the channel is not asked,
     and then never speaks for a hit. before_each: called before every question, so that it can end all by raising. Raises
-    InputError when fewer than 20 videos have a title: that says nothing of what is left to chance.
+    InputError when fewer than 20 videos have a title that the model can read: that says nothing of what is left to chance.
     """
     best: dict[str, tuple[float, ...]] = {}
     reached: dict[str, float] = {}
@@ -54,7 +54,8 @@ def calibrate(
         best[channel] = tuple(sorted(score for score in scores if score is not None))
         if len(best[channel]) < FEWEST:
             raise InputError(
-                f"A calibration needs {FEWEST} videos with a title, and {len(best[channel])} have one: add more videos first."
+                f"A calibration needs {FEWEST} videos with a title that the model can read, and {len(best[channel])} have one: add "
+                "more videos first."
             )
         reached[channel] = min(_reached(best[channel], own) for own in (whole, pieces))
     return Calibration(made_with=mark_of(library), clips=library.status().clips, best=best, reached=reached)
@@ -87,4 +88,6 @@ def _best(found: SearchResult, *, but_for: str | None = None) -> float | None:
 def _reached(unrelated: Sequence[float], own: Sequence[float | None]) -> float:
     """The share of the unrelated scores, ascending, that all but a few of those of questions with an answer outdo."""
     scores = [score for score in own if score is not None]
+    if not scores:      # of none of them the model has learned a word
+        return 0.0
     return float(np.quantile(np.searchsorted(unrelated, scores) / len(unrelated), _LOST, method="lower"))

@@ -80,9 +80,18 @@ def _parsed(stored: str) -> Calibration:
 
 def unreadable_words(read: TextVectors) -> tuple[str, ...]:
     """The words and characters of one text, those that say something, that the model has not learned."""
-    pieces = {fold(piece): piece for piece in (read.unknown[0] if read.unknown else ()) if any(map(str.isalnum, piece))}
-    says = language_information(pieces)
-    return tuple(piece for folded, piece in pieces.items() if says[folded] >= TELLING)
+    return _telling(read.unknown[0] if read.unknown else ())
+
+
+def reads_nothing(read: TextVectors) -> bool:
+    """Whether the model has learned no word of a text that says something, and one that it has not learned."""
+    return bool(unreadable_words(read)) and not set(_telling(read.pieces[0])) - set(unreadable_words(read))
+
+
+def _telling(pieces: Sequence[str]) -> tuple[str, ...]:
+    distinct = {fold(piece): piece for piece in pieces if any(map(str.isalnum, piece))}
+    says = language_information(distinct)
+    return tuple(piece for folded, piece in distinct.items() if says[folded] >= TELLING)
 
 
 def band_of(best: Sequence[Match], calibration: Calibration, *, blind: bool = False) -> Band:

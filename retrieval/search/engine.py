@@ -14,13 +14,14 @@ from retrieval.errors import BackendError, InputError
 from retrieval.library import Library, StoredVideo, VideoFilter
 from retrieval.records import EVIDENCE_KINDS, Generation
 from retrieval.search.channels import MEANING, VISUAL, Recall, clip_recall, meaning_recall, ranked, text_recall
-from retrieval.search.confidence import answered, band_of, stored_calibration, unreadable_words
+from retrieval.search.confidence import answered, band_of, reads_nothing, stored_calibration, unreadable_words
 from retrieval.search.copies import fold_copies
 from retrieval.search.diversity import maximal_marginal_relevance
 from retrieval.search.exclusion import Wanted, holding, is_quoted
 from retrieval.search.fusion import FusedVideo, fuse
 from retrieval.search.likeness import CLIPS_COMPARED, CopyDetector, may_be_copies
 from retrieval.search.moments import find_moments
+from retrieval.search.notices import Notice
 from retrieval.search.query import Query
 from retrieval.search.reranking import Frames, StoredFrames, rerank
 from retrieval.search.results import Copy, Hit, Match, Moment, SearchResult
@@ -100,7 +101,12 @@ class SearchEngine:
             notices += (left_out,)
         unreadable = () if read is None else unreadable_words(read)
         if unreadable:
-            notices += (f"The model has not learned {'、'.join(unreadable)}: what is seen cannot answer that.",)
+            words, cannot = "、".join(unreadable), VISUAL in channels
+            notices += (Notice(
+                f"The model has not learned {words}: "
+                + ("what is seen cannot answer that." if cannot else "pictures were not searched."),
+                zh=f"模型没有学过“{words}”，" + ("画面回答不了这一点。" if cannot else "所以没有查画面。"),
+            ),)  # fmt: skip
         with watch.stage("fuse"):
             fused = fuse({name: recall.matches for name, recall in channels.items()})
         with watch.stage("diversify"):
@@ -112,7 +118,10 @@ class SearchEngine:
             if read is not None:
                 hits = _with_best_frames(hits, read.pooled[0], frames)
         if frames.damage:
-            notices += (f"The order of what is seen and the best frame of each moment are not exact: {frames.damage}",)
+            notices += (Notice(
+                f"The order of what is seen and the best frame of each moment are not exact: {frames.damage}",
+                zh=f"画面的排序和各片段的最佳帧不准确：{frames.damage}",
+            ),)  # fmt: skip
         seen = frozenset().union(*(recall.seen for recall in channels.values()))
         found = {video.video_id for video in fused}
         hidden = len(seen - found)
@@ -192,9 +201,10 @@ class SearchEngine:
         """The channels without the videos of which a text holds one of the words, and what to tell about it."""
         there = {match.video_id for recall in channels.values() for match in (*recall.matches, *recall.below)}
         unwanted = holding(self._library, words, there)
-        notice = (
+        notice = Notice(
             f"Left out {len(unwanted)} {'video' if len(unwanted) == 1 else 'videos'} whose words hold {'、'.join(words)}; "
-            "pictures were not looked at for that."
+            "pictures were not looked at for that.",
+            zh=f"排除了 {len(unwanted)} 个文字里有“{'、'.join(words)}”的视频；排除时没有看画面。",
         )
         return {name: recall.but_for(unwanted) for name, recall in channels.items()}, notice
 
@@ -209,7 +219,10 @@ class SearchEngine:
                 others = any(recall.matches for recall in channels.values()) or self._reads_otherwise
                 other = corrected(self._library, query, nothing_else=not others)
             if other is not None:
-                shown_for = (f"Nothing holds {query.text!r} as it stands: shown for {other!r}.",)
+                shown_for = (Notice(
+                    f"Nothing holds {query.text!r} as it stands: shown for {other!r}.",
+                    zh=f"没有内容包含“{query.text}”，以下是“{other}”的结果。",
+                ),)  # fmt: skip
                 query = Query.parse(other)
                 with watch.stage("lexical"):
                     channels = self._words(query, videos, where)
@@ -227,15 +240,18 @@ class SearchEngine:
                         self._library, meant, rows=self._settings.recall, videos=videos, where=where,
                         share=self._settings.vector_recall,
                     )  # fmt: skip
-                if read is not None:
+                if read is not None and not reads_nothing(read):
                     channels[VISUAL] = self._clips(read.pooled[0], videos, where)
         except BackendError as error:
             if not (self._settings.words_suffice and self._asks_words):
                 raise
-            return channels, None, (*notices, f"Vectors were not searched, words were: {error}")
+            instead = Notice(
+                f"Vectors were not searched, words were: {error}", zh=f"没有查画面和语义，只查了文字：{error}"
+            )
+            return channels, None, (*notices, instead)
         notices += tuple(filter(None, [self._library.vectors_notice()]))
-        if read is None:
-            return channels, None, notices
+        if read is None or VISUAL not in channels:
+            return channels, read, notices
         with watch.stage("rank"):
             channels[VISUAL], cut = self._reranked(channels[VISUAL], read, frames)
         return channels, read, notices + cut
@@ -266,9 +282,10 @@ class SearchEngine:
         clips = [match.clip_id for match in recall.matches[: self._settings.rerank] if match.clip_id is not None]
         known, looked_at = frames.within(clips, milliseconds=self._settings.rank_ms)
         matches = rerank(recall.matches, read, known, interaction=self._encoder.interaction)
-        cut = () if looked_at == len(clips) else (
+        cut = () if looked_at == len(clips) else (Notice(
             f"There was time to compare {looked_at} of the {len(clips)} nearest clips word by word.",
-        )  # fmt: skip
+            zh=f"时间只够逐词比较最近的 {len(clips)} 个镜头中的 {looked_at} 个。",
+        ),)  # fmt: skip
         return replace(recall, matches=matches), cut
 
     def _read(self, query: Query) -> tuple[TextVectors | None, tuple[str, ...]]:
@@ -278,15 +295,22 @@ class SearchEngine:
             return None, ()
         own = self._encoder.generation
         if not own.same_vectors(generation):
-            return None, (
+            return None, (Notice(
                 f"The visual channel is off: the library's vectors come from {generation.encoder} "
                 f"({generation.revision}), the model given is {own.encoder} ({own.revision}).",
-            )
+                zh=f"画面通道已关闭：库里的向量来自 {generation.encoder}（{generation.revision}），"
+                f"现在的模型是 {own.encoder}（{own.revision}）。",
+            ),)  # fmt: skip
         try:
             read = self._encoder.encode_texts([query.encoder_text])
         except InputError as error:
-            return None, (f"The visual channel is off for this query: {error}",)
-        unread = f"The model could not read {read.unread[0]} tokens at the end of the query."
+            return None, (Notice(
+                f"The visual channel is off for this query: {error}", zh=f"这次没有查画面：{error}"
+            ),)  # fmt: skip
+        unread = Notice(
+            f"The model could not read {read.unread[0]} tokens at the end of the query.",
+            zh=f"查询太长，模型没有读末尾的 {read.unread[0]} 个词元。",
+        )
         return read, (unread,) if read.unread[0] else ()
 
     def _asks(self, channel: str) -> bool:
@@ -299,12 +323,17 @@ class SearchEngine:
             return None, ()
         own = self._sentences.generation
         if not own.same_vectors(generation):
-            return None, (
+            return None, (Notice(
                 f"The meaning channel is off: the library's vectors of texts come from {generation.encoder} "
                 f"({generation.revision}), the model given is {own.encoder} ({own.revision}).",
-            )
+                zh=f"语义通道已关闭：库里的文本向量来自 {generation.encoder}（{generation.revision}），"
+                f"现在的模型是 {own.encoder}（{own.revision}）。",
+            ),)  # fmt: skip
         read = self._sentences.encode([query.text])
-        unread = f"The sentence model could not read {read.unread[0]} tokens at the end of the query."
+        unread = Notice(
+            f"The sentence model could not read {read.unread[0]} tokens at the end of the query.",
+            zh=f"查询太长，语义模型没有读末尾的 {read.unread[0]} 个词元。",
+        )
         return read.vectors[0], (unread,) if read.unread[0] else ()
 
     def _diversify(self, fused: Sequence[FusedVideo], count: int) -> tuple[list[FusedVideo], _Copies]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from retrieval.library import StoredClip, StoredVideo
 from retrieval.search import Hit, Match, Moment, SearchResult
+from retrieval.search.notices import in_chinese
 from serving.api.highlights import marks
 
 
@@ -18,6 +19,7 @@ def search_answer(result: SearchResult, *, notices: Sequence[str], request_id: s
         "hits": [hit_json(hit) for hit in result.hits],
         "hidden": result.hidden,
         "notices": [*notices, *result.notices],
+        "notices_zh": [in_chinese(sentence) for sentence in (*notices, *result.notices)],
         "took_ms": {stage: round(milliseconds, 3) for stage, milliseconds in result.took_ms.items()},
         "request_id": request_id,
     }

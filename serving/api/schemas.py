@@ -151,6 +151,7 @@ class SearchAnswer(BaseModel):
     hits: list[Hit]
     hidden: int
     notices: list[str]
+    notices_zh: list[str]       # the same in Chinese, but for causes that are known in English alone
     took_ms: dict[str, float]
     request_id: str
 

@@ -84,6 +84,7 @@ class Answer:
     notices: list[str]
     took_ms: dict[str, float]
     request_id: str
+    notices_zh: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from retrieval.encoders import FrameGeometry
 from retrieval.errors import InputError
 from retrieval.search import SearchResult, SearchSettings
 from retrieval.search.channels import VISUAL
+from retrieval.search.notices import Notice
 from serving.api.answers import search_answer
 from serving.api.errors import ApiError
 from serving.api.routes.search import answered, filter_of
@@ -100,7 +101,10 @@ def _asks_what_is_seen(asked: ExampleFilters) -> bool:
 
 def _nothing(request_id: str) -> dict[str, Any]:
     """The answer to an example where what is seen may not answer: no search, and none is counted."""
-    notice = f"Only what is seen answers a picture, a clip or a video: the channels asked for leave {VISUAL} out."
+    notice = Notice(
+        f"Only what is seen answers a picture, a clip or a video: the channels asked for leave {VISUAL} out.",
+        zh="图片、片段和视频只能按画面查，而所选通道不包括画面。",
+    )
     nothing = SearchResult(query="", hits=(), hidden=0, took_ms={"total": 0.0})
     return search_answer(nothing, notices=[notice], request_id=request_id)
 

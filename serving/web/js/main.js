@@ -11,7 +11,7 @@ import { Recent } from "./recent.js";
 import { Results } from "./results.js";
 import { Starred } from "./starred.js";
 import { asks, EMPTY, filtersOf, fromAddress, MOST, searchKey, toAddress, typed, withoutFilters } from "./state.js";
-import { currentLanguage, say, sayError, setLanguage, translate } from "./words.js";
+import { currentLanguage, say, sayError, sayNotices, setLanguage, translate } from "./words.js";
 
 const SKELETON_AFTER_MS = 150;
 const AGAIN_AFTER_MS = 5000;
@@ -171,7 +171,7 @@ function showSummary() {
   const ms = Math.round(answer.took_ms.total);
   const whole = answer.hits.length < answer.count;
   byId("summary").textContent = answer.hits.length ? say(whole ? "found" : "foundMore", answer.hits.length, ms) : "";
-  byId("notices").replaceChildren(...[...new Set(answer.notices)].map((text) => element("p", {}, text)));
+  byId("notices").replaceChildren(...[...new Set(sayNotices(answer))].map((text) => element("p", {}, text)));
   byId("unanswered").textContent = answer.hits.length && answer.answered === false ? say("unanswered") : "";
   if (!answer.hits.length) showNothing();
   else if (answer.hidden || state.hidden) byId("state").replaceChildren(hiddenLine());

@@ -124,6 +124,9 @@ export function say(key, ...values) {
 /** What an error of the service means, in the page's language where it has a sentence for it. */
 export const sayError = (failure) => DICTIONARIES[language].errors[failure.kind] ?? failure.message;
 
+/** The notices of an answer, in the page's language as far as the service has them in it. */
+export const sayNotices = (answer) => (language === "zh" ? answer.notices_zh : answer.notices);
+
 export const currentLanguage = () => language;
 
 /** Change the language and remember it. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -17,6 +18,7 @@ from retrieval.records import Clip, Evidence, Generation, Location, Video
 from retrieval.search import SearchEngine, SearchSettings
 from retrieval.search.calibrating import calibrate, piece_of
 from retrieval.search.confidence import stored_calibration
+from retrieval.search.notices import in_chinese
 
 DIMENSION = 32
 GENERATION = Generation(encoder="axes", revision="1", preprocessing="p", dimension=DIMENSION)
@@ -89,6 +91,25 @@ def test_what_the_librarys_own_titles_reach_says_how_much_the_model_tells_apart(
         engine = SearchEngine(opened, encoder=Blurred(), settings=SearchSettings(channels=frozenset({"visual"})))
         assert engine.search("7").hits[0].confidence == "low"
         assert engine.search("7").answered is None
+
+
+def test_pictures_are_searched_only_for_what_the_model_has_learned_some_of(tmp_path: Path) -> None:
+    class Unlearned(Axes):
+        """Has learned no 焊 and no 披."""
+
+        def encode_texts(self, texts: list[str]) -> TextVectors:
+            read = super().encode_texts(texts)
+            return replace(read, pieces=[list(text) for text in texts], unknown=[tuple({*text} & {*"焊披"}) for text in texts])
+
+    with library(tmp_path / "l", videos=30) as opened:
+        engine = SearchEngine(opened, encoder=Unlearned())
+        some, none = engine.search("焊狗"), engine.search("焊披")
+        assert some.hits
+        assert some.notices == ("The model has not learned 焊: what is seen cannot answer that.",)
+        assert none.hits == ()
+        assert none.answered is False
+        assert none.notices == ("The model has not learned 焊、披: pictures were not searched.",)
+        assert in_chinese(none.notices[0]) == "模型没有学过“焊、披”，所以没有查画面。"
 
 
 def test_a_piece_of_a_title_stands_in_it_and_is_short() -> None:

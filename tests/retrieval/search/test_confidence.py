@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from retrieval.encoders import TextVectors, load_text_encoder
-from retrieval.search.confidence import Calibration, answered, band_of, unreadable_words
+from retrieval.search.confidence import Calibration, answered, band_of, reads_nothing, unreadable_words
 from retrieval.search.results import Hit, Match
 from serving.demo.unseen import MODEL
 
@@ -42,6 +42,12 @@ def test_only_characters_that_say_something_count_as_unreadable() -> None:
 
     assert unreadable_words(read("焊", "的", "，", "Docker")) == ("焊", "Docker")
     assert unreadable_words(read()) == ()
+
+
+def test_a_model_reads_nothing_where_it_learned_no_word_that_says_something() -> None:
+    encoder = load_text_encoder(str(MODEL), device="cpu")
+    texts = ("披萨", "怎么做披萨", "红色的披萨", "红色的狗", "的")
+    assert [reads_nothing(encoder.encode_texts([text])) for text in texts] == [True, True, False, False, False]
 
 
 def test_a_library_of_another_size_wants_another_calibration() -> None:

@@ -117,6 +117,7 @@ def test_while_the_store_of_the_vectors_is_away_words_answer_and_pictures_say_wh
     answer = client.get("/api/v1/search", params={"q": "放风筝"}).json()
     assert answer["hits"][0]["name"] == "公园.mp4"
     assert answer["notices"] == ["Vectors were not searched, words were: a plain store cannot be reached."]
+    assert answer["notices_zh"] == ["没有查画面和语义，只查了文字：a plain store cannot be reached."]
     similar = client.get(f"/api/v1/videos/{answer['hits'][0]['video']}/similar")
     assert (similar.status_code, similar.json()["error"]["kind"], similar.headers["Retry-After"]) == (503, "vectors", "5")
     seen = client.get("/api/v1/search", params={"q": "放风筝", "channel": "visual"})

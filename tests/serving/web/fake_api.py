@@ -63,7 +63,7 @@ def _media(video: str, time_ms: int) -> dict[str, str]:
 def answer(query: str, hits: list[dict[str, Any]], *, hidden: int = 0, answered: bool | None = True) -> dict[str, Any]:
     took = {"encode": 1.0, "recall": 2.0, "total": 3.0}
     return {
-        "query": query, "answered": answered, "hits": hits, "hidden": hidden, "notices": [], "took_ms": took,
+        "query": query, "answered": answered, "hits": hits, "hidden": hidden, "notices": [], "notices_zh": [], "took_ms": took,
         "request_id": "0123456789abcdef",
     }  # fmt: skip
 
@@ -113,7 +113,10 @@ class Fake:
             if q == "没有":
                 return JSONResponse(answer(q, [hit(n, below=True) for n in range(2)] if hidden else [], hidden=2, answered=False))
             hits = [hit(number) for number in range(min(k, 1000 if q in ("一千", "断续") else 8))]
-            return JSONResponse(answer(q, hits, answered={"不相干": False, "不知道": None}.get(q, True)))
+            found = answer(q, hits, answered={"不相干": False, "不知道": None}.get(q, True))
+            if q == "不相干":
+                found |= {"notices": ["Not learned."], "notices_zh": ["没有学过。"]}
+            return JSONResponse(found)
 
         @app.post("/api/v1/search/by-example")
         async def by_example() -> Response:

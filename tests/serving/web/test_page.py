@@ -149,14 +149,16 @@ def test_no_hit_says_how_many_are_hidden_and_shows_them_when_asked(page, address
     assert "低于阈值" in page.text(".card .badges")
 
 
-@pytest.mark.parametrize(("language", "sentence"), [
-    ("zh", "看起来没有符合的视频，以下是最接近的。"), ("en", "Nothing here seems to answer; these are the nearest."),
+@pytest.mark.parametrize(("language", "sentence", "notice"), [
+    ("zh", "看起来没有符合的视频，以下是最接近的。", "没有学过。"),
+    ("en", "Nothing here seems to answer; these are the nearest.", "Not learned."),
 ])  # fmt: skip
-def test_above_the_cards_of_a_query_without_an_answer_it_is_said_so(page, address, language, sentence):
+def test_above_the_cards_of_a_query_without_an_answer_it_is_said_so(page, address, language, sentence, notice):
     page.go(address, until=".card")
     page.run(f"localStorage.setItem('wenshi.language', '{language}')")
     found(page, address, "不相干")
     assert page.text("#unanswered") == sentence
+    assert page.text("#notices") == notice
     assert page.run("document.querySelector('#unanswered').role") == "status"
     assert page.run("document.querySelector('#unanswered').getBoundingClientRect().bottom"
                     " <= document.querySelector('.card').getBoundingClientRect().top")

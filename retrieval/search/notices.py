@@ -1,0 +1,20 @@
+"""What a person should know of a search, in English and in Chinese."""
+
+from __future__ import annotations
+
+
+class Notice(str):
+    """A sentence in English, which it is everywhere that knows of no other; `zh`: the same in Chinese."""
+
+    __slots__ = ("zh",)
+    zh: str
+
+    def __new__(cls, english: str, *, zh: str) -> Notice:
+        notice = super().__new__(cls, english)
+        notice.zh = zh
+        return notice
+
+
+def in_chinese(sentence: str) -> str:
+    """A notice in Chinese; what is said in English alone, as the causes of errors are, stays as it is."""
+    return sentence.zh if isinstance(sentence, Notice) else sentence
