@@ -54,8 +54,8 @@ def calibrate(
         best[channel] = tuple(sorted(score for score in scores if score is not None))
         if len(best[channel]) < FEWEST:
             raise InputError(
-                f"A calibration needs {FEWEST} videos with a title that the model can read, and {len(best[channel])} have one: add "
-                "more videos first."
+                f"A calibration needs {FEWEST} videos with a title that the model can read, and {len(best[channel])} have "
+                "one: add more videos first."
             )
         reached[channel] = min(_reached(best[channel], own) for own in (whole, pieces))
     return Calibration(made_with=mark_of(library), clips=library.status().clips, best=best, reached=reached)
