@@ -85,7 +85,8 @@ def unreadable_words(read: TextVectors) -> tuple[str, ...]:
 
 def reads_nothing(read: TextVectors) -> bool:
     """Whether the model has learned no word of a text that says something, and one that it has not learned."""
-    return bool(unreadable_words(read)) and not set(_telling(read.pieces[0])) - set(unreadable_words(read))
+    unreadable = frozenset(unreadable_words(read))
+    return bool(unreadable) and unreadable.issuperset(_telling(read.pieces[0]))
 
 
 def _telling(pieces: Sequence[str]) -> tuple[str, ...]:

@@ -14,7 +14,14 @@ from retrieval.errors import BackendError, InputError
 from retrieval.library import Library, StoredVideo, VideoFilter
 from retrieval.records import EVIDENCE_KINDS, Generation
 from retrieval.search.channels import MEANING, VISUAL, Recall, clip_recall, meaning_recall, ranked, text_recall
-from retrieval.search.confidence import answered, band_of, reads_nothing, stored_calibration, unreadable_words
+from retrieval.search.confidence import (
+    Calibration,
+    answered,
+    band_of,
+    reads_nothing,
+    stored_calibration,
+    unreadable_words,
+)
 from retrieval.search.copies import fold_copies
 from retrieval.search.diversity import maximal_marginal_relevance
 from retrieval.search.exclusion import Wanted, holding, is_quoted
@@ -101,20 +108,16 @@ class SearchEngine:
             notices += (left_out,)
         unreadable = () if read is None else unreadable_words(read)
         if unreadable:
-            words, cannot = "、".join(unreadable), VISUAL in channels
-            notices += (Notice(
-                f"The model has not learned {words}: "
-                + ("what is seen cannot answer that." if cannot else "pictures were not searched."),
-                zh=f"模型没有学过“{words}”，" + ("画面回答不了这一点。" if cannot else "所以没有查画面。"),
-            ),)  # fmt: skip
+            notices += (_not_learned("、".join(unreadable), searched=VISUAL in channels),)
         with watch.stage("fuse"):
             fused = fuse({name: recall.matches for name, recall in channels.items()})
         with watch.stage("diversify"):
             chosen, copies = self._diversify(fused, count)
         if len(chosen) < count and copies and recalled >= far:
             return self._search(text, wanted, query, watch, count=count, where=where, far=far * _FURTHER)
+        calibration = stored_calibration(self._library)
         with watch.stage("moments"):
-            hits = self._hits(chosen, copies, blind=bool(unreadable))
+            hits = self._hits(chosen, copies, calibration, blind=bool(unreadable))
             if read is not None:
                 hits = _with_best_frames(hits, read.pooled[0], frames)
         if frames.damage:
@@ -126,9 +129,9 @@ class SearchEngine:
         found = {video.video_id for video in fused}
         hidden = len(seen - found)
         # by what stands above the threshold
-        is_answered = answered(hits, stored_calibration(self._library), blind=bool(unreadable))
+        is_answered = answered(hits, calibration, blind=bool(unreadable))
         if self._settings.show_hidden:
-            hits += self._hidden_hits(channels, found, most=count - len(hits))
+            hits += self._hidden_hits(channels, found, calibration, most=count - len(hits))
         return SearchResult(
             query=normalise(text), hits=tuple(hits), hidden=hidden, notices=notices, took_ms=watch.took_ms(),
             answered=is_answered,
@@ -155,7 +158,7 @@ class SearchEngine:
                     break
                 far *= _FURTHER
             with watch.stage("moments"):
-                hits = self._hits(chosen, copies)
+                hits = self._hits(chosen, copies, stored_calibration(self._library))
         return SearchResult(query="", hits=tuple(hits), hidden=0, took_ms=watch.took_ms())
 
     def saliency(self, text: str, video_id: str) -> list[tuple[int, float]]:
@@ -367,11 +370,12 @@ class SearchEngine:
         )
         return chosen, copies
 
-    def _hits(self, chosen: Sequence[FusedVideo], copies: _Copies, *, blind: bool = False) -> list[Hit]:
+    def _hits(
+        self, chosen: Sequence[FusedVideo], copies: _Copies, calibration: Calibration | None, *, blind: bool = False
+    ) -> list[Hit]:
         """blind: the model cannot read the query, so that pictures do not speak for a video."""
         ids = [one.video_id for video in chosen for one in (video, *copies.get(video.video_id, ()))]
         stored, titles = self._library.videos(ids), self._library.titles(ids)
-        calibration = stored_calibration(self._library)
         return [
             self._hit(
                 video, stored[video.video_id], titles.get(video.video_id, []),
@@ -386,11 +390,13 @@ class SearchEngine:
             if video.video_id in stored
         ]
 
-    def _hidden_hits(self, channels: Mapping[str, Recall], found: Collection[str], *, most: int) -> list[Hit]:
+    def _hidden_hits(
+        self, channels: Mapping[str, Recall], found: Collection[str], calibration: Calibration | None, *, most: int
+    ) -> list[Hit]:
         """Videos of which every row says too little, best first."""
         below = fuse({name: recall.below for name, recall in channels.items() if recall.below})
         chosen = [video for video in below if video.video_id not in found][:most]
-        return [replace(hit, below_threshold=True) for hit in self._hits(chosen, {})]
+        return [replace(hit, below_threshold=True) for hit in self._hits(chosen, {}, calibration)]
 
     def _hit(
         self, video: FusedVideo, stored: StoredVideo, titles: Sequence[tuple[str, str]], *, confidence: str | None,
@@ -409,6 +415,15 @@ class SearchEngine:
             confidence=confidence,
             copies=copies,
         )
+
+
+def _not_learned(words: str, *, searched: bool) -> Notice:
+    """searched: whether pictures were, for what else the query holds."""
+    return Notice(
+        f"The model has not learned {words}: "
+        + ("what is seen cannot answer that." if searched else "pictures were not searched."),
+        zh=f"模型没有学过“{words}”，" + ("画面回答不了这一点。" if searched else "所以没有查画面。"),
+    )
 
 
 def title_of(titles: Sequence[tuple[str, str]]) -> str:
