@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 from data_pipeline.corpus.shard_list import load_list
+from data_pipeline.corpus.shard_reader import ShardDataset
 from data_pipeline.miniature.spec import SceneSpec
 from data_pipeline.miniature.training_set import write_clips
 from data_pipeline.miniature.world import Palette, WorldClip, generate
@@ -39,6 +41,16 @@ def write_world(directory: Path, *, workers: int = 2) -> None:
 
 
 def digest_of_drawn(directory: Path) -> str:
-    """12 hex digits over what lies in the shards: where no font with Chinese was found, burnt-in texts are drawn without."""
-    shards = load_list(directory)
-    return hashlib.sha256("".join(shard.sha256 for shard in shards.shards).encode()).hexdigest()[:12] if shards else ""
+    """12 hex digits over what the shards give to a training: splits, texts, times and pictures, in order; "" without shards.
+
+    Where no font with Chinese was found, burnt-in texts are drawn without, which is another world.
+    """
+    if load_list(directory) is None:
+        return ""
+    digest = hashlib.sha256()
+    for sample in ShardDataset(directory):
+        facts = [sample.key, sample.video, sample.split, sample.start_ms, sample.end_ms, sample.times_ms, sample.texts]
+        digest.update(json.dumps(facts, ensure_ascii=False).encode())
+        for jpeg in sample.jpegs:
+            digest.update(hashlib.sha256(jpeg).digest())
+    return digest.hexdigest()[:12]

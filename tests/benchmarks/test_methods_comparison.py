@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -15,6 +16,10 @@ from benchmarks.methods.job import Finished, elsewhere, of_rows, read_finished, 
 from benchmarks.methods.rows import LARGE, ROWS, Gain, Row, recipe
 from benchmarks.methods.statistics import mean_of
 from benchmarks.methods.table import paired_gain, table_of
+from benchmarks.methods.world import digest_of_drawn
+from data_pipeline.corpus.samples import PictureFormat
+from data_pipeline.corpus.shards import write_shards
+from tests.training.training_world import clip
 
 PLAIN, OTHER = Row(name="plain"), Row(name="other", changes=("objective.pooled.mil_nce=0.5",), gains=(Gain(over="plain"),))
 FIGURES = {
@@ -108,6 +113,21 @@ def test_runs_in_a_world_that_was_drawn_otherwise_do_not_count(tmp_path, runs, m
     found = read_finished(path)
     assert list(of_rows(found, [PLAIN])["plain"]) == [0, 1, 2]
     assert list(of_rows(found, [PLAIN], world="with a font")["plain"]) == [0, 1]
+
+
+def test_a_world_is_known_by_what_a_training_sees(tmp_path):
+    drawn = [clip(number, split="train") for number in range(3)]
+    other_pixel, other_text = drawn[1].frames.copy(), {**drawn[1].texts[0], "text": "另一句"}
+    other_pixel[0, :8, :8] = 255
+
+    def digest(name, **changes):
+        write_shards([drawn[0], replace(drawn[1], **changes), drawn[2]], tmp_path / name, form=PictureFormat(height=32, width=32))
+        return digest_of_drawn(tmp_path / name)
+
+    plain = digest("plain")
+    assert digest("labelled", dirt="weak") == plain
+    others = digest("pixel", frames=other_pixel), digest("text", texts=(other_text,)), digest("split", split="test")
+    assert len({plain, *others, digest_of_drawn(tmp_path)}) == 5
 
 
 def test_runs_of_an_unknown_world_stay_shown_until_another_has_more_rows(tmp_path):
