@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import sqlite3
 import threading
+from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from retrieval.library import postings
 from retrieval.library.connections import edition_here
 from retrieval.library.database import select_in
-from retrieval.library.postings import K1, B
+from retrieval.library.postings import K1, LAST, B
 from retrieval.library.segments.fresh import of_videos
 from retrieval.records import EvidenceKind
 from retrieval.text import is_pair, ngrams
@@ -52,18 +53,32 @@ def inverse_frequency(rows_with_token: int, *, rows: int) -> float:
 class _Index:
     """Lengths in tokens by row, and by token its rows, each as one number with how often it holds the token.
 
-    A row that is known stays until all are forgotten: a view takes its own ones out.
+    A row that is known stays until all are forgotten: a view takes its own ones out. words: the tokens that a shorter word
+    may begin, sorted.
     """
 
     identity: str
     lengths: dict[int, int] = field(default_factory=dict)
     rows: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    words: list[str] = field(default_factory=list)
 
-    def add(self, row: int, text: str) -> None:
-        tokens = ngrams(text)
-        for token, count in Counter(tokens).items():
-            self.rows[token].append(row * _TIMES + min(count, _TIMES - 1))
-        self.lengths[row] = len(tokens)
+    def add(self, rows: Iterable[tuple[int, str]]) -> None:
+        """Take in rows (evidence id, text)."""
+        new = []
+        for row, text in rows:
+            tokens = ngrams(text)
+            for token, count in Counter(tokens).items():
+                if token not in self.rows and len(token) >= 2 and not is_pair(token):
+                    new.append(token)
+                self.rows[token].append(row * _TIMES + min(count, _TIMES - 1))
+            self.lengths[row] = len(tokens)
+        if new:
+            self.words = sorted(self.words + new)
+
+    def beginning(self, word: str) -> list[list[int]]:
+        """The rows of every token that begins with a word of two or more letters or digits, the word itself too."""
+        words = self.words
+        return [self.rows[token] for token in words[bisect_left(words, word) : bisect_left(words, word + LAST)]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,8 +139,7 @@ class FreshRows:
 
     def _beginning(self, word: str) -> _Held:
         """Rows that hold a token that begins with a word, the word itself too."""
-        rows = (self._index.rows[token] for token in tuple(self._index.rows) if token.startswith(word))
-        places, times = self._of_view(np.array(list(chain.from_iterable(rows)), np.int64))
+        places, times = self._of_view(np.array(list(chain.from_iterable(self._index.beginning(word))), np.int64))
         distinct, of_which = np.unique(places, return_inverse=True)
         return distinct, np.bincount(of_which, weights=times, minlength=len(distinct)).astype(np.float64)
 
@@ -172,8 +186,7 @@ class FreshWords:
         if index is None or index.identity != edition_[0] or len(index.lengths) > 2 * len(rows) + MOST_ROWS:
             index = self._indexes[kind] = _Index(edition_[0])
         unknown = [row for row, _ in rows if row not in index.lengths]
-        for row, text in select_in(db, "SELECT id, text FROM evidence WHERE id IN {in}", unknown):
-            index.add(row, text)
+        index.add(select_in(db, "SELECT id, text FROM evidence WHERE id IN {in}", unknown))
         return FreshRows(
             edition=edition_, ids=ids, videos=np.array([video for _, video in rows], np.int64),
             _lengths=np.array([index.lengths[row] for row, _ in rows], np.float64), _index=index,

@@ -27,7 +27,9 @@ def library(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
 
 
 def made(seed: int, count: int) -> list[str]:
-    return random_lines(seed, count, shortest=1, endings=["", "", " iphone15 iphones", " 2024", "，", " iphone"])
+    """Lines with words of which some are in those of every seed, and one is in those of this seed alone."""
+    endings = ["", "", " iphone15 iphones", " 2024", "，", " iphone", f" iphone{seed}x"]
+    return random_lines(seed, count, shortest=1, endings=endings)
 
 
 def assert_as_fts5(library: Library, fresh: FreshWords) -> None:
