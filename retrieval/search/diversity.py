@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 Item = TypeVar("Item")
 
@@ -12,27 +15,28 @@ def maximal_marginal_relevance(
     items: Sequence[Item],
     *,
     relevance: Callable[[Item], float],
-    similarity: Callable[[Item, Item], float],
+    likeness_to: Callable[[Item], NDArray[np.floating[Any]]],
     count: int,
     trade_off: float,
 ) -> list[Item]:
     """Pick `count` items one by one, each by `trade_off` × relevance − (1 − trade_off) × likeness to those picked.
 
-    items: best first; relevance: made comparable by dividing by the best; similarity: 0..1; trade_off 1.0 keeps the order.
+    items: best first; relevance: made comparable by dividing by the best; likeness_to: of every item to this one, 0..1
+    [items]; trade_off 1.0 keeps the order.
     Source: Carbonell and Goldstein, "The Use of MMR, Diversity-Based Reranking" (SIGIR 1998).
     """
     if not 0.0 <= trade_off <= 1.0:
         raise ValueError(f"trade_off must be between 0 and 1, not {trade_off}")
     if not items:
         return []
-    top = max(relevance(item) for item in items) or 1.0
-    likeness = [0.0] * len(items)
-    left = list(range(len(items)))
-    picked: list[Item] = []
-    while left and len(picked) < count:
-        best = max(left, key=lambda i: trade_off * relevance(items[i]) / top - (1 - trade_off) * likeness[i])
-        left.remove(best)
-        picked.append(items[best])
-        for i in left:
-            likeness[i] = max(likeness[i], similarity(items[i], items[best]))
-    return picked
+    relevances = np.array([relevance(item) for item in items], np.float64)
+    worth = trade_off * relevances / (relevances.max() or 1.0)
+    likeness = np.zeros(len(items))
+    picked: list[int] = []
+    while len(picked) < min(count, len(items)):
+        best = int(np.argmax(worth - (1 - trade_off) * likeness))       # of equal ones the first
+        worth[best] = -np.inf
+        picked.append(best)
+        if trade_off < 1.0:
+            np.maximum(likeness, likeness_to(items[best]), out=likeness)
+    return [items[place] for place in picked]

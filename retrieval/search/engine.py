@@ -353,7 +353,7 @@ class SearchEngine:
         vectors = self._library.glimpses([video.video_id for video in candidates], shown)
         suspects = may_be_copies(vectors)
         vectors |= self._library.clip_vectors(suspects, most=CLIPS_COMPARED)
-        detector = CopyDetector(candidates, vectors)
+        detector = CopyDetector(candidates, vectors, suspects=suspects)
         copies: _Copies = {}
         if self._settings.collapse:
             candidates, copies = fold_copies(
@@ -361,10 +361,11 @@ class SearchEngine:
                 # asked of the original each time: its likeness to all others is reckoned once, however many copies it has
                 are_copies=lambda original, video: detector.likeness(video, original) > 0.0,
             )  # fmt: skip
+        places = detector.places(candidates)
         chosen = maximal_marginal_relevance(
             candidates,
             relevance=lambda video: video.score,
-            similarity=detector.likeness,
+            likeness_to=lambda video: detector.likenesses(video)[places],
             count=count,
             trade_off=1 - self._settings.diversity,
         )

@@ -88,9 +88,9 @@ def test_a_copy_more_is_not_compared_with_all_others(library, monkeypatch):
         put(library, f"copy {number}", clips=reencoded(0.01))
     put(library, "other", clips=[clip(0, 8000, 0, tilts=(0.6, 0.6))])
     compared = set()
-    likenesses = CopyDetector._likenesses
+    likenesses = CopyDetector._by_pictures
     monkeypatch.setattr(
-        CopyDetector, "_likenesses", lambda self, video_id: compared.add(video_id) or likenesses(self, video_id)
+        CopyDetector, "_by_pictures", lambda self, video_id: compared.add(video_id) or likenesses(self, video_id)
     )
     assert [len(hit.copies) for hit in searched(library, count=2)] == [59, 0]
     assert len(compared) <= 2

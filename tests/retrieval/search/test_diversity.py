@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from retrieval.search.diversity import maximal_marginal_relevance
@@ -13,7 +14,7 @@ def pick(count: int, trade_off: float, copies: set[frozenset[str]] = frozenset()
     return maximal_marginal_relevance(
         list(RELEVANCE),
         relevance=RELEVANCE.__getitem__,
-        similarity=lambda x, y: 1.0 if frozenset((x, y)) in copies else 0.0,
+        likeness_to=lambda y: np.array([1.0 if frozenset((x, y)) in copies else 0.0 for x in RELEVANCE]),
         count=count,
         trade_off=trade_off,
     )
@@ -33,7 +34,7 @@ def test_trade_off_one_keeps_the_order_even_for_copies():
 
 def test_no_items_no_answer_and_a_wrong_trade_off_is_refused():
     assert (
-        maximal_marginal_relevance([], relevance=lambda x: 1.0, similarity=lambda x, y: 0.0, count=3, trade_off=0.5)
+        maximal_marginal_relevance([], relevance=lambda x: 1.0, likeness_to=lambda y: np.zeros(0), count=3, trade_off=0.5)
         == []
     )
     with pytest.raises(ValueError, match="trade_off"):

@@ -47,6 +47,16 @@ def test_likeness_is_symmetric_and_agrees_with_a_slow_reference():
         assert value == pytest.approx(max(0.0, (mean - 0.95) / 0.05), abs=1e-3)
 
 
+def test_pictures_are_compared_of_suspects_alone_and_texts_where_one_has_no_pictures():
+    same = unit(np.ones((1, 4)))
+    videos = [video("a", "小狗追球"), video("b", "小狗追球"), video("c", "小狗追球"), video("said", "小狗追球")]
+    detector = CopyDetector(videos, {"a": same, "b": same, "c": same}, suspects={"a", "b"})
+    assert detector.likenesses(videos[0]).tolist() == pytest.approx([1.0, 1.0, 0.0, 1.0])
+    assert detector.likenesses(videos[2]).tolist() == [0.0, 0.0, 0.0, 1.0]
+    assert detector.likenesses(videos[3]).tolist() == [1.0] * 4
+    assert detector.places(videos[2:]) == [2, 3]
+
+
 def test_only_videos_with_a_vector_much_like_one_of_another_may_be_copies():
     random = np.random.default_rng(2)
     scenes = unit(random.normal(size=(6, 64)))
