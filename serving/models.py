@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from retrieval.errors import ModelError
 from retrieval.library import Library
+from retrieval.notices import Notice
 from retrieval.records import Generation
+from retrieval.search.channels import MEANING, VISUAL
 
 if TYPE_CHECKING:
     from retrieval.encoders import SentenceModel, TextEncoder
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 _Encoder = TypeVar("_Encoder")
 
 NO_MODEL = "none"
+_IN_CHINESE = {VISUAL: "画面", MEANING: "语义"}
 MODEL_SETTING = "model"  # where the library's model was loaded from: a folder or a hub name
 SENTENCES_SETTING = "sentences"  # the same of its sentence model
 
@@ -52,6 +55,11 @@ def visual_channel_off(error: ModelError) -> str:
     return f"The visual channel is off, text channels only: {error}"
 
 
+def channel_off(channel: str, error: ModelError) -> Notice:
+    """What a search says that goes on without the model of a channel."""
+    return Notice(f"The {channel} channel is off: {error}", zh=f"{_IN_CHINESE[channel]}通道已关闭：{error}")
+
+
 def text_encoder_for(library: Library, asked: str | None) -> tuple[TextEncoder | None, str | None]:
     """(encoder, notice): the model that was asked for, else the library's own; without one, None and why.
 
@@ -59,14 +67,14 @@ def text_encoder_for(library: Library, asked: str | None) -> tuple[TextEncoder |
     cannot be loaded or did not make the library's vectors.
     """
     place = remembered_model(library)
-    return _encoder_for(library.generation(), asked, place, _load_model, channel="visual", option="--model")
+    return _encoder_for(library.generation(), asked, place, _load_model, channel=VISUAL, option="--model")
 
 
 def sentence_model_for(library: Library, asked: str | None) -> tuple[SentenceModel | None, str | None]:
     """The same for the sentence model that reads the library's texts."""
     place = remembered_sentences(library)
     return _encoder_for(
-        library.text_generation(), asked, place, load_sentences, channel="meaning", option="--sentences"
+        library.text_generation(), asked, place, load_sentences, channel=MEANING, option="--sentences"
     )
 
 
@@ -103,10 +111,13 @@ def _encoder_for(
     if generation is None or asked == NO_MODEL:
         return None, None
     if name is None:
-        return None, f"The {channel} channel is off: say with {option} where {generation.encoder} is."
+        return None, Notice(
+            f"The {channel} channel is off: say with {option} where {generation.encoder} is.",
+            zh=f"{_IN_CHINESE[channel]}通道已关闭：请用 {option} 指明 {generation.encoder} 在哪里。",
+        )
     try:
         return load(name, generation), None
     except ModelError as error:
         if asked is not None:
             raise
-        return None, f"The {channel} channel is off: {error}"
+        return None, channel_off(channel, error)

@@ -37,8 +37,9 @@ def keep_refused(
 
 
 def read_refused(directory: Path) -> list[Rejected]:
-    """All of it, in order. Raises CorpusError (unreadable)."""
-    return [Rejected(line["where"], line["reason"], line.get("file", "")) for line in read_lines(directory / REFUSED)]
+    """All of it, in order; lines that say nothing of the kind are passed over. Raises CorpusError (unreadable)."""
+    named = ((line.get("where"), line.get("reason"), line.get("file", "")) for line in read_lines(directory / REFUSED))
+    return [Rejected(*map(str, facts)) for facts in named if all(isinstance(fact, str) for fact in facts)]
 
 
 def forget_refused(directory: Path, paths: Iterable[str], *, below: Iterable[Path] = ()) -> None:

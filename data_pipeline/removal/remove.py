@@ -55,9 +55,11 @@ def remove(
         raise CorpusError("unreadable", f"There is no corpus in {corpus}: check the name.")
     with only_writer(corpus):
         paths = list(paths)
-        removed = add_to_list(corpus, resolve(corpus, videos=videos, uploaders=uploaders, paths=paths))
+        targets = resolve(corpus, videos=videos, uploaders=uploaders, paths=paths)
+        forget_refused(corpus, (), below=paths)         # at first: the list of what is removed names no paths
+        removed = add_to_list(corpus, targets)
         uris = [one.uri for one in all_sources(corpus) if one.uri and one.source_id in removed.sources]
-        forget_refused(corpus, uris, below=paths)
+        forget_refused(corpus, uris)
         commits = read_commits(corpus)
         shards = [shard for shard in shard_names(corpus) if _cleared(corpus, shard, commits.get(shard), removed)]
         write_table(corpus / SOURCES, all_sources(corpus), SourceRow)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from retrieval.encoders import SentenceModel, TextEncoder, TextVectors
 from retrieval.errors import BackendError, InputError
 from retrieval.library import Library, StoredVideo, VideoFilter
+from retrieval.notices import Notice
 from retrieval.records import EVIDENCE_KINDS, Generation
 from retrieval.search.channels import MEANING, VISUAL, Recall, clip_recall, meaning_recall, ranked, text_recall
 from retrieval.search.confidence import (
@@ -28,7 +29,6 @@ from retrieval.search.exclusion import Wanted, holding, is_quoted
 from retrieval.search.fusion import FusedVideo, fuse
 from retrieval.search.likeness import CLIPS_COMPARED, CopyDetector, may_be_copies
 from retrieval.search.moments import find_moments
-from retrieval.search.notices import Notice
 from retrieval.search.query import Query
 from retrieval.search.reranking import Frames, StoredFrames, rerank
 from retrieval.search.results import Copy, Hit, Match, Moment, SearchResult

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.library import StoredClip, StoredVideo
+from retrieval.notices import in_chinese
 from retrieval.search import Hit, Match, Moment, SearchResult
-from retrieval.search.notices import in_chinese
 from serving.api.highlights import marks
 
 

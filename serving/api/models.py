@@ -12,9 +12,10 @@ from retrieval.errors import LibraryError, ModelError, WenshiError
 from retrieval.library import Library
 from retrieval.records import Generation
 from retrieval.search import SearchEngine
+from retrieval.search.channels import MEANING, VISUAL
 from retrieval.search.readings import homophones
 from serving.memory import settle
-from serving.models import NO_MODEL, remembered_model, sentence_model_for, text_encoder_for
+from serving.models import NO_MODEL, channel_off, remembered_model, sentence_model_for, text_encoder_for
 
 log = logging.getLogger("wenshi.serve")
 
@@ -101,12 +102,12 @@ class Engines:
             encoder, notice = text_encoder_for(self._library, self._text_encoder or self._model)
             notices.append(notice)
         except ModelError as error:
-            notices.append(f"The visual channel is off: {error}")
+            notices.append(channel_off(VISUAL, error))
         try:
             sentences, notice = sentence_model_for(self._library, self._sentences)
             notices.append(notice)
         except ModelError as error:
-            notices.append(f"The meaning channel is off: {error}")
+            notices.append(channel_off(MEANING, error))
         engine = SearchEngine(
             self._library, encoder=encoder, sentences=sentences, generations=tuple(filter(None, generations))
         )  # fmt: skip

@@ -29,6 +29,7 @@ from retrieval.library.database import Database, select_in
 from retrieval.library.filters import Selection, Selections, VideoFilter
 from retrieval.library.segments import Hits, State, rescored, rows_after
 from retrieval.library.vector_kinds import VectorKind
+from retrieval.notices import Notice
 from retrieval.records import Generation
 
 MOST_FRESH = 20_000                 # rows that are not in the store yet and compared here, at most
@@ -114,7 +115,10 @@ class StoredVectors:
         lacking = sum(copy.lacking for copy in tuple(self._copies.values()))
         if not lacking:
             return None
-        return f"{lacking} vectors are not in {self._store.name} yet: run `wenshi library push`."
+        return Notice(
+            f"{lacking} vectors are not in {self._store.name} yet: run `wenshi library push`.",
+            zh=f"有 {lacking} 个向量还没有送到 {self._store.name}：请运行 `wenshi library push`。",
+        )
 
     def hurry(self, seconds: float) -> None:
         """`VectorSearch.hurry`."""

@@ -20,9 +20,9 @@ from starlette.datastructures import FormData, UploadFile
 
 from retrieval.encoders import FrameGeometry
 from retrieval.errors import InputError
+from retrieval.notices import Notice
 from retrieval.search import SearchResult, SearchSettings
 from retrieval.search.channels import VISUAL
-from retrieval.search.notices import Notice
 from serving.api.answers import search_answer
 from serving.api.errors import ApiError
 from serving.api.routes.search import answered, filter_of
@@ -117,7 +117,10 @@ def _by_span(service: Service, asked: ExampleRequest, request_id: str) -> dict[s
     if not _asks_what_is_seen(asked):
         return _nothing(request_id)
     with service.searches.entered():
-        return similar_to(service, asked.video, asked.start_ms, asked.end_ms, asked.k, request_id, where, asked.collapse)
+        return similar_to(
+            service, asked.video, count=asked.k, collapse=asked.collapse, request_id=request_id, start_ms=asked.start_ms,
+            end_ms=asked.end_ms, where=where,
+        )  # fmt: skip
 
 
 def _by_file(service: Service, file: UploadFile, asked: ExampleFilters, request_id: str) -> dict[str, Any]:

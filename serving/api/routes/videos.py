@@ -84,14 +84,16 @@ def routes(service: Service) -> APIRouter:
         """Other videos with clips that look like this one's. collapse: as of a search."""
         service.video(video_id)
         with service.searches.entered():
-            return JSONResponse(similar_to(service, video_id, None, None, k, request.state.request_id, None, collapse))
+            return JSONResponse(similar_to(
+                service, video_id, count=k, collapse=collapse, request_id=request.state.request_id
+            ))  # fmt: skip
 
     return router
 
 
 def similar_to(
-    service: Service, video_id: str, start_ms: int | None, end_ms: int | None, count: int, request_id: str,
-    where: VideoFilter | None, collapse: bool,
+    service: Service, video_id: str, *, count: int, collapse: bool, request_id: str, start_ms: int | None = None,
+    end_ms: int | None = None, where: VideoFilter | None = None,
 ) -> dict[str, Any]:
     """Videos that look like the clips of a video which meet a span of it, of those that pass the filter."""
     with service.library.snapshot():        # a swap of generations in between would compare vectors of two models

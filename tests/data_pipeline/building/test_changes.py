@@ -17,7 +17,7 @@ from data_pipeline.building.local import Work
 from data_pipeline.building.measured_tables import read_measured
 from data_pipeline.building.models import ModelsLoader, load_models
 from data_pipeline.building.plan import SOURCES, Added, all_sources, shard_sources, write_shard_sources
-from data_pipeline.building.refused import keep_refused, read_refused
+from data_pipeline.building.refused import REFUSED, keep_refused, read_refused
 from data_pipeline.building.settings import BuildSettings, Relevance, ScreenText, Speech
 from data_pipeline.building.stage_cache import StageCache, cache_path, kept_pictures
 from data_pipeline.building.stages import Stages
@@ -285,6 +285,12 @@ def test_what_was_refused_is_kept_until_its_table_is_named_again(corpus: Path, t
     assert read_refused(corpus) == [*other, first[1]]
     keep_refused(corpus, [], named=[table, folder])
     assert read_refused(corpus) == other[1:]
+
+
+def test_a_line_of_what_was_refused_that_is_none_is_passed_over(corpus: Path) -> None:
+    corpus.mkdir(parents=True)
+    (corpus / REFUSED).write_text('{"where": "a", "reason": "b"}\n{"where": "c"}\n[]\n{"where": 1, "reason": "d"}\n')
+    assert read_refused(corpus) == [Rejected("a", "b")]
 
 
 def test_what_was_refused_of_a_folder_goes_when_it_is_named_again(corpus: Path, tmp_path: Path) -> None:

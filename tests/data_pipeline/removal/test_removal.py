@@ -260,3 +260,18 @@ def test_what_was_refused_can_be_taken_out_where_the_corpus_has_nothing_else(cor
     assert (done.videos, done.sources, read_refused(corpus)) == (0, 0, [])
     with pytest.raises(InputError, match="no source at"):
         remove(corpus, paths=[place])
+
+
+def test_what_was_refused_below_a_path_goes_also_when_the_removal_is_ended_early(corpus, paths, monkeypatch):
+    below = Rejected(f"{paths[0].parent}/odd.mp4", "its name is odd.")
+    keep_refused(corpus, [below], named=[])
+    with monkeypatch.context() as ended:
+        ended.setattr("data_pipeline.removal.remove.all_sources", raise_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            remove(corpus, paths=[paths[0].parent])
+    remove(corpus)
+    assert read_refused(corpus) == []
+
+
+def raise_interrupt(*_):
+    raise KeyboardInterrupt

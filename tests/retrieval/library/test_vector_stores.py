@@ -14,6 +14,7 @@ import pytest
 from retrieval.errors import BackendError
 from retrieval.library import Library, VideoFilter
 from retrieval.library.backends import open_store, payloads, pushing, retrying, stored
+from retrieval.notices import in_chinese
 from tests.retrieval.library.library_samples import DIMENSION, clips, location, put, unit, video_id
 from tests.retrieval.library.vector_backends import PlainStore
 
@@ -103,6 +104,7 @@ def test_a_copy_that_was_never_made_is_no_error_while_the_library_is_small(libra
     put(library, "b")
     assert names(library, unit(DIMENSION)) == set()
     assert library.vectors_notice() == "4 vectors are not in a plain store yet: run `wenshi library push`."
+    assert in_chinese(library.vectors_notice()) == "有 4 个向量还没有送到 a plain store：请运行 `wenshi library push`。"
 
 
 def test_a_few_videos_are_searched_also_where_too_many_rows_are_not_in_the_store_yet(library, store, monkeypatch):

@@ -14,11 +14,11 @@ from retrieval.encoders import TextVectors
 from retrieval.errors import InputError
 from retrieval.library import Library
 from retrieval.model.settings import InteractionSettings
+from retrieval.notices import in_chinese
 from retrieval.records import Clip, Evidence, Generation, Location, Video
 from retrieval.search import SearchEngine, SearchSettings
 from retrieval.search.calibrating import calibrate, piece_of
 from retrieval.search.confidence import stored_calibration
-from retrieval.search.notices import in_chinese
 
 DIMENSION = 32
 GENERATION = Generation(encoder="axes", revision="1", preprocessing="p", dimension=DIMENSION)

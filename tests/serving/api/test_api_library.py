@@ -132,6 +132,7 @@ def test_going_to_vectors_whose_model_nobody_knows_forgets_the_model_of_the_othe
     status = client.get("/api/v1/library").json()
     assert status["model"] is None
     assert any("say with --model where other is" in notice for notice in status["notices"])
+    assert "画面通道已关闭：请用 --model 指明 other 在哪里。" in client.get("/api/v1/search?q=夜").json()["notices_zh"]
     client.post("/api/v1/generations/activate", json={"generation": gone["previous"], "partial": True})
     assert client.get("/api/v1/library").json()["model"] == before
 

@@ -1,4 +1,4 @@
-"""What a person should know of a search, in English and in Chinese."""
+"""What a person should know of an answer or a library, in English and in Chinese."""
 
 from __future__ import annotations
 
