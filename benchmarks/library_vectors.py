@@ -315,7 +315,7 @@ def measure(directory: Path, count: int, *, peer: bool, alike: bool) -> None:
     """Print everything that is measured."""
     with Library.open(directory) as library:
         sample = np.concatenate([vectors[::8] for _, _, vectors in stored_vectors(library)])[:131_072]
-        queries, videos = queries_of(sample, count), len(library.video_ids())
+        queries, videos = queries_of(sample, count), library.last_place()
         report_process(directory, queries)
         wanted = exact(library, queries, following(stored_vectors(library), videos) if alike else selections(videos))
         state = state_of(library)

@@ -17,6 +17,7 @@ PLACES = 3000
 @pytest.fixture(autouse=True)
 def short_lists_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(posting_scores, "_WORTH_A_LOOK", 5)
+    monkeypatch.setattr(posting_scores, "_GROWN", 2)
 
 
 def drawn(random: np.random.Generator, share: float) -> np.ndarray:
@@ -38,8 +39,10 @@ def plain(lists, weights, norms, allowed, limit):  # type: ignore[no-untyped-def
     return {place: score for place, score in scores.items() if score >= last[-1] * (1 - 1e-6)} if last else {}
 
 
+@pytest.mark.parametrize("many", [20, posting_scores._MANY], ids=["rows not noted", "rows noted"])
 @pytest.mark.parametrize("seed", range(40))
-def test_the_best_rows_are_those_of_a_sum_over_every_row(seed: int) -> None:
+def test_the_best_rows_are_those_of_a_sum_over_every_row(seed: int, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting_scores, "_MANY", many)
     random = np.random.default_rng(seed)
     shares = random.choice([0.001, 0.004, 0.02, 0.1, 0.5], random.integers(1, 9))
     lists = [places for share in shares if len(places := drawn(random, share))]
