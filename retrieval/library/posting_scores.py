@@ -21,8 +21,7 @@ from retrieval.library.posting_lists import PostingList
 _WORTH_A_LOOK = 2000        # a list of fewer rows is added up faster than the bound is found
 _ROUNDING = 1e-4            # what sums of single precision may be off by, as a share
 _GROWN = 16                 # times as many candidates, before the best of them are looked for again
-_MANY = 120_000             # rows of the lists that will be added: with more, one look at all places takes less than noting them
-_FULL = 5                   # a bitmap of more than the places divided by this is added as a whole
+_MANY = 50_000              # rows of the lists that will be added: with more, one look at all places takes less than noting them
 _DENSE = 32                 # zeroing one place by its number takes as long as zeroing so many in a row
 
 
@@ -82,7 +81,8 @@ def best_places(
             left -= term.weight
         else:
             number, left = len(ordered), 0.0
-        asked = _Question(limit=limit, floor=floor, reached=reached, greatest_norm=greatest_norm)
+        reached = max(reached, found.reached_by_all(ordered[number:], limit))
+        asked = _Question(limit=limit, floor=floor, reached=reached)
         return _finish(found, ordered[number:], asked, left=left)
 
 
@@ -128,7 +128,7 @@ class _Candidates:
         self._noting = True
 
     def note_no_more(self) -> None:
-        """From now on rows are added faster, and `having` takes a look at every place."""
+        """From now on rows are added faster, and `open_with` takes a look at every place."""
         self._noting = False
 
     def add(self, term: Term) -> None:
@@ -141,14 +141,14 @@ class _Candidates:
             self._parts.append(new)
             self._count += len(new)
 
-    def having(self, least: float) -> NDArray[np.uint32]:
-        """The places of all that have at least so much so far, and perhaps of some that have less, [n]."""
+    def open_with(self, more: float, enough: float) -> NDArray[np.uint32]:
+        """The places of those to which so much more could give a score that is enough, [n]; more cannot be enough alone."""
         if self._noting:
-            return np.concatenate(self._parts)
-        values = self._sums.values
-        places = np.flatnonzero(values >= np.float32(least) if least > 0 else values > 0).astype(np.uint32)
-        return self._allowed.of(places)
-
+            places = np.concatenate(self._parts)
+            return places.take(np.flatnonzero((self.held(places) + np.float32(more)) * self.norms.take(places) >= enough))
+        bounds = self._sums.values + np.float32(more)
+        bounds *= self.norms
+        return self._allowed.of(np.flatnonzero(bounds >= enough).astype(np.uint32))
     def held(self, places: NDArray[np.uint32]) -> NDArray[np.float32]:
         """What these places have so far."""
         return self._sums.values.take(places)
@@ -162,6 +162,18 @@ class _Candidates:
         self._looked_at = self._count
         places = np.concatenate([self._leaders, *self._parts[self._parts_looked_at :]])
         self._parts_looked_at = len(self._parts)
+        return self._reached_by(places, left, limit)
+
+    def reached_by_all(self, left: Sequence[Term], limit: int) -> float:
+        """The same at the end of adding, of all rows that have as much as the best of the last look; 0 where all are noted."""
+        least = 0.0 if self._noting else _nth(self.held(self._leaders), limit)
+        if not least:
+            return 0.0
+        as_much = np.flatnonzero(self._sums.values >= least).astype(np.uint32)
+        return self._reached_by(self._allowed.of(as_much), left, limit)
+
+    def _reached_by(self, places: NDArray[np.uint32], left: Sequence[Term], limit: int) -> float:
+        """What the last of `limit` of these rows that stand out so far has, with all lists."""
         scores = self.held(places) * self.norms.take(places)
         if len(places) > 2 * limit:
             places = places[np.argpartition(scores, len(scores) - 2 * limit)[-2 * limit :]]
@@ -179,19 +191,16 @@ class _Question:
     limit: int
     floor: float
     reached: float
-    greatest_norm: float
 
 
 def _finish(
     found: _Candidates, terms: Sequence[Term], asked: _Question, *, left: float
 ) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
     """Ask the lists that are left about the candidates, and drop those that cannot be among the best any more."""
-    places = found.having(asked.reached * (1 - 2 * _ROUNDING) / asked.greatest_norm - left)
+    places = found.open_with(left, asked.reached * (1 - _ROUNDING))
     held, reached = found.held(places), asked.reached
-    open_ = np.flatnonzero((held + np.float32(left)) * np.float32(asked.greatest_norm) >= reached * (1 - _ROUNDING))
-    places, held = places.take(open_), held.take(open_)       # a third of the time that a mask takes
     norms = found.norms.take(places)
-    for term in terms:
+    for term in terms:      # numbers of places, which take a third of the time that a mask takes
         open_ = np.flatnonzero((held + np.float32(left)) * norms >= reached * (1 - _ROUNDING))
         places, norms, held = places.take(open_), norms.take(open_), held.take(open_)
         held = held + np.float32(term.weight) * term.listed.holds(places)
@@ -229,7 +238,7 @@ class _Sums:
     def add_unnoted(self, listed: Places, weight: np.float32) -> None:
         """Add a weight at all places of a list."""
         self._anywhere = True
-        if listed.bits is not None and _FULL * listed.rows > len(self.values):
+        if listed.bits is not None:     # faster than looking for the places of a bitmap
             self.values += np.unpackbits(listed.bits, count=len(self.values)) * weight
         else:
             np.add.at(self.values, listed.places, weight)
