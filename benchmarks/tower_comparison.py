@@ -9,7 +9,8 @@ all but what the thing does, and captions that differ in the verb alone, ranked 
 descriptions against all clips of the test split. Both as the pooled R@sum, mean of both directions, at most 300:
 a random order within groups gives 163. DIR/runs.jsonl has a line a finished run, keyed by row, seed and all settings: a later
 call does what is missing, also after a kill in the middle of a run. The table gives the mean over seeds and its 95 % interval
-(Student's t). --table only prints it. --processes: runs at once, each on one core, or all on one GPU.
+(Student's t). --table only prints it; the committed runs are in `benchmarks/towers`. --processes: runs at once, each on one
+core, or all on one GPU.
 """
 
 from __future__ import annotations

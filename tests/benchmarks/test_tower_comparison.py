@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,3 +86,11 @@ def test_every_row_has_a_recipe_and_a_key_of_its_own(tmp_path):
         assert (recipe.model.video.tower, recipe.model.temporal.aggregation) == (row.tower, row.aggregation)
         assert recipe.data.frames.at(0) == (1 if row.one_frame else Settings().frames)
     assert len({digest(name, Settings()) for name in ROWS}) == len(ROWS)
+
+
+def test_the_training_page_holds_the_table_of_the_committed_runs():
+    runs = Path(comparison.__file__).parent / "towers" / "runs.jsonl"
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8").splitlines()
+    printed = comparison.table(finished(runs, Settings())).splitlines()
+    assert len(printed) == 2 + len(ROWS)
+    assert [line for line in printed if line not in page] == []
