@@ -99,7 +99,8 @@ def test_pictures_are_searched_only_for_what_the_model_has_learned_some_of(tmp_p
 
         def encode_texts(self, texts: list[str]) -> TextVectors:
             read = super().encode_texts(texts)
-            return replace(read, pieces=[list(text) for text in texts], unknown=[tuple({*text} & {*"焊披"}) for text in texts])
+            unknown = [tuple(character for character in text if character in "焊披") for text in texts]
+            return replace(read, pieces=[list(text) for text in texts], unknown=unknown)
 
     with library(tmp_path / "l", videos=30) as opened:
         engine = SearchEngine(opened, encoder=Unlearned())
