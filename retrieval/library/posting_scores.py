@@ -73,17 +73,17 @@ def best_places(
         for number, term in enumerate(ordered):
             if term.listed.rows > _WORTH_A_LOOK:
                 reached = max(reached, found.reached(ordered[number:], limit))
-                if left * greatest_norm < reached * (1 - _ROUNDING):
+                enough = reached * (1 - _ROUNDING) / greatest_norm
+                if left < enough:
                     break
-                if reached and _rows_before(reached * (1 - _ROUNDING) / greatest_norm, ordered[number:], left) > _MANY:
+                if enough and _rows_before(enough, ordered[number:], left) > _MANY:
                     found.note_no_more()
             found.add(term)
             left -= term.weight
         else:
             number, left = len(ordered), 0.0
         reached = max(reached, found.reached_by_all(ordered[number:], limit))
-        asked = _Question(limit=limit, floor=floor, reached=reached)
-        return _finish(found, ordered[number:], asked, left=left)
+        return _finish(found, ordered[number:], left=left, reached=reached, limit=limit, floor=floor)
 
 
 def _rows_before(enough: float, terms: Sequence[Term], left: float) -> int:
@@ -149,6 +149,7 @@ class _Candidates:
         bounds = self._sums.values + np.float32(more)
         bounds *= self.norms
         return self._allowed.of(np.flatnonzero(bounds >= enough).astype(np.uint32))
+
     def held(self, places: NDArray[np.uint32]) -> NDArray[np.float32]:
         """What these places have so far."""
         return self._sums.values.take(places)
@@ -184,31 +185,25 @@ class _Candidates:
         return _nth(held * self.norms.take(places), limit)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Question:
-    """reached: what `limit` rows have at least, as far as is known; floor: what a row must have anyhow."""
-
-    limit: int
-    floor: float
-    reached: float
-
-
 def _finish(
-    found: _Candidates, terms: Sequence[Term], asked: _Question, *, left: float
+    found: _Candidates, terms: Sequence[Term], *, left: float, reached: float, limit: int, floor: float
 ) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
-    """Ask the lists that are left about the candidates, and drop those that cannot be among the best any more."""
-    places = found.open_with(left, asked.reached * (1 - _ROUNDING))
-    held, reached = found.held(places), asked.reached
-    norms = found.norms.take(places)
-    for term in terms:      # numbers of places, which take a third of the time that a mask takes
-        open_ = np.flatnonzero((held + np.float32(left)) * norms >= reached * (1 - _ROUNDING))
-        places, norms, held = places.take(open_), norms.take(open_), held.take(open_)
+    """Ask the lists that are left about the candidates, and drop those that cannot be among the best any more.
+
+    reached: what `limit` rows have at least, as far as is known; floor: what a row must have anyhow.
+    """
+    places = found.open_with(left, reached * (1 - _ROUNDING))
+    held, norms = found.held(places), found.norms.take(places)
+    for term in terms:
         held = held + np.float32(term.weight) * term.listed.holds(places)
         left -= term.weight
-        if len(places) > 4 * asked.limit:
-            reached = max(reached, _nth(held * norms, asked.limit))
+        if len(places) > 4 * limit:
+            reached = max(reached, _nth(held * norms, limit))
+        # by number, which takes a third of the time that a mask takes
+        open_ = np.flatnonzero((held + np.float32(left)) * norms >= reached * (1 - _ROUNDING))
+        places, norms, held = places.take(open_), norms.take(open_), held.take(open_)
     scores = held * norms
-    kept = scores >= max(asked.floor, _nth(scores, asked.limit))
+    kept = scores >= max(floor, _nth(scores, limit))
     return places[kept], scores[kept]
 
 
