@@ -6,7 +6,7 @@
 The world is drawn once, and runs in a world that was drawn otherwise (with another font) do not count; every run is a
 line of the results file, and a run whose line is there is not done again. Each row is trained with the same seeds:
 the same first weights, clips and order. Gains are paired by seed; an interval is a 95 % interval of the mean by
-Student's t. The small scale is for a CPU: its committed runs took 3 to 12 minutes of one core's time. The large one,
+Student's t. The small scale is for a CPU: its committed runs took 2 to 12 minutes of one core's time. The large one,
 with models of 12 times the weights, is for a GPU, which several processes share; its runs have a results file of their
 own. Printed is the world that has most rows: runs elsewhere, also those of before worlds were told apart, are counted
 below the table.

@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.methods import job
 from benchmarks.methods.job import Finished, elsewhere, of_rows, read_finished, run_all, settings_of
-from benchmarks.methods.rows import LARGE, ROWS, Gain, Row, recipe
+from benchmarks.methods.rows import LARGE, ROWS, SMALL, Gain, Row, recipe
 from benchmarks.methods.statistics import mean_of
 from benchmarks.methods.table import paired_gain, table_of
 from benchmarks.methods.world import digest_of_drawn
@@ -146,11 +146,12 @@ def test_runs_of_an_unknown_world_stay_shown_until_another_has_more_rows(tmp_pat
     assert shown() == ({"plain": [0, 1, 2], "other": [1]}, "2 of an unknown world")
 
 
-def test_the_training_page_holds_the_table_of_the_large_scale():
-    printed = table_of(ROWS, of_rows(read_finished(Path(job.__file__).parent / "results-large.jsonl"), ROWS, LARGE))
-    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("scale", "results"), [(SMALL, "results.jsonl"), (LARGE, "results-large.jsonl")])
+def test_the_page_of_the_methods_holds_the_tables_of_both_scales(scale, results):
+    printed = table_of(ROWS, of_rows(read_finished(Path(job.__file__).parent / results), ROWS, scale))
+    page = (Path(__file__).parents[2] / "docs" / "methods.md").read_text(encoding="utf-8")
     missing = [line for line in printed.splitlines() if line not in page.splitlines()]
-    assert not missing, "print it with python -m benchmarks.methods --scale large --table-only"
+    assert not missing, f"print it with python -m benchmarks.methods --scale {scale.name} --table-only"
 
 
 def test_the_mean_of_few_values_has_the_interval_of_students_t():
