@@ -34,7 +34,11 @@ def fold(text: str) -> str:
     Characters are mapped without looking at their neighbours, so that a part of a text always folds to a part of the
     folded text: a search for one character finds every word that holds it.
     """
-    text = normalise(text).casefold()
+    return simplified_in_place(normalise(text).casefold())
+
+
+def simplified_in_place(text: str) -> str:
+    """Traditional characters simplified one by one and nothing else changed: each character keeps its place."""
     return text if _traditional().isdisjoint(text) else text.translate(_simplified())
 
 

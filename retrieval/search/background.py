@@ -66,6 +66,12 @@ def is_word_of_two(pair: str) -> bool:
     return pair in _words_of_two()
 
 
+def dictionary_entry(word: str) -> tuple[int, str] | None:
+    """How often jieba's dictionary counted a word, and its part of speech there (n, v, vn, a, r, ...); None = unknown."""
+    line = re.search(rf"^{re.escape(word)} (\d+) (\S+)$", _dictionary()[0], re.MULTILINE)
+    return None if line is None else (int(line[1]), line[2])
+
+
 def common_characters() -> list[str]:
     """Every character of jieba's dictionary, the most frequent first."""
     shares = _every_character()

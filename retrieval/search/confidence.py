@@ -95,32 +95,34 @@ def _telling(pieces: Sequence[str]) -> tuple[str, ...]:
     return tuple(piece for folded, piece in distinct.items() if says[folded] >= TELLING)
 
 
-def band_of(best: Sequence[Match], calibration: Calibration, *, blind: bool = False) -> Band:
+def band_of(best: Sequence[Match], calibration: Calibration, *, blind: bool = False, guessed: bool = False) -> Band:
     """The band of a video by the best row of each of its channels: the strongest of them decides.
 
     A vector alone is never high: near misses score as the truth does. blind: the model cannot read all of the query, and
-    pictures say nothing.
+    pictures say nothing. guessed: the words are not those of the query, which are only taken for slips; nothing is high.
     """
     words = _words_held(best)
     vectors = (match for match in best if match.channel in calibration.best and not (blind and match.channel == VISUAL))
-    if words >= _HIGH_WORDS:
+    if words >= _HIGH_WORDS and not guessed:
         return "high"
     outdone = max(map(calibration.outdone, vectors), default=0.0)
     return "medium" if words >= _MEDIUM_WORDS or outdone >= _MEDIUM_OUTDONE else "low"
 
 
-def answered(hits: Sequence[Hit], calibration: Calibration | None, *, blind: bool = False) -> bool | None:
+def answered(
+    hits: Sequence[Hit], calibration: Calibration | None, *, blind: bool = False, guessed: bool = False
+) -> bool | None:
     """Whether the words of a hit hold the query; False: no hit is more than chance; None: that cannot be told.
 
     None where nothing but pictures or vectors of texts answer, without a calibration, and where the vectors are no better
-    than chance but those of queries with an answer often are not either. blind: as in `band_of`.
+    than chance but those of queries with an answer often are not either. blind, guessed: as in `band_of`.
     """
     if not hits:
         return False
     if calibration is None:
         return None
     likely = [hit for hit in hits if hit.confidence != "low"]
-    if any(_words_held(hit.channels) >= _MEDIUM_WORDS for hit in likely):
+    if not guessed and any(_words_held(hit.channels) >= _MEDIUM_WORDS for hit in likely):
         return True
     in_doubt = any(
         calibration.outdone(match) >= calibration.reached.get(match.channel, _MEDIUM_OUTDONE)

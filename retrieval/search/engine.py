@@ -32,9 +32,20 @@ from retrieval.search.moments import find_moments
 from retrieval.search.query import Query
 from retrieval.search.reranking import Frames, StoredFrames, rerank
 from retrieval.search.results import Copy, Hit, Match, Moment, SearchResult
-from retrieval.search.spelling import corrected, finds_little
+from retrieval.search.spelling import Corrected, corrected, finds_little
 from retrieval.search.stopwatch import Stopwatch
 from retrieval.text import normalise
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Recalled:
+    """read: the query in the space of the clips, None = not read. guessed: whether its words were taken for others."""
+
+    channels: dict[str, Recall]
+    read: TextVectors | None
+    notices: tuple[str, ...]
+    guessed: bool
+
 
 _Copies = Mapping[str, Sequence[FusedVideo]]     # the copies of a video that is shown, by its id
 _FURTHER = 4    # times as many videos are recalled where some of them will be left out, or were copies
@@ -84,28 +95,35 @@ class SearchEngine:
         Raises InputError for an empty query or a count below one.
         """
         wanted = Wanted.parse(text)
-        query = Query.parse(wanted.text)
-        if not query.text:
+        if not wanted.text:
             raise InputError("The query is empty: type a few words that describe the video.")
         if count < 1:
             raise InputError(f"The number of results must be at least 1, not {count}.")
         with self._library.snapshot(vectors=self._reads_otherwise, generations=self._generations):
-            if wanted.without and is_quoted(self._library, text):
-                wanted, query = Wanted(normalise(text)), Query.parse(text)
+            wanted = self._as_meant(text, wanted)
             far = _candidates(count) * (_FURTHER if wanted.without else 1)
-            return self._search(text, wanted, query, Stopwatch(), count=count, where=where, far=far)
+            return self._search(text, wanted, Stopwatch(), count=count, where=where, far=far)
+
+    def _as_meant(self, text: str, wanted: Wanted) -> Wanted:
+        """What was read out of the text, or all of it where the library holds it as it was typed."""
+        whole = Wanted(normalise(text))
+        return whole if wanted != whole and is_quoted(self._library, text) else wanted
 
     def _search(
-        self, text: str, wanted: Wanted, query: Query, watch: Stopwatch, *, count: int, where: VideoFilter | None, far: int
+        self, text: str, wanted: Wanted, watch: Stopwatch, *, count: int, where: VideoFilter | None, far: int
     ) -> SearchResult:
         """far: how many videos each channel recalls."""
+        query = Query.parse(wanted.text)
         frames = StoredFrames(self._library)
-        channels, read, notices = self._recall(query, far, frames, where, watch)
+        found = self._recall(query, far, frames, where, watch)
+        channels, read, notices = found.channels, found.read, found.notices
         recalled = len({match.video_id for recall in channels.values() for match in recall.matches})
+        unwanted: frozenset[str] = frozenset()
         if wanted.without:
             with watch.stage("exclude"):
-                channels, left_out = self._without(channels, wanted.without)
-            notices += (left_out,)
+                unwanted = self._unwanted(channels, wanted.without)
+                channels = {name: recall.but_for(unwanted) for name, recall in channels.items()}
+            notices += (_left_out(wanted.without, len(unwanted)),)
         unreadable = () if read is None else unreadable_words(read)
         if unreadable:
             notices += (_not_learned("、".join(unreadable), searched=VISUAL in channels),)
@@ -113,11 +131,12 @@ class SearchEngine:
             fused = fuse({name: recall.matches for name, recall in channels.items()})
         with watch.stage("diversify"):
             chosen, copies = self._diversify(fused, count)
-        if len(chosen) < count and copies and recalled >= far:
-            return self._search(text, wanted, query, watch, count=count, where=where, far=far * _FURTHER)
+        some_left_out = bool(copies) or bool(unwanted)
+        if len(chosen) < count and some_left_out and recalled >= far:
+            return self._search(text, wanted, watch, count=count, where=where, far=far * _FURTHER)
         calibration = stored_calibration(self._library)
         with watch.stage("moments"):
-            hits = self._hits(chosen, copies, calibration, blind=bool(unreadable))
+            hits = self._hits(chosen, copies, calibration, blind=bool(unreadable), guessed=found.guessed)
             if read is not None:
                 hits = _with_best_frames(hits, read.pooled[0], frames)
         if frames.damage:
@@ -126,12 +145,12 @@ class SearchEngine:
                 zh=f"画面的排序和各片段的最佳帧不准确：{frames.damage}",
             ),)  # fmt: skip
         seen = frozenset().union(*(recall.seen for recall in channels.values()))
-        found = {video.video_id for video in fused}
-        hidden = len(seen - found)
+        shown = {video.video_id for video in fused}
+        hidden = len(seen - shown)
         # by what stands above the threshold
-        is_answered = answered(hits, calibration, blind=bool(unreadable))
+        is_answered = answered(hits, calibration, blind=bool(unreadable), guessed=found.guessed)
         if self._settings.show_hidden:
-            hits += self._hidden_hits(channels, found, calibration, most=count - len(hits))
+            hits += self._hidden_hits(channels, shown, calibration, most=count - len(hits))
         return SearchResult(
             query=normalise(text), hits=tuple(hits), hidden=hidden, notices=notices, took_ms=watch.took_ms(),
             answered=is_answered,
@@ -164,7 +183,7 @@ class SearchEngine:
     def saliency(self, text: str, video_id: str) -> list[tuple[int, float]]:
         """(time_ms, cosine) of every frame of a video that has a vector, by time; [] without a visual channel."""
         with self._library.snapshot(vectors=False, generations=self._generations):
-            read, _ = self._read(Query.parse(text))
+            read, _ = self._read(Query.parse(self._as_meant(text, Wanted.parse(text)).text))
             if read is None:
                 return []
             found = StoredFrames(self._library).of({clip.id for clip in self._library.clips(video_id)})
@@ -200,42 +219,34 @@ class SearchEngine:
             self._library, vector, rows=settings.recall, videos=videos, where=where, share=settings.vector_recall
         )
 
-    def _without(self, channels: Mapping[str, Recall], words: Sequence[str]) -> tuple[dict[str, Recall], str]:
-        """The channels without the videos of which a text holds one of the words, and what to tell about it."""
+    def _unwanted(self, channels: Mapping[str, Recall], words: Sequence[str]) -> frozenset[str]:
+        """The videos of which a text holds one of the words."""
         there = {match.video_id for recall in channels.values() for match in (*recall.matches, *recall.below)}
-        unwanted = holding(self._library, words, there)
-        notice = Notice(
-            f"Left out {len(unwanted)} {'video' if len(unwanted) == 1 else 'videos'} whose words hold {'、'.join(words)}; "
-            "pictures were not looked at for that.",
-            zh=f"排除了 {len(unwanted)} 个文字里有“{'、'.join(words)}”的视频；排除时没有看画面。",
-        )
-        return {name: recall.but_for(unwanted) for name, recall in channels.items()}, notice
+        return holding(self._library, words, there)
 
     def _recall(
         self, query: Query, videos: int, frames: StoredFrames, where: VideoFilter | None, watch: Stopwatch
-    ) -> tuple[dict[str, Recall], TextVectors | None, tuple[str, ...]]:
+    ) -> _Recalled:
         with watch.stage("lexical"):
             channels = self._words(query, videos, where)
+        guessed = False
         shown_for: tuple[str, ...] = ()
         if self._asks_words and finds_little(channels):
             with watch.stage("spelling"):
                 others = any(recall.matches for recall in channels.values()) or self._reads_otherwise
                 other = corrected(self._library, query, nothing_else=not others)
             if other is not None:
-                shown_for = (Notice(
-                    f"Nothing holds {query.text!r} as it stands: shown for {other!r}.",
-                    zh=f"没有内容包含“{query.text}”，以下是“{other}”的结果。",
-                ),)  # fmt: skip
-                query = Query.parse(other)
+                shown_for, guessed = (_shown_for(query, other),), other.guessed
                 with watch.stage("lexical"):
-                    channels = self._words(query, videos, where)
+                    channels = self._words(Query.parse(other.text), videos, where)
+                query = Query.parse(other.heard)
         with watch.stage("encode"):
             meant, notices = self._read_meaning(query) if self._asks(MEANING) else (None, ())
             notices = shown_for + notices
             read, more = self._read(query) if self._asks(VISUAL) else (None, ())
         notices += more
         if meant is None and read is None:
-            return channels, None, notices
+            return _Recalled(channels=channels, read=None, notices=notices, guessed=guessed)
         try:
             with watch.stage("recall"):
                 if meant is not None:
@@ -251,13 +262,13 @@ class SearchEngine:
             instead = Notice(
                 f"Vectors were not searched, words were: {error}", zh=f"没有查画面和语义，只查了文字：{error}"
             )
-            return channels, None, (*notices, instead)
+            return _Recalled(channels=channels, read=None, notices=(*notices, instead), guessed=guessed)
         notices += tuple(filter(None, [self._library.vectors_notice()]))
-        if read is None or VISUAL not in channels:
-            return channels, read, notices
-        with watch.stage("rank"):
-            channels[VISUAL], cut = self._reranked(channels[VISUAL], read, frames)
-        return channels, read, notices + cut
+        if read is not None and VISUAL in channels:
+            with watch.stage("rank"):
+                channels[VISUAL], cut = self._reranked(channels[VISUAL], read, frames)
+            notices += cut
+        return _Recalled(channels=channels, read=read, notices=notices, guessed=guessed)
 
     @property
     def _reads_otherwise(self) -> bool:
@@ -372,15 +383,18 @@ class SearchEngine:
         return chosen, copies
 
     def _hits(
-        self, chosen: Sequence[FusedVideo], copies: _Copies, calibration: Calibration | None, *, blind: bool = False
+        self, chosen: Sequence[FusedVideo], copies: _Copies, calibration: Calibration | None, *, blind: bool = False,
+        guessed: bool = False,
     ) -> list[Hit]:
-        """blind: the model cannot read the query, so that pictures do not speak for a video."""
+        """blind: the model cannot read the query, so that pictures do not speak for a video. guessed: as in `band_of`."""
         ids = [one.video_id for video in chosen for one in (video, *copies.get(video.video_id, ()))]
         stored, titles = self._library.videos(ids), self._library.titles(ids)
         return [
             self._hit(
                 video, stored[video.video_id], titles.get(video.video_id, []),
-                confidence=None if calibration is None else band_of(video.best, calibration, blind=blind),
+                confidence=None if calibration is None else band_of(
+                    video.best, calibration, blind=blind, guessed=guessed
+                ),
                 copies=tuple(
                     Copy(video_id=one, path=stored[one].locations[0].path, title=title_of(titles.get(one, [])))
                     for one in (other.video_id for other in copies.get(video.video_id, ()))
@@ -416,6 +430,21 @@ class SearchEngine:
             confidence=confidence,
             copies=copies,
         )
+
+
+def _shown_for(query: Query, other: Corrected) -> Notice:
+    return Notice(
+        f"Nothing holds {query.text!r} as it stands: shown for {other.text!r}.",
+        zh=f"没有内容包含“{query.text}”，以下是“{other.text}”的结果。",
+    )
+
+
+def _left_out(words: Sequence[str], videos: int) -> Notice:
+    return Notice(
+        f"Left out {videos} {'video' if videos == 1 else 'videos'} whose words hold {'、'.join(words)}; "
+        "pictures were not looked at for that.",
+        zh=f"排除了 {videos} 个文字里有“{'、'.join(words)}”的视频；排除时没有看画面。",
+    )
 
 
 def _not_learned(words: str, *, searched: bool) -> Notice:

@@ -49,6 +49,10 @@ class Query:
         """What stands between spaces and punctuation, folded; a sign inside a word or number stays: 5.3, don't."""
         return tuple(piece for piece in _BREAK.split(fold(self.text)) if piece)
 
+    def with_pieces(self, other: Mapping[str, str]) -> str:
+        """The folded text with some of its pieces replaced."""
+        return "".join(other.get(part, part) for part in re.split(f"({_BREAK.pattern})", fold(self.text)))
+
     @property
     def phrases(self) -> tuple[str, ...]:
         """The pieces that are more than one token."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import pairwise, product
 
 from retrieval.library import Library
@@ -11,9 +12,10 @@ from retrieval.records import EVIDENCE_KINDS
 from retrieval.search.background import is_word_of_two
 from retrieval.search.channels import Recall
 from retrieval.search.english import LIKE_PINYIN
+from retrieval.search.numerals import numbers_in_the_other_script
 from retrieval.search.query import Query
 from retrieval.search.readings import characters, homophones, spellings
-from retrieval.text import fold
+from retrieval.text import fold, ngrams_of_folded
 
 # A row that holds this share of the query's information is what was asked for: nothing is put right beside it.
 ENOUGH_HELD = 0.8
@@ -32,31 +34,68 @@ def finds_little(channels: Mapping[str, Recall]) -> bool:
     return all(match.coverage is None or match.coverage < ENOUGH_HELD for match in rows)
 
 
-def corrected(library: Library, query: Query, *, nothing_else: bool) -> str | None:
-    """The folded query with each piece that no text holds replaced by one that a text does hold, None = nothing to put right.
+@dataclass(frozen=True, kw_only=True)
+class Corrected:
+    """What a query was taken for, folded. text: what words are looked for; heard: what a model reads, with only that put
+    right which sounds the same; guessed: whether any word is another one by more than its spelling."""
 
-    A piece is replaced by another of which one character is written otherwise, read alike or not, or by the characters
-    that its letters spell. It is changed only where the library's texts hold the new one as it stands or, within a longer
-    piece, where a word of two characters that they hold comes of two that make no word. A word of two characters that the
-    dictionary has is what was meant, and so is an English word, but where there is nothing else to show.
+    text: str
+    heard: str
+    guessed: bool
+
+
+def corrected(library: Library, query: Query, *, nothing_else: bool) -> Corrected | None:
+    """The query with each piece that no text holds replaced by one that a text does hold, None = nothing to put right.
+
+    A piece is replaced by another in which a number is written otherwise or one character is, read alike or not, or by the
+    characters that its letters spell. It is changed only where the library's texts hold the new one as it stands or, within
+    a longer piece, where a word of two characters that they hold comes of two that make no word. A word of two characters
+    that the dictionary has is what was meant, and so is an English word, but where there is nothing else to show.
     """
     kept = frozenset() if nothing_else else LIKE_PINYIN
-    pieces = [piece for piece in dict.fromkeys(query.pieces) if piece not in kept]
-    changed = {piece: new for piece in pieces if (new := _put_right(library, piece)) is not None}
-    if not changed:
+    heard, written, guessed = {}, {}, {}
+    for piece in query.pieces:
+        if piece in kept or piece in heard or piece in guessed:
+            continue
+        if (new := _as_it_sounds(library, piece)) is not None:
+            heard[piece] = new
+        elif (new := _written_otherwise(library, piece)) is not None:
+            written[piece] = new
+        elif _may_be_a_slip(library, piece) and (new := _one_other(library, piece)) is not None:
+            guessed[piece] = new
+    if not (heard or written or guessed):
         return None
-    text = fold(query.text)
-    for piece, new in changed.items():
-        text = text.replace(piece, new)
-    return text
+    return Corrected(
+        text=query.with_pieces(heard | written | guessed), heard=query.with_pieces(heard), guessed=bool(guessed)
+    )
 
 
-def _put_right(library: Library, piece: str) -> str | None:
+def _as_it_sounds(library: Library, piece: str) -> str | None:
     if _LATIN.fullmatch(piece):
         return _spelled(library, piece) if len(piece) <= _MOST_LETTERS and not _held(library, [piece]) else None
-    if not _HAN.fullmatch(piece) or not 2 <= len(piece) <= _LONGEST or is_word_of_two(piece) or library.holds(piece):
-        return None
-    return _read_alike(library, piece) or _one_other(library, piece)
+    return _read_alike(library, piece) if _may_be_a_slip(library, piece) else None
+
+
+def _may_be_a_slip(library: Library, piece: str) -> bool:
+    is_looked_at = _HAN.fullmatch(piece) is not None and 2 <= len(piece) <= _LONGEST
+    return is_looked_at and not is_word_of_two(piece) and not library.holds(piece)
+
+
+def _written_otherwise(library: Library, piece: str) -> str | None:
+    """The piece with its numbers in the other script, or an English word without its plural ending, if a text holds that."""
+    if _LATIN.fullmatch(piece):
+        ways = [piece.removesuffix("s"), piece.removesuffix("es")] if len(piece) > 3 and not piece.endswith("ss") else []
+        held = _held(library, [piece, *ways])
+        return next((way for way in ways if way in held), None) if piece not in held else None
+    other = numbers_in_the_other_script(piece)
+    return other if other != piece and not _stands(library, piece) and _stands(library, other) else None
+
+
+def _stands(library: Library, piece: str) -> bool:
+    """Whether a text holds the piece, each number and word of it as a whole."""
+    tokens = set(ngrams_of_folded(piece))
+    rows = (row for kind in EVIDENCE_KINDS for row in library.search_words(kind, piece, limit=_ROWS))
+    return any(piece in (text := fold(row.text)) and tokens <= set(ngrams_of_folded(text)) for row in rows)
 
 
 def _spelled(library: Library, letters: str) -> str | None:
@@ -105,15 +144,22 @@ def _rest_is_held(library: Library, piece: str, place: int) -> bool:
 
 
 def _one_other(library: Library, piece: str) -> str | None:
-    """A stretch of a text of the same length, at least four characters, that differs in one character."""
+    """A stretch of a text of the same length, at least four characters, that differs in one character.
+
+    What belongs to a word of two that the dictionary has is no slip: 黑色轿车 does not ask for 白色轿车. Nor is 的.
+    """
     if len(piece) < 4:
         return None
+    slips = {
+        place for place, c in enumerate(piece) if c != "的" and not any(map(is_word_of_two, _pairs_around(piece, place)))
+    }
     for kind in EVIDENCE_KINDS:
         for row in library.search_words(kind, piece, limit=_ROWS):
             text = fold(row.text)
             for start in range(len(text) - len(piece) + 1):
                 stretch = text[start : start + len(piece)]
-                if sum(a != b for a, b in zip(stretch, piece, strict=True)) == 1 and _HAN.fullmatch(stretch):
+                others = [place for place, (a, b) in enumerate(zip(stretch, piece, strict=True)) if a != b]
+                if len(others) == 1 and others[0] in slips and _HAN.fullmatch(stretch):
                     return stretch
     return None
 

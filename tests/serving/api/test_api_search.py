@@ -97,6 +97,8 @@ def test_moments_of_one_video_come_by_time_with_a_curve_over_its_frames(client, 
     assert times == sorted(times)
     assert times
     assert all(-1 <= score <= 1 for _, score in answer["saliency"])
+    without = client.get(f"/api/v1/videos/{ids['公园.mp4']}/moments", params={"q": "风筝 -狗"}).json()
+    assert without["saliency"] == answer["saliency"]
 
 
 def test_similar_videos_are_all_but_the_video_itself(client, ids):
