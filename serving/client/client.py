@@ -81,7 +81,7 @@ class Client:
         return self.job(self._post("/videos", {"paths": list(paths)})["job"])
 
     def remove(self, video: str) -> None:
-        """Forget a video; its file stays."""
+        """Forget a video; its file stays, unless it was uploaded."""
         self._service.json("DELETE", f"/videos/{video}")
 
     # --- jobs
