@@ -25,6 +25,11 @@ def characters(syllable: str) -> str:
     return _characters()[syllable]
 
 
+def is_usual(character: str, syllable: str) -> bool:
+    """Whether a character is mostly read so: 机 is ji, and only in old texts wei."""
+    return character in _usual_readings().get(syllable, "")
+
+
 def spellings(letters: str) -> Iterator[tuple[str, ...]]:
     """Every way to cut lower-case letters into syllables, few ones first: xian gives xian, and xi an."""
     if not _can_be_cut(letters):
@@ -61,12 +66,22 @@ _VOWELS = set("aeiouv")      # without one stand interjections alone: hm, n, ng
 @lru_cache(maxsize=1)
 def _characters() -> dict[str, str]:
     """Simplified characters by syllable, common ones first; the readings are those of the package pypinyin."""
+    return _by_syllable(usual_alone=False)
+
+
+@lru_cache(maxsize=1)
+def _usual_readings() -> dict[str, str]:
+    """The same by the reading that the package names first."""
+    return _by_syllable(usual_alone=True)
+
+
+def _by_syllable(*, usual_alone: bool) -> dict[str, str]:
     by_code = _readings()
     read_so: dict[str, list[str]] = defaultdict(list)
     for character in common_characters():
         if simplify(character) == character:
             readings = by_code.get(ord(character), "").split(",")
-            for syllable in dict.fromkeys(map(_without_tone, readings)):
+            for syllable in dict.fromkeys(map(_without_tone, readings[:1] if usual_alone else readings)):
                 read_so[syllable].append(character)
     return {syllable: "".join(alike) for syllable, alike in read_so.items() if _VOWELS & set(syllable)}
 

@@ -14,7 +14,7 @@ from retrieval.search.channels import Recall
 from retrieval.search.english import LIKE_PINYIN
 from retrieval.search.numerals import numbers_in_the_other_script
 from retrieval.search.query import Query
-from retrieval.search.readings import characters, homophones, spellings
+from retrieval.search.readings import characters, homophones, is_usual, spellings
 from retrieval.text import fold, ngrams_of_folded
 
 # A row that holds this share of the query's information is what was asked for: nothing is put right beside it.
@@ -109,7 +109,10 @@ def _spelled(library: Library, letters: str) -> str | None:
         paths = [a + b for a, b in product(read_so[0], read_so[1]) if a + b in held]
         for options in read_so[2:]:
             paths = [path + c for path in paths for c in options if path[-1] + c in held][:_MOST_PATHS]
-        paths.sort(key=lambda path: -min(held[path[i : i + 2]] for i in range(len(path) - 1)))
+        paths.sort(key=lambda path: (
+            sum(not is_usual(c, syllable) for c, syllable in zip(path, way, strict=True)),
+            -min(held[path[i : i + 2]] for i in range(len(path) - 1)),
+        ))  # fmt: skip
         found = next((path for path in paths if len(path) == 2 or library.holds(path)), None)
         if found is not None:
             return found

@@ -84,6 +84,10 @@ def test_a_query_that_a_text_holds_whole_is_no_exclusion(tmp_path: Path) -> None
         assert {hit.title for hit in engine.search("爸爸，不要回家").hits} == {"爸爸不要走", "爸爸走了"}
 
 
+def test_the_usual_reading_of_a_character_goes_first(engine: SearchEngine) -> None:
+    assert [engine.search("weiqi").notices[0].zh] == ["没有内容包含“weiqi”，以下是“围棋”的结果。"]      # 机 was read wei too
+
+
 def test_the_notice_says_what_is_shown(engine: SearchEngine) -> None:
     assert "'流浪猫'" in engine.search("liulangmao").notices[0]
 
