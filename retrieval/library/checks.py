@@ -135,7 +135,7 @@ def _check_frames(db: sqlite3.Connection, database: Database) -> Iterator[Proble
         record = FrameRecord(**dict(zip(("file", "offset", "count", "crc32"), place, strict=True)))
         what = _wrong_frames(database.directory, record, dimension=dimension, frames=len(json.loads(times)))
         if what and _still_there(database, clip, record):
-            yield Problem(what=what, where=f"video {video_id}", how_to_mend=_ADD_AGAIN)
+            yield Problem(what=what, where=f"video {video_id}", how_to_mend=_RESTORE_ROWS)
 
 
 def _wrong_frames(directory: Path, record: FrameRecord, *, dimension: int, frames: int) -> str | None:

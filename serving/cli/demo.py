@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serving.cli.terminal import say
+from serving.cli.terminal import INTERRUPTED, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +40,8 @@ def demo(
     model = _trained(directory) if train else MODEL
     unseen = unseen_scenes(clips)
     report = _render_and_add(SCENES, unseen, directory, model)
+    if report.interrupted:
+        raise typer.Exit(INTERRUPTED)
     with Library.open(directory / "library") as library:
         encoder = load_encoder(str(model))
         engine = SearchEngine(library, encoder=encoder)
@@ -53,13 +55,12 @@ def demo(
     typer.echo(
         f'\nNow yours:  wenshi add YOUR_FOLDER   then   wenshi search "…"   (this library: -l {directory / "library"})'
     )
-    if report.interrupted or not said or not seen:
+    if not said or not seen:
         raise typer.Exit(1)
 
 
 def _trained(directory: Path) -> Path:
     from serving.cli.progress import counted
-    from serving.cli.terminal import INTERRUPTED
     from serving.cli.training_progress import TrainingProgress
     from serving.demo.training import draw_world, train_model
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from data_pipeline.miniature.render import draw_frame
 from data_pipeline.miniature.truth import satisfies
@@ -15,8 +16,11 @@ from retrieval.errors import LibraryError
 from retrieval.library import Library
 from retrieval.model import InteractionSettings
 from retrieval.records import Clip, Generation, Location, Video
+from serving.cli import demo
+from serving.cli.main import app
 from serving.demo.measuring import library_scores
 from serving.demo.unseen import MODEL, short_queries, unseen_scenes
+from serving.ingest.report import AddReport
 
 GENERATION = Generation(encoder="table", revision="1", preprocessing="none", dimension=4)
 
@@ -107,3 +111,9 @@ def test_the_shipped_model_is_small_and_finds_unseen_scenes_by_their_description
     similarity = texts.pooled @ videos.T
     first = (similarity.argmax(axis=1) == np.arange(len(scenes))).mean()
     assert first > 0.6  # measured on a thousand by benchmarks/demo_model.py; chance is under 0.01
+
+
+def test_a_demo_that_is_interrupted_says_so_and_searches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "_render_and_add", lambda *_: AddReport(files=1, interrupted=True))
+    result = CliRunner().invoke(app, ["demo", "--directory", str(tmp_path / "demo")])
+    assert (result.exit_code, result.output) == (130, "")

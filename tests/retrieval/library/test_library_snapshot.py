@@ -220,6 +220,10 @@ def test_damaged_frame_vectors_are_put_back(tmp_path: Path) -> None:
     for place in (3, 20, 600):
         data[place] ^= 64
     file.write_bytes(data.tobytes())
+    with Library.open(directory) as library:
+        assert {problem.how_to_mend for problem in library.check()} == {
+            "run `wenshi library restore SNAPSHOT --damaged`, or add the video again"
+        }
     assert len(mending.mend(snapshot, directory).frames) >= 2
     assert contents(directory) == before
     file.unlink()
