@@ -148,9 +148,18 @@ def _entries(path: Path) -> list[TableRow | BrokenLine]:
     if {plain_name(name) for name in table.column_names}.isdisjoint(FILE_COLUMNS):
         raise InputError(f"The table {path} has no column `{FILE_COLUMNS[0]}`; name it there.")
     return [
-        TableRow(line, {plain_name(name): value for name, value in row.items()})
+        TableRow(line, {plain_name(name): _without_nan(value) for name, value in row.items()})
         for line, row in enumerate(table.to_pylist(), start=1)
     ]
+
+
+def _without_nan(value: Any) -> Any:
+    """A cell with None for every NaN in it, which is how pandas writes an empty one."""
+    if isinstance(value, list):
+        return [_without_nan(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _without_nan(one) for name, one in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _manifest_row(entry: TableRow) -> ManifestRow:
@@ -171,7 +180,11 @@ def _place(path: Path, line: int) -> str:
 def _first(values: Mapping[str, Any], columns: Sequence[str]) -> Any:
     """The first of these cells that has something in it."""
     cells = (values[column] for column in columns if column in values)
-    return next((cell for cell in cells if cell is not None and cell != "" and cell != []), None)
+    return next((cell for cell in cells if not _is_empty(cell)), None)
+
+
+def _is_empty(cell: Any) -> bool:
+    return cell is None or cell == [] or (isinstance(cell, str) and not cell.strip())
 
 
 def _text(value: Any) -> str | None:

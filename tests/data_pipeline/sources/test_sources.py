@@ -134,6 +134,36 @@ def test_a_table_beside_a_folder_describes_its_files_and_the_others_stay_bare(tm
     assert {row.uri: row.title for row in found.rows} == {described: "一", bare: None}
 
 
+@pytest.mark.parametrize("form", ["jsonl", "json", "parquet", "tar"])
+def test_nan_is_an_empty_cell(tmp_path, form):
+    files(tmp_path, "a.mp4")
+    nan = float("nan")
+    row = {"file": "a.mp4", "title": nan, "视频标题": "猫", "uploader": nan, "topics": nan, "category": nan, "split": nan,
+           "date": nan, "license": nan, "captions": [{"text": "一", "start": nan, "end": nan}]}  # fmt: skip
+    table = tmp_path / f"list.{form}"
+    if form == "parquet":
+        pq.write_table(pa.Table.from_pylist([row]), table)
+    elif form == "tar":
+        tar_of(table, {"a.mp4": b"video", "a.json": json.dumps(row).encode()})
+    else:
+        table.write_text(json.dumps([row] if form == "json" else row))
+    found = read_sources([table], i_have_rights=True)
+    cat, = found.rows
+    assert (cat.title, cat.uploader, cat.topics, cat.category, cat.split, cat.publish_date, cat.license_code) == (
+        "猫", None, (), None, None, None, None
+    )
+    assert (cat.captions, cat.caption_starts_ms) == (("一",), (-1,))
+    assert (found.rejected, found.notices) == ((), ())
+
+
+def test_a_cell_of_blanks_hides_no_other_column(tmp_path):
+    files(tmp_path, "a.mp4")
+    (tmp_path / "list.csv").write_text("file,title,视频标题,text\na.mp4,  ,猫,\u3000\n")
+    found = read_sources([tmp_path / "list.csv"], i_have_rights=True)
+    assert [row.title for row in found.rows] == ["猫"]
+    assert found.notices == ()
+
+
 def test_captions_with_times_are_read_in_seconds_and_a_bad_one_is_named(tmp_path):
     files(tmp_path, "a.mp4")
     table = tmp_path / "list.jsonl"
