@@ -38,6 +38,7 @@ _SPLITS = {
 }  # fmt: skip
 _DAY = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})|(\d{4})(\d{2})(\d{2})(?!\d)")
 _NO_SPAN = -1
+_MOST_SECONDS = 1e9                 # 30 years: what is more, is no time in a video
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,11 +131,11 @@ def caption_span(start: Any, end: Any) -> tuple[int, int] | None:
     if not _is_time(start) or not _is_time(end):
         return None
     start_ms, end_ms = round(float(start) * 1000), round(float(end) * 1000)
-    return (start_ms, end_ms) if 0 <= start_ms < end_ms else None
+    return (start_ms, end_ms) if start_ms < end_ms else None
 
 
 def _is_time(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _MOST_SECONDS
 
 
 def _entries(path: Path) -> list[TableRow | BrokenLine]:

@@ -175,6 +175,17 @@ def test_captions_with_times_are_read_in_seconds_and_a_bad_one_is_named(tmp_path
     assert ["caption 2" in one.reason for one in found.notices] == [True]
 
 
+@pytest.mark.parametrize("time", ["1e308", "1.7e18", "1e9", "1" + "0" * 400, "Infinity", "NaN", "-1", "true", '"2"'])
+def test_a_caption_with_a_time_that_no_video_has_is_left_out_and_named(tmp_path, time):
+    files(tmp_path, "a.mp4")
+    table = tmp_path / "list.jsonl"
+    captions = f'["一", {{"text": "二", "start": 0, "end": {time}}}, {{"text": "三", "start": {time}, "end": 7}}]'
+    table.write_text(f'{{"file": "a.mp4", "captions": {captions}}}')
+    found = read_sources([table], i_have_rights=True)
+    assert [row.captions for row in found.rows] == [("一",)]
+    assert [one.reason.partition(":")[0] for one in found.notices] == [f"its caption {n} is left out" for n in (2, 3)]
+
+
 def test_the_cnvid_layout_is_read_as_it_was_written(tmp_path):
     files(tmp_path, "videos/v1.mp4", "videos/v2.webm", "videos/stray.mp4", "videos/v4.mp4")
     write_cnvid(tmp_path, [
