@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from data_pipeline.corpus.measured import SourceRow
 from data_pipeline.corpus.tables import require_pyarrow
 from data_pipeline.manifest import Manifest, ManifestRow, tag_list
-from data_pipeline.sources.files import plain_path
+from data_pipeline.sources.files import StoredFiles, plain_path
 from data_pipeline.sources.rows import Found, source_id, stored_names
 from data_pipeline.tables import BrokenLine, TableRow, plain_name, read_table
 from retrieval.errors import InputError
@@ -68,8 +68,9 @@ def read_source_table(path: Path, files: Sequence[Path]) -> Found:
         if id(row) in remote:
             found.reject(_place(path, row.line), f"{row.file} is not on this machine: fetch it first, then name the file.")
     local = [row for row in rows if id(row) not in remote]
-    named = [plain_path(path.parent / row.file) for row in local if row.file]
-    choice = list(dict.fromkeys([*(file for file in named if file.is_file()), *files]))
+    stored = StoredFiles()
+    named = [file for row in local if row.file for file in stored.find(row.file, folder=path.parent)]
+    choice = list(dict.fromkeys([*named, *files]))
     pairs, unmatched = Manifest(path=path, rows=tuple(local), broken=tuple(broken)).pair(choice)
     for row, reason in unmatched:
         reason = reason.removeprefix(f"{path} line {row.line}").removeprefix(":").strip()

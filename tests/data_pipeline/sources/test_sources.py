@@ -164,6 +164,33 @@ def test_a_cell_of_blanks_hides_no_other_column(tmp_path):
     assert found.notices == ()
 
 
+@pytest.mark.parametrize(("on_disk", "written"), [
+    ("videos/a.mp4", "videos\\a.mp4"), ("videos/café.mp4", "videos/cafe\u0301.mp4"), ("videos/cafe\u0301.mp4", "videos/café.mp4"),
+    ("videos/cafe\u0301.mp4", "videos\\café.mp4"), ("a\\b.mp4", "a\\b.mp4"),
+])  # fmt: skip
+def test_a_table_alone_finds_a_file_whose_name_was_written_on_another_system(tmp_path, on_disk, written):
+    path, = files(tmp_path, on_disk)
+    table = tmp_path / "list.jsonl"
+    table.write_text(json.dumps({"file": written}))
+    found = read_sources([table], i_have_rights=True)
+    assert [row.uri for row in found.rows] == [path]
+    assert found.rejected == ()
+
+
+def test_two_files_that_differ_by_normal_form_alone_are_told_apart_by_the_exact_name(tmp_path):
+    composed, decomposed = files(tmp_path, "café.mp4", "cafe\u0301.mp4")
+    table = tmp_path / "list.jsonl"
+    table.write_text("\n".join(json.dumps({"file": name}) for name in ("café.mp4", "cafe\u0301.mp4")))
+    assert [row.uri for row in read_sources([table], i_have_rights=True).rows] == [composed, decomposed]
+
+
+@pytest.mark.parametrize("name", ["猫" * 300, "视频/" * 2000 + "a.mp4", "猫\0.mp4", "猫\0/猫.mp4"])
+def test_a_name_that_no_file_can_have_is_told(tmp_path, name):
+    table = tmp_path / "list.jsonl"
+    table.write_text(json.dumps({"file": name}))
+    assert "is none of the 0 files" in "".join(reasons(read_sources([table], i_have_rights=True)).values())
+
+
 def test_captions_with_times_are_read_in_seconds_and_a_bad_one_is_named(tmp_path):
     files(tmp_path, "a.mp4")
     table = tmp_path / "list.jsonl"
