@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 pytest.importorskip("pyarrow", reason="tables need pyarrow")
 
@@ -63,6 +64,18 @@ def test_each_reason_is_given_and_the_first_one_counts(tmp_path: Path) -> None:
         SENTENCES[4]: "relevance", SENTENCES[5]: "no_relevance", f"{SENTENCES[0]}。": "duplicate_text",
         "很长的一段说明文字": "too_long", "打***找我": "no_relevance",
     }
+
+
+@pytest.mark.parametrize("written", ["CC-BY-4.0", "cc-by-4.0", "署名 4.0", "https://creativecommons.org/licenses/by/4.0/deed.zh"])
+def test_a_licence_is_allowed_by_any_of_its_names(tmp_path: Path, written: str) -> None:
+    videos = [video("a", license_code="CC-BY-4.0"), video("b", license_code="CC0-1.0")]
+    select(tmp_path, videos, [candidate("a", SENTENCES[0]), candidate("b", SENTENCES[1])], licenses=(written,))
+    assert reasons(tmp_path) == {SENTENCES[0]: "", SENTENCES[1]: "license"}
+
+
+def test_an_unknown_licence_is_refused() -> None:
+    with pytest.raises(ValidationError, match="the licence 'CC-BUY' is not known"):
+        SelectionSettings(licenses=("CC0", "CC-BUY"))
 
 
 def test_without_threshold_or_share_scores_decide_nothing(tmp_path: Path) -> None:
