@@ -180,7 +180,7 @@ class _FileIndex:
         """All files that `name` may mean: none, one, or several when it is ambiguous."""
         if not name:
             return []
-        name = _key(name)
+        written, name = name.replace("\\", "/"), _key(name)
         whole = folder / name
         try:
             real = os.path.realpath(whole)
@@ -188,12 +188,12 @@ class _FileIndex:
             return []
         for key in (_key(_absolute(whole)), _key(real)):
             if key in self._by_path:
-                return _closest(self._by_path[key], name)
+                return _closest(self._by_path[key], written)
         if PurePosixPath(name).is_absolute() or PureWindowsPath(name).is_absolute():
             return []
-        if name not in self._found:
-            self._found[name] = _closest(self._ending_with("/" + os.path.normpath(name)), name)
-        return self._found[name]
+        if written not in self._found:
+            self._found[written] = _closest(self._ending_with("/" + os.path.normpath(name)), written)
+        return self._found[written]
 
     def _ending_with(self, ending: str) -> list[Path]:
         backwards = ending[::-1]

@@ -109,7 +109,7 @@ def _json_lines(text: str) -> Iterator[TableRow | BrokenLine]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = json.loads(line, parse_constant=json_constant)
         except (ValueError, RecursionError) as error:
             yield BrokenLine(number, f"is not JSON ({_json_problem(error)})")
         else:
@@ -118,7 +118,7 @@ def _json_lines(text: str) -> Iterator[TableRow | BrokenLine]:
 
 def _json_array(text: str, *, path: Path) -> Iterator[TableRow | BrokenLine]:
     """Walk the array element by element, to know on which line each one starts."""
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(parse_constant=json_constant)
     position, line = text.index("[") + 1, 1
     counted = 0
     try:
@@ -133,6 +133,11 @@ def _json_array(text: str, *, path: Path) -> Iterator[TableRow | BrokenLine]:
     except (ValueError, RecursionError) as error:
         problem = _json_problem(error, with_line=True)
         raise InputError(f"The table {path} is not a JSON array ({problem}); correct it there.") from error
+
+
+def json_constant(name: str) -> float | None:
+    """What a JSON reader takes NaN, Infinity and -Infinity for: a cell of NaN is an empty one, as pandas writes it."""
+    return None if name == "NaN" else float(name)
 
 
 def _json_problem(error: Exception, *, with_line: bool = False) -> str:

@@ -15,13 +15,17 @@ FEWEST = 10             # answers that an estimate above a threshold must stand 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A judged pair: fits is None where the person could not say. stratum_rows: pairs of the corpus in its stratum."""
+    """A judged pair: fits is None where the person could not say. stratum_rows: pairs of the corpus in its stratum.
+
+    score_name: which score it is, None in a sheet that does not say so.
+    """
 
     score: float
     kept: bool
     stratum: int
     stratum_rows: int
     fits: bool | None
+    score_name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +50,7 @@ class Findings:
     """kept: of the pairs that are kept now, None without an answer among them; above: for rising thresholds.
 
     reached: the lowest threshold whose estimate is at least the wanted precision; sure: whose interval is.
+    score: the name of the score that the thresholds are of, None where the answers do not say so.
     """
 
     everything: Estimate
@@ -54,6 +59,7 @@ class Findings:
     undecided: int
     reached: Estimate | None
     sure: Estimate | None
+    score: str | None = None
 
 
 def wilson(share: float, count: float, *, z: float = _Z95) -> tuple[float, float]:
@@ -70,11 +76,14 @@ def findings(answers: Sequence[Answer], *, wanted: float) -> Findings:
     """Estimates for all pairs, for those that are kept, and above the score of every answer (at least 10 answers each).
 
     Each answer stands for as many pairs as its stratum has for each of its answers; those that could not be decided count
-    as not asked. Raises InputError when nothing is decided.
+    as not asked. Raises InputError when nothing is decided, or the scores are not of one name.
     """
     judged = [answer for answer in answers if answer.fits is not None]
     if not judged:
         raise InputError("No pair has been judged: fill the column `verdict` with y, n or ?.")
+    names = list(dict.fromkeys(answer.score_name for answer in judged))
+    if len(names) > 1:
+        raise InputError(f"The pairs are judged by several scores ({', '.join(map(str, names))}): read one sheet at a time.")
     weights = _weights(judged)
     pairs = list(zip(judged, weights, strict=True))
     everything = _estimate(pairs, None, total=sum(weights))
@@ -89,6 +98,7 @@ def findings(answers: Sequence[Answer], *, wanted: float) -> Findings:
         undecided=len(answers) - len(judged),
         reached=next((one for one in above if one.precision >= wanted), None),
         sure=next((one for one in above if one.low >= wanted), None),
+        score=names[0],
     )
 
 

@@ -22,16 +22,20 @@ _RELEVANCE = "relevance"        # the reason of a pair that a lower threshold wo
 
 @dataclass(frozen=True, kw_only=True)
 class Drawn:
-    """A pair to look at. Stratum 0 has the lowest scores; `stratum_rows`: how many pairs of the corpus it stands for."""
+    """A pair to look at; `score` is its value of the score `score_name`.
+
+    Stratum 0 has the lowest scores; `stratum_rows`: how many pairs of the corpus it stands for.
+    """
 
     candidate: CandidateRow
     score: float
+    score_name: str
     kept: bool
     stratum: int
     stratum_rows: int
 
 
-def draw(corpus: Path, count: int, *, score: str = "relevance_top3", seed: int = 0) -> list[Drawn]:
+def draw(corpus: Path, count: int, *, score: str, seed: int = 0) -> list[Drawn]:
     """A sample of `count` pairs that a threshold decides about: those that are kept, and those rejected by their score alone.
 
     Equal parts of the pairs in order of the score are strata, and each gives as many; which, is decided by a hash of the
@@ -43,12 +47,13 @@ def draw(corpus: Path, count: int, *, score: str = "relevance_top3", seed: int =
     kept = _kept(corpus)
     ids, values = _population(corpus, score, kept)
     if not ids:
-        raise InputError(f"No pair of {corpus} has the score {score}: build it with a relevance model first.")
+        raise InputError(f"No pair of {corpus} has the score {score}: build it with a relevance model, or draw by another score.")
     chosen = _chosen(ids, np.asarray(values), count, seed)
     found = {row.pair_id: row for row in read_measured(corpus, CandidateRow) if row.pair_id in chosen}
     drawn = [
         Drawn(
-            candidate=row, score=float(getattr(row, score)), kept=kept is None or kept[row.pair_id],
+            candidate=row, score=float(getattr(row, score)), score_name=score,
+            kept=kept is None or kept[row.pair_id],
             stratum=chosen[row.pair_id][0], stratum_rows=chosen[row.pair_id][1],
         )
         for row in found.values()

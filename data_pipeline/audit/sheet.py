@@ -15,7 +15,7 @@ from data_pipeline.corpus.files import whole_file
 from data_pipeline.tables import BrokenLine, read_table
 from retrieval.errors import InputError
 
-COLUMNS = ("pair_id", "verdict", "score", "kept", "kind", "stratum", "stratum_rows", "start_ms", "end_ms", "text")
+COLUMNS = ("pair_id", "verdict", "score", "score_name", "kept", "kind", "stratum", "stratum_rows", "start_ms", "end_ms", "text")
 _VERDICTS = {
     "y": True, "yes": True, "是": True, "1": True, "n": False, "no": False, "否": False, "0": False, "?": None, "？": None
 }  # fmt: skip
@@ -38,8 +38,8 @@ def row_of(one: Drawn) -> dict[str, Any]:
     """The cells of a pair, its verdict empty."""
     row = one.candidate
     return dict(zip(COLUMNS, (
-        row.pair_id, "", f"{one.score:.6f}", "y" if one.kept else "n", row.kind, one.stratum, one.stratum_rows, row.start_ms,
-        row.end_ms, row.text,
+        row.pair_id, "", f"{one.score:.6f}", one.score_name, "y" if one.kept else "n", row.kind, one.stratum, one.stratum_rows,
+        row.start_ms, row.end_ms, row.text,
     ), strict=True))  # fmt: skip
 
 
@@ -75,7 +75,10 @@ def _answer(values: dict[str, str], *, where: str) -> Answer | None:
         score, stratum, rows = math.nan, 0, 0
     if not math.isfinite(score) or rows < 1:
         raise InputError(f"{where}: its score or stratum is no number any more; take the sheet as it was written.")
-    return Answer(score=score, kept=values["kept"] == "y", stratum=stratum, stratum_rows=rows, fits=_VERDICTS[verdict])
+    return Answer(
+        score=score, score_name=values.get("score_name") or None, kept=values["kept"] == "y", stratum=stratum,
+        stratum_rows=rows, fits=_VERDICTS[verdict],
+    )
 
 
 def _no_formula(text: str) -> str:

@@ -21,7 +21,7 @@ from data_pipeline.corpus.shard_list import RowFailure
 from data_pipeline.evidence.covers import cover_state
 from data_pipeline.evidence.cues import CuePiece
 from data_pipeline.evidence.repeated_speech import with_repeats
-from data_pipeline.pairs.candidates import SPOKEN, captions_of
+from data_pipeline.pairs.candidates import SPOKEN, captions_of, late_captions
 from retrieval.errors import InputError, ModelError, VideoError, WenshiError
 
 Heartbeat = Callable[[str, int, int], None]     # the stage, its position and the duration in ms
@@ -80,9 +80,10 @@ class _Run:
             stages.pair, *pairs, content=video_id, inputs=digest_of(pairs), beats=False
         )
         candidates = self._scored(candidates, looked, video_id)
+        late = filter(None, [late_captions(source, duration_ms=looked.duration_ms)])
         video = measured_video(
             source, shard=shard, examined=examined, looked=looked, heard=heard, title=title, uploader_hash=uploader_hash,
-            notices=(*subtitles.notices, *sidecars.notices, *cover.notices),
+            notices=(*subtitles.notices, *sidecars.notices, *cover.notices, *late),
         )
         costs = tuple(replace(cost, video_id=video_id) for cost in self._costs)
         return VideoRows(video=video, others={

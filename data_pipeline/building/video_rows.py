@@ -63,7 +63,7 @@ def measured_video(
     source: SourceRow, *, shard: str, examined: Examined, looked: Looked, heard: Heard, title: str | None,
     uploader_hash: str | None, notices: Sequence[str],
 ) -> MeasuredVideo:
-    """The row of a video that every stage has seen; `notices` tell of parts that could not be read."""
+    """The row of a video that every stage has seen; `notices` tell of parts that could not be read or used."""
     info = looked.info
     return MeasuredVideo(
         **_said_of(source, title), uploader_hash=uploader_hash, shard=shard, status="measured", video_id=examined.video_id,

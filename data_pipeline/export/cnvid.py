@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import disk_errors, whole_file
 from data_pipeline.export.chosen import Chosen
 from data_pipeline.sources.cnvid import CAPTIONS, LISTED, write_cnvid
@@ -76,6 +77,18 @@ def _place_files(chosen: Chosen, wanted: Collection[str], folder: Path, placing:
 
 
 def _copy(path: Path, place: Path) -> None:
-    with path.open("rb") as source, whole_file(place) as copy:
-        while block := source.read(_BLOCK):
+    with whole_file(place) as copy:
+        for block in _blocks(path):
             copy.write(block)
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                yield block
+    except OSError as error:
+        raise CorpusError(
+            "unreadable",
+            f"The video {path} cannot be copied ({error.strerror or error}): bring it back, or export without copies.",
+        ) from error

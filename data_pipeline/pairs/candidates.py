@@ -125,6 +125,15 @@ def captions_of(source: SourceRow) -> list[CuePiece]:
     return [CuePiece(max(start_ms, 0), end_ms, text) for start_ms, end_ms, text in times]
 
 
+def late_captions(source: SourceRow, *, duration_ms: int) -> str | None:
+    """One sentence on the texts that came along and begin where the video has ended: they are no candidates."""
+    starts = [max(start_ms, 0) for start_ms, text in zip(source.caption_starts_ms, source.captions, strict=True) if text.strip()]
+    late = sum(start_ms >= duration_ms for start_ms in starts)
+    if not late:
+        return None
+    return f"{late} of {len(starts)} captions begin after its end at {duration_ms / 1000:g} s and are left out."
+
+
 def _with_flags(track: Sequence[Line]) -> Iterator[tuple[Line, tuple[str, ...]]]:
     """Lines of a track that came along, in order of time, and what is wrong with their texts."""
     in_time = sorted(track, key=lambda line: (line.start_ms, line.end_ms))

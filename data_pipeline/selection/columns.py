@@ -52,8 +52,12 @@ class Measured:
     @cached_property
     def video_of_row(self) -> Indices:
         """The video of each row, -1 for a failed one."""
-        found = numbers_in(self.rows["video_id"], self.videos["video_id"])
-        return np.where(self._is_measured, found, -1)
+        return np.where(self._is_measured, self.content_of_row, -1)
+
+    @cached_property
+    def content_of_row(self) -> Indices:
+        """The video that has the content of each row, also where the row failed as a copy; -1 for none."""
+        return numbers_in(self.rows["video_id"], self.videos["video_id"])
 
     @cached_property
     def row_of_candidate(self) -> Indices:

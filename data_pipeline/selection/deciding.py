@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from data_pipeline.selection.reasons import KEPT, REASONS, Verdicts
 from data_pipeline.selection.removed import Removed
 from data_pipeline.selection.repetition import repeated_candidates
 from data_pipeline.selection.settings import SelectionSettings
-from data_pipeline.selection.splits import split_of_groups
+from data_pipeline.selection.splits import split_of_groups, strictest
 from data_pipeline.selection.thresholds import Step, keep_ladder, share_threshold, video_means
 
 
@@ -48,10 +49,8 @@ def select(measured: Measured, settings: SelectionSettings, *, clusters: Cluster
     _by_repetition(verdicts, measured, settings, clusters)
     scores = _scores(verdicts, measured, settings)
     groups = _groups(measured, settings, clusters)
-    given = [split or None for split in measured.videos["split"].to_pylist()]
-    splits = split_of_groups(groups, given, measured.videos["video_id"].to_pylist(), settings)
-    conflict = np.array([own is not None and own != split for own, split in zip(given, splits, strict=True)], bool)
-    verdicts.reject(conflict[measured.video_of_candidate], "split_conflict")
+    splits = split_of_groups(groups, _given_splits(measured), measured.videos["video_id"].to_pylist(), settings)
+    verdicts.reject(_in_another_split(measured, splits), "split_conflict")
     _duplicates(verdicts, measured, settings, clusters, scores)
     threshold, ladder = _by_relevance(verdicts, measured, settings, scores)
     _balance(verdicts, measured, settings)
@@ -117,6 +116,22 @@ def _groups(measured: Measured, settings: SelectionSettings, clusters: Clusters)
         edges.append((measured.video_of_candidate, measured.video_of_candidate[clusters.texts]))
     left, right = (np.concatenate(sides) for sides in zip(*edges, strict=True))
     return components(len(clusters.videos), left, right)
+
+
+def _given_splits(measured: Measured) -> list[str | None]:
+    """For each video what owners say of any file with that content, also of one that failed as a copy."""
+    given: list[set[str]] = [set() for _ in range(measured.videos.num_rows)]
+    for video, split in zip(measured.content_of_row.tolist(), measured.rows["split"].to_pylist(), strict=True):
+        if video >= 0 and split:
+            given[video].add(split)
+    return [strictest(splits) if splits else None for splits in given]
+
+
+def _in_another_split(measured: Measured, splits: Sequence[str]) -> NDArray[np.bool_]:
+    """Which candidates are of a row whose owner wants it in another split than its video is in."""
+    wanted = measured.rows["split"].to_pylist()
+    places = zip(measured.row_of_candidate.tolist(), measured.video_of_candidate.tolist(), strict=True)
+    return np.array([bool(wanted[row]) and wanted[row] != splits[video] for row, video in places], bool)
 
 
 def _duplicates(

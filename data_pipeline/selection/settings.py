@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from data_pipeline.sources.licences import licence
 from retrieval.settings import Section
 
 ScoreName = Literal["relevance_mean", "relevance_max", "relevance_top3", "masked_mean", "masked_max", "masked_top3"]
@@ -18,7 +19,7 @@ class SelectionSettings(Section):
 
     score: the column that is held against `threshold`, or against the threshold that keeps `keep_share` of what nothing else
     rejects. level: whether it is that of the pair, or the mean over the pairs of its video.
-    rejected_flags: flags of candidates that reject them. licenses: the codes that are allowed.
+    rejected_flags: flags of candidates that reject them. licenses: those that are allowed, by any usual name; kept as codes.
     min_ms, max_ms: of the span. repeated_videos: a text of speech or subtitles in more videos than this was not said there.
     near_text: Jaccard likeness of 2- and 3-grams from which two texts are one. near_hash_bits, near_video_share: two
     videos are one where this share of the shorter one's keyframes has a partner, in the same order, that differs in at most
@@ -48,6 +49,16 @@ class SelectionSettings(Section):
     test_share: float = Field(default=0.0, ge=0, le=1)
     uploader_in_one_split: bool = True
     seed: int = 0
+
+    @field_validator("licenses")
+    @classmethod
+    def _in_normal_form(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if names is None:
+            return None
+        known = {name: licence(name) for name in names}
+        if unknown := [name for name, found in known.items() if found is None]:
+            raise ValueError(f"the licence {unknown[0]!r} is not known: use a code such as CC-BY-4.0")
+        return tuple(dict.fromkeys(found.code for found in known.values() if found is not None))
 
     @model_validator(mode="after")
     def _agree(self) -> SelectionSettings:

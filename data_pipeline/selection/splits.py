@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from data_pipeline.selection.components import Indices
 from data_pipeline.selection.settings import SelectionSettings
@@ -27,9 +27,14 @@ def split_of_groups(
         if split is not None:
             wanted[group].add(split)
     chosen = {
-        group: min(wanted[group], key=_rank) if group in wanted else _by_chance(name, settings) for group, name in named.items()
+        group: strictest(wanted[group]) if group in wanted else _by_chance(name, settings) for group, name in named.items()
     }
     return [chosen[group] for group in groups.tolist()]
+
+
+def strictest(splits: Iterable[str]) -> str:
+    """The one of some splits that wins where they disagree."""
+    return min(splits, key=_rank)
 
 
 def chance(name: str, *, seed: int, what: str) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +83,35 @@ def find_videos(paths: Sequence[Path], *, exclude: Sequence[str] = ()) -> FoundF
             found.missing.append(path)
     found.videos = list(chosen)
     return found
+
+
+class StoredFiles:
+    """Finds files by names that were written elsewhere: with \\ for /, or in another Unicode normal form.
+
+    Lists each folder once: make a new one for each run.
+    """
+
+    def __init__(self) -> None:
+        self._listed: dict[Path, dict[str, list[Path]]] = {}
+
+    def find(self, name: str, *, folder: Path) -> list[Path]:
+        """The file of that name, relative to `folder`, as it stands on the disk; several that differ by normal form alone."""
+        for written in dict.fromkeys((name, name.replace("\\", "/"))):
+            if os.path.isfile(path := plain_path(folder / written)):  # noqa: PTH113  pathlib's raises for a name that is too long
+                return [path]
+        return [] if path.name.isascii() else self._files_of(path.parent).get(unicodedata.normalize("NFC", path.name), [])
+
+    def _files_of(self, folder: Path) -> dict[str, list[Path]]:
+        if folder not in self._listed:
+            names: dict[str, list[Path]] = defaultdict(list)
+            try:
+                for name in sorted(os.listdir(folder)):  # noqa: PTH208
+                    if os.path.isfile(path := folder / name):  # noqa: PTH113
+                        names[unicodedata.normalize("NFC", name)].append(path)
+            except (OSError, ValueError):  # a folder that is not there, or that no file system can hold
+                names.clear()
+            self._listed[folder] = dict(names)
+        return self._listed[folder]
 
 
 def plain_path(path: str | Path) -> Path:

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from data_pipeline.corpus.measured import SourceRow
 from data_pipeline.corpus.tables import require_pyarrow
 from data_pipeline.manifest import Manifest, ManifestRow, tag_list
-from data_pipeline.sources.files import plain_path
+from data_pipeline.sources.files import StoredFiles, plain_path
 from data_pipeline.sources.rows import Found, source_id, stored_names
 from data_pipeline.tables import BrokenLine, TableRow, plain_name, read_table
 from retrieval.errors import InputError
@@ -38,6 +38,7 @@ _SPLITS = {
 }  # fmt: skip
 _DAY = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})|(\d{4})(\d{2})(\d{2})(?!\d)")
 _NO_SPAN = -1
+_MOST_SECONDS = 1e9                 # 30 years: what is more, is no time in a video
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +68,9 @@ def read_source_table(path: Path, files: Sequence[Path]) -> Found:
         if id(row) in remote:
             found.reject(_place(path, row.line), f"{row.file} is not on this machine: fetch it first, then name the file.")
     local = [row for row in rows if id(row) not in remote]
-    named = [plain_path(path.parent / row.file) for row in local if row.file]
-    choice = list(dict.fromkeys([*(file for file in named if file.is_file()), *files]))
+    stored = StoredFiles()
+    named = [file for row in local if row.file for file in stored.find(row.file, folder=path.parent)]
+    choice = list(dict.fromkeys([*named, *files]))
     pairs, unmatched = Manifest(path=path, rows=tuple(local), broken=tuple(broken)).pair(choice)
     for row, reason in unmatched:
         reason = reason.removeprefix(f"{path} line {row.line}").removeprefix(":").strip()
@@ -130,11 +132,11 @@ def caption_span(start: Any, end: Any) -> tuple[int, int] | None:
     if not _is_time(start) or not _is_time(end):
         return None
     start_ms, end_ms = round(float(start) * 1000), round(float(end) * 1000)
-    return (start_ms, end_ms) if 0 <= start_ms < end_ms else None
+    return (start_ms, end_ms) if start_ms < end_ms else None
 
 
 def _is_time(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _MOST_SECONDS
 
 
 def _entries(path: Path) -> list[TableRow | BrokenLine]:
@@ -148,9 +150,18 @@ def _entries(path: Path) -> list[TableRow | BrokenLine]:
     if {plain_name(name) for name in table.column_names}.isdisjoint(FILE_COLUMNS):
         raise InputError(f"The table {path} has no column `{FILE_COLUMNS[0]}`; name it there.")
     return [
-        TableRow(line, {plain_name(name): value for name, value in row.items()})
+        TableRow(line, {plain_name(name): _without_nan(value) for name, value in row.items()})
         for line, row in enumerate(table.to_pylist(), start=1)
     ]
+
+
+def _without_nan(value: Any) -> Any:
+    """A cell with None for every NaN in it, which is how pandas writes an empty one."""
+    if isinstance(value, list):
+        return [_without_nan(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _without_nan(one) for name, one in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _manifest_row(entry: TableRow) -> ManifestRow:
@@ -171,7 +182,11 @@ def _place(path: Path, line: int) -> str:
 def _first(values: Mapping[str, Any], columns: Sequence[str]) -> Any:
     """The first of these cells that has something in it."""
     cells = (values[column] for column in columns if column in values)
-    return next((cell for cell in cells if cell is not None and cell != "" and cell != []), None)
+    return next((cell for cell in cells if not _is_empty(cell)), None)
+
+
+def _is_empty(cell: Any) -> bool:
+    return cell is None or cell == [] or (isinstance(cell, str) and not cell.strip())
 
 
 def _text(value: Any) -> str | None:

@@ -20,7 +20,7 @@ from data_pipeline.corpus.files import disk_errors, whole_file
 from data_pipeline.sources.files import VIDEO_SUFFIXES, plain_path
 from data_pipeline.sources.rows import Found
 from data_pipeline.sources.tables import row_of_values
-from data_pipeline.tables import plain_name
+from data_pipeline.tables import json_constant, plain_name
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 _BLOCK = 1 << 20
@@ -108,7 +108,7 @@ def _take(
 
 def _describe(sample: _Sample, content: bytes) -> None:
     try:
-        values = json.loads(content)
+        values = json.loads(content, parse_constant=json_constant)
     except (ValueError, RecursionError):
         values = None
     if isinstance(values, dict):

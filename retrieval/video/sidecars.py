@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import unicodedata
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import pysubs2
@@ -33,6 +35,7 @@ _MARKS = {"forced", "default", "full", "sdh", "cc", "hi", "signs", "songs", "sub
 _BLANK_LINES = re.compile(r"\n{3,}")
 _WORD_STAMP = re.compile(r"<\d{1,4}:[\d:.]{2,12}>")
 _STAMP = re.compile(r"\d:\d{1,2}[.,]\d{1,3}")
+_NOTE_OF_VTT = re.compile(r"\s*NOTE(?=\s)")
 _STAMP_OF_ASS = r"[ \t]*-?\d{1,2}:\d{2}:\d{2}[.\d]*[ \t]*"
 _DIALOGUE = re.compile(rf"^[ \t]*Dialogue:[^,\n]*,{_STAMP_OF_ASS},{_STAMP_OF_ASS},.*$", re.MULTILINE)
 _DRAWING = re.compile(r"\{[^{}]*\\p[1-9]")
@@ -153,9 +156,17 @@ def _parse_subtitles(text: str, name: str) -> list[SubtitleLine]:
         return _parse_as("ssa", "\n".join(dialogue), cues=len(dialogue))       # its fields are those of ASS, too
     text = _BLANK_LINES.sub("\n\n", _WORD_STAMP.sub("", text))
     cues = sum(1 for _ in _STAMP.finditer(text)) // 2
-    first = "vtt" if text.lstrip("\ufeff\n ").startswith("WEBVTT") else name
-    found = (_parse_as(each, text, cues=cues) for each in dict.fromkeys((first, "srt")) if each in ("srt", "vtt"))
-    return next(filter(None, found), [])
+    is_vtt = text.lstrip("\ufeff\n ").startswith("WEBVTT")
+    vtt = _cues_alone(text)
+    texts = {"vtt": vtt, "srt": vtt if is_vtt else text}
+    order = dict.fromkeys(("vtt" if is_vtt else name, "srt"))
+    return next(filter(None, (_parse_as(each, texts[each], cues=cues) for each in order if each in texts)), [])
+
+
+def _cues_alone(text: str) -> str:
+    """The cues of a WebVTT file without their identifiers, and without its header, notes, styles and regions."""
+    blocks = (block for block in text.split("\n\n") if "-->" in block and not _NOTE_OF_VTT.match(block))
+    return "\n\n".join(block[block.rfind("\n", 0, block.index("-->")) + 1 :] for block in blocks)
 
 
 def _parse_as(format_name: str, text: str, *, cues: int) -> list[SubtitleLine]:
@@ -174,8 +185,8 @@ def _parse_as(format_name: str, text: str, *, cues: int) -> list[SubtitleLine]:
 def _parse_lyrics(text: str) -> list[SubtitleLine]:
     """Lyrics: `[mm:ss.xx]` stamps before a text, several for a repeated line.
 
-    `[offset:ms]` shifts all, positive = earlier. A line is shown until the next stamp (an empty line ends one), ten
-    seconds at most.
+    `[offset:ms]` shifts all, positive = earlier. A line is shown until the next later stamp (an empty line ends one), ten
+    seconds at most; lines with the same stamp (two languages) are shown together.
     """
     offset = _LRC_OFFSET.search(text)
     shift_ms = -int(offset.group(1)) if offset else 0
@@ -185,14 +196,10 @@ def _parse_lyrics(text: str) -> list[SubtitleLine]:
         shown = plain_text(_WORD_STAMP.sub("", line[stamps[-1].end() :]))[:_LONGEST_TEXT] if stamps else ""
         if len(timed) + len(stamps) > _MOST_CUES:
             raise _TooManyCuesError
-        timed += [(max(_stamp_ms(stamp) + shift_ms, 0), shown) for stamp in stamps]
-    timed.sort(key=lambda entry: entry[0])
-    ends = [later for later, _ in timed[1:]] + [timed[-1][0] + _LRC_LONGEST_MS] if timed else []
-    return [
-        SubtitleLine(start, min(end, start + _LRC_LONGEST_MS), shown)
-        for (start, shown), end in zip(timed, ends, strict=True)
-        if shown and end > start
-    ]
+        timed += [(_stamp_ms(stamp) + shift_ms, shown) for stamp in stamps]
+    starts = sorted({start for start, _ in timed})
+    ends = {start: min(later, start + _LRC_LONGEST_MS) for start, later in pairwise([*starts, sys.maxsize])}
+    return [SubtitleLine(max(start, 0), ends[start], shown) for start, shown in timed if shown and ends[start] > 0]
 
 
 def _leading_stamps(line: str) -> list[re.Match[str]]:

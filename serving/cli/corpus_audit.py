@@ -33,7 +33,9 @@ class ScoreName(str, Enum):
 def audit(
     corpus: CorpusArgument,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many pairs to look at.")] = 200,
-    score: Annotated[ScoreName, typer.Option(help="The score that the sample is spread over.")] = ScoreName.relevance_top3,
+    score: Annotated[
+        ScoreName | None, typer.Option(help="The score that the sample is spread over. Default: selection.score of the corpus.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another seed draws other pairs.")] = 0,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where audit.html and audit.csv go. Default: the corpus.")
@@ -48,7 +50,8 @@ def audit(
 ) -> None:
     """Write an audit sheet, or read one that was filled in."""
     if read is None:
-        _write(corpus, output or corpus, count=count, score=score.value, seed=seed, as_json=as_json)
+        wanted = _score_of(corpus) if score is None else score.value
+        _write(corpus, output or corpus, count=count, score=wanted, seed=seed, as_json=as_json)
         return
     from data_pipeline.audit.precision import findings
     from data_pipeline.audit.sheet import read_sheet
@@ -58,6 +61,17 @@ def audit(
         print_json({**asdict(found), "wanted": precision})
     else:
         _show(found, wanted=precision)
+
+
+def _score_of(corpus: Path) -> str:
+    """The score that a threshold of the corpus is held against."""
+    from data_pipeline.building.settings import saved_settings
+    from retrieval.errors import InputError, WenshiError
+
+    try:
+        return saved_settings(corpus).selection.score
+    except WenshiError as error:
+        raise InputError(f"Which score selects the pairs of {corpus} is not known, so name one with --score: {error}") from error
 
 
 def _write(corpus: Path, folder: Path, *, count: int, score: str, seed: int, as_json: bool) -> None:
@@ -76,13 +90,17 @@ def _write(corpus: Path, folder: Path, *, count: int, score: str, seed: int, as_
         problems = write_page(page, corpus, drawn, progress=progress)
     write_sheet(sheet, drawn)
     if as_json:
-        print_json({"pairs": len(drawn), "page": str(page.absolute()), "sheet": str(sheet.absolute()), "problems": problems})
+        print_json({
+            "pairs": len(drawn), "score": score, "page": str(page.absolute()), "sheet": str(sheet.absolute()),
+            "problems": problems,
+        })  # fmt: skip
         return
     for problem in problems[:_FIRST]:
         say(printable(problem))
     if len(problems) > _FIRST:
         say(f"and {len(problems) - _FIRST:,} more pairs are without pictures")
-    typer.echo(f"{len(drawn):,} pairs to look at: open {printable(str(page))}, press y, n or ?, then s to save audit.csv")
+    typer.echo(f"{len(drawn):,} pairs to look at, spread over {score}")
+    typer.echo(f"Open {printable(str(page))}, press y, n or ?, then s to save audit.csv")
     typer.echo(f"Then: wenshi corpus audit {printable(str(corpus))} --read audit.csv")
 
 
@@ -91,18 +109,22 @@ def _show(found: Findings, *, wanted: float) -> None:
     if found.kept is not None:
         typer.echo(f"pairs that are kept now   {_told(found.kept)}")
     typer.echo(f"all pairs with a score    {_told(found.everything)}")
+    of_score = f" for {found.score}" if found.score else ""
+    width = len("  threshold") + len(of_score)
     if found.above:
-        typer.echo(f"{'threshold':>11}{'precision':>11}{'interval':>16}{'judged':>8}{'of all':>8}")
+        typer.echo(f"{'threshold' + of_score:>{width}}{'precision':>11}{'interval':>16}{'judged':>8}{'of all':>8}")
     step = max(1, -(-len(found.above) // _MOST_THRESHOLDS))
     for one in found.above[::step]:
         typer.echo(
-            f"{one.threshold:>11.4f}{one.precision:>11.1%}{f'{one.low:.1%}–{one.high:.1%}':>16}{one.answered:>8}{one.share:>8.1%}"
+            f"{one.threshold:>{width}.4f}{one.precision:>11.1%}{f'{one.low:.1%}–{one.high:.1%}':>16}{one.answered:>8}"
+            f"{one.share:>8.1%}"
         )
     for estimate, what in ((found.reached, "is reached"), (found.sure, "is reached with its whole interval")):
         if estimate is None:
             typer.echo(f"No threshold is known by which a precision of {wanted:.0%} {what}.")
         else:
-            typer.echo(f"A precision of {wanted:.0%} {what} from a threshold of {estimate.threshold:.4f}: {_told(estimate)}")
+            from_threshold = f"from a threshold of {estimate.threshold:.4f}{of_score}"
+            typer.echo(f"A precision of {wanted:.0%} {what} {from_threshold}: {_told(estimate)}")
 
 
 def _told(one: Estimate) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from enum import Enum
@@ -193,9 +194,12 @@ def estimate(
     from data_pipeline.sources import read_sources
 
     settings = read_settings(config, overrides=overrides or ())
-    found = read_sources(paths, default_license=license_code, i_have_rights=i_have_rights, exclude=exclude or ())
-    _tell_rejected(found)
-    about = estimate_build(found.rows, settings, default_stages, samples=samples)
+    with tempfile.TemporaryDirectory() as taken_out:    # the videos of tar shards, as a build takes them out into the corpus
+        found = read_sources(
+            paths, default_license=license_code, i_have_rights=i_have_rights, exclude=exclude or (), extract_to=Path(taken_out)
+        )
+        _tell_rejected(found)
+        about = estimate_build(found.rows, settings, default_stages, samples=samples)
     held = _model_processes(RunnerName.local, workers, models, settings)
     if as_json:
         print_json({

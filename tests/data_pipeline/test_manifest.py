@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from data_pipeline.captioned import read_captioned
 from data_pipeline.manifest import Manifest, read_manifest
 from retrieval.errors import InputError
 
@@ -43,6 +44,21 @@ def test_json_lines_and_a_json_array_mean_the_same(tmp_path: Path, as_lines: boo
     assert (first.title, first.tags, first.details) == ("猫", ("宠物", "室内"), {"licence": "MIT", "views": 3})
     assert (second.title, second.tags, second.details) == ("犬", ("动物", "宠物"), {"title_zh": "狗"})
     assert second.line == first.line + 1 == (2 if as_lines else 3)
+
+
+@pytest.mark.parametrize("as_lines", [True, False])
+def test_nan_in_json_is_an_empty_cell(tmp_path: Path, as_lines: bool) -> None:
+    line = '{"file": "a.mp4", "title": NaN, "title_zh": "猫", "tags": NaN, "date": NaN, "views": [NaN, Infinity]}'
+    row, = read_manifest(write(tmp_path / "m.json", line if as_lines else f"[{line}]")).rows
+    assert (row.title, row.tags, row.date, row.details) == ("猫", (), None, {"views": [None, float("inf")]})
+
+
+def test_a_caption_of_nan_is_none_to_train_on(tmp_path: Path) -> None:
+    videos = [tmp_path / f"{name}.mp4" for name in "abcde"]
+    lines = [f'{{"file": "{video.name}", "caption": {"NaN" if video.stem == "e" else json.dumps("猫")}}}' for video in videos]
+    found = read_captioned(write(tmp_path / "m.jsonl", "\n".join(lines)), videos, validation_share=0.5)
+    assert [text["text"] for source in found.sources for text in source.texts] == ["猫"] * 4
+    assert [sentence.partition(" has ")[2] for sentence in found.unused] == ["no caption: fill its `caption` column."]
 
 
 def test_broken_json_lines_are_reported_by_line_and_the_others_are_kept(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -170,6 +172,20 @@ def test_an_estimate_says_what_all_would_take(table: Path) -> None:
     about = run("estimate", table, *LIGHT, "--samples", 2)
     assert (about["videos"], about["sampled"]) == (5, 2)
     assert about["total_seconds"] > 0 < about["total_bytes"]
+
+
+def test_an_estimate_takes_the_videos_of_a_tar_out_and_leaves_nothing_behind(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tarfile.open(tmp_path / "s.tar", "w") as archive:
+        for number in (0, 1):
+            archive.add(table.parent / f"{number}.mp4", f"{number}.mp4")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    about = run("estimate", tmp_path / "s.tar", *LIGHT, "--i-have-rights")
+    assert (about["videos"], about["sampled"], about["failed"]) == (2, 2, 0)
+    assert list(scratch.iterdir()) == []
 
 
 def test_a_setting_that_does_not_exist_is_told_with_the_nearest(table: Path, tmp_path: Path) -> None:

@@ -7,17 +7,22 @@ import io
 import json
 import math
 import re
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from data_pipeline.audit import sampling
 from data_pipeline.audit.precision import Answer, findings, wilson
-from data_pipeline.audit.sampling import draw
+from data_pipeline.audit.sampling import Drawn
 from data_pipeline.audit.sheet import read_sheet, write_sheet
+from data_pipeline.building.settings import BuildSettings, save_settings
 from data_pipeline.corpus.measured import DecisionRow
 from data_pipeline.corpus.tables import write_table
+from data_pipeline.selection.settings import SelectionSettings
 from retrieval.errors import InputError
 from serving.cli.main import app
 from tests.data_pipeline.export.finished_corpus import title_of, write_videos
@@ -32,6 +37,19 @@ def scored(directory: Path, scores: list[float | None], *, texts: list[str] | No
     ]
     write_measured(directory, candidates=rows)
     return directory
+
+
+def selecting_by(corpus: Path, score: str) -> Path:
+    save_settings(corpus, BuildSettings(selection=SelectionSettings(score=score)))
+    return corpus
+
+
+def command(corpus: Path, *arguments: str):
+    return CliRunner().invoke(app, ["corpus", "audit", str(corpus), *arguments], catch_exceptions=False)
+
+
+def draw(corpus: Path, count: int, *, score: str = "relevance_top3", seed: int = 0) -> list[Drawn]:
+    return sampling.draw(corpus, count, score=score, seed=seed)
 
 
 def answers(*groups: tuple[float, int, int, int]) -> list[Answer]:
@@ -154,8 +172,8 @@ def test_a_sheet_with_a_wrong_cell_is_refused_with_its_line(tmp_path, line, word
 
 def test_the_command_writes_a_page_that_needs_nothing_else_and_reads_the_sheet_back(tmp_path):
     paths = write_videos(tmp_path / "videos", 2)
-    corpus = write_measured(tmp_path / "corpus", paths=paths)
-    run = lambda *arguments: CliRunner().invoke(app, ["corpus", "audit", str(corpus), *arguments], catch_exceptions=False)  # noqa: E731
+    corpus = selecting_by(write_measured(tmp_path / "corpus", paths=paths), "relevance_top3")
+    run = partial(command, corpus)
     assert run("-n", "3").stdout.startswith("3 pairs to look at")
     page = (corpus / "audit.html").read_text()
     assert re.findall(r'(?:src|href)="(?!data:)[^"]*"|https?://', page) == []
@@ -172,9 +190,54 @@ def test_the_command_writes_a_page_that_needs_nothing_else_and_reads_the_sheet_b
         run("-n", "3")
 
 
+def two_scores(directory: Path, count: int = 20) -> Path:
+    """A corpus in which a high score of one name is a low one of the other."""
+    write_measured(directory, candidates=[
+        candidate("ab" * 32, number, relevance_top3=number / 100, masked_top3=0.9 - number / 100) for number in range(count)
+    ])
+    return directory
+
+
+@pytest.mark.parametrize("score", ["masked_top3", "relevance_top3"])
+def test_a_sample_is_drawn_and_thresholds_are_told_by_the_score_that_selects(tmp_path, score):
+    corpus = selecting_by(two_scores(tmp_path), score)
+    assert json.loads(command(corpus, "--json").stdout)["score"] == score
+    sheet = corpus / "audit.csv"
+    rows = list(csv.DictReader(io.StringIO(sheet.read_text(encoding="utf-8-sig"), newline="")))
+    assert {row["score_name"] for row in rows} == {score}
+    assert max(float(row["score"]) for row in rows) == pytest.approx(0.9 if score == "masked_top3" else 0.19)
+    sheet.write_text(re.sub(r"(?m)^([0-9a-f]{16}_\d+),", r"\1,y", sheet.read_text(encoding="utf-8-sig")))
+    said = command(corpus, "--read", str(sheet)).stdout
+    assert f"  threshold for {score}  precision" in said
+    assert re.search(rf"A precision of 90% is reached from a threshold of 0\.\d{{4}} for {score}: ", said)
+    assert json.loads(command(corpus, "--read", str(sheet), "--json").stdout)["score"] == score
+
+
+def test_another_score_can_be_asked_for_and_is_named(tmp_path):
+    corpus = selecting_by(two_scores(tmp_path), "masked_top3")
+    assert "spread over relevance_top3" in command(corpus, "--score", "relevance_top3").stdout
+
+
+def test_where_no_score_is_known_or_no_pair_has_it_that_is_told(tmp_path):
+    corpus = two_scores(tmp_path)
+    with pytest.raises(InputError, match="is not known, so name one with --score"):
+        command(corpus)
+    with pytest.raises(InputError, match=r"No pair of .* has the score masked_mean: build it with a relevance model, or draw by"):
+        command(selecting_by(corpus, "masked_mean"))
+
+
+def test_a_sheet_of_before_scores_had_names_is_read_and_two_names_are_refused(tmp_path):
+    sheet = tmp_path / "a.csv"
+    sheet.write_text("pair_id,verdict,score,kept,stratum,stratum_rows\np,y,0.5,y,0,10\n")
+    assert findings(read_sheet(sheet), wanted=0.9).score is None
+    mixed = [replace(answer, score_name=name) for answer in answers((0.5, 9, 1, 0)) for name in ("masked_top3", "masked_max")]
+    with pytest.raises(InputError, match="several scores"):
+        findings(mixed, wanted=0.9)
+
+
 def test_a_text_cannot_leave_its_place_in_the_page(tmp_path):
     scored(tmp_path, [0.5], texts=["</script><script>alert(1)</script>"])
-    shown = CliRunner().invoke(app, ["corpus", "audit", str(tmp_path), "--json"], catch_exceptions=False)
+    shown = command(tmp_path, "--score", "relevance_top3", "--json")
     assert len(json.loads(shown.stdout)["problems"]) == 1
     assert "</script><script>alert" not in (tmp_path / "audit.html").read_text()
     assert not math.isnan(draw(tmp_path, 1)[0].score)

@@ -185,6 +185,16 @@ def test_a_cover_that_cannot_be_read_is_told_and_tried_again(videos: list[Path],
         assert calls(corpus)["cover"] == tries
 
 
+def test_captions_that_begin_after_the_end_are_counted_in_the_row_of_the_video(corpus: Path, videos: list[Path]) -> None:
+    captions = {"captions": ("一", "二", "三"), "caption_starts_ms": (-1, 3_600_000, 7_200_000),
+                "caption_ends_ms": (-1, 3_601_000, 7_201_000)}  # fmt: skip
+    built(corpus, [source_of(videos[0], **captions), source_of(videos[1])])
+    late, plain = rows(corpus)
+    assert late.status == "measured"
+    assert (late.damage or "").startswith("2 of 3 captions begin after its end at ")
+    assert plain.damage is None
+
+
 def test_one_worker_and_two_give_the_same_corpus(corpus: Path, videos: list[Path], tmp_path: Path) -> None:
     files = [*videos, tmp_path / "missing.mp4"]
     here = built(corpus, sources_of(*files))

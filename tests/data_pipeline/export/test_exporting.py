@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.rows import ClipRow, PairRow, VideoRow
 from data_pipeline.corpus.shard_list import load_list
 from data_pipeline.corpus.shard_reader import ShardDataset, decode
@@ -91,6 +92,15 @@ def test_the_cnvid_layout_is_read_back_the_same(corpus, tmp_path):
     assert f"{videos[0].video_id},https://example.org/0" in (tmp_path / "out/videos.csv").read_text()
     export_corpus(corpus, tmp_path / "copied", settings("cnvid", placing="copy"))
     assert {p.stem for p in (tmp_path / "copied/videos").iterdir() if not p.is_symlink()} == {v.video_id for v in videos}
+
+
+def test_a_video_that_is_gone_is_named_where_it_was_to_be_copied(tmp_path):
+    first, gone = write_videos(tmp_path / "videos", 2)
+    write_finished(tmp_path / "corpus", [first, gone])
+    gone.unlink()
+    with pytest.raises(CorpusError, match=f"The video {gone} cannot be copied") as raised:
+        export_corpus(tmp_path / "corpus", tmp_path / "out", settings("cnvid", placing="copy"))
+    assert raised.value.kind == "unreadable"
 
 
 def test_shards_hold_frames_with_times_and_a_second_export_decodes_nothing(corpus, tmp_path, monkeypatch):

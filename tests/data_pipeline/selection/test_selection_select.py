@@ -6,10 +6,12 @@ import json
 import random
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 pytest.importorskip("pyarrow", reason="tables need pyarrow")
 
@@ -62,6 +64,18 @@ def test_each_reason_is_given_and_the_first_one_counts(tmp_path: Path) -> None:
         SENTENCES[4]: "relevance", SENTENCES[5]: "no_relevance", f"{SENTENCES[0]}。": "duplicate_text",
         "很长的一段说明文字": "too_long", "打***找我": "no_relevance",
     }
+
+
+@pytest.mark.parametrize("written", ["CC-BY-4.0", "cc-by-4.0", "署名 4.0", "https://creativecommons.org/licenses/by/4.0/deed.zh"])
+def test_a_licence_is_allowed_by_any_of_its_names(tmp_path: Path, written: str) -> None:
+    videos = [video("a", license_code="CC-BY-4.0"), video("b", license_code="CC0-1.0")]
+    select(tmp_path, videos, [candidate("a", SENTENCES[0]), candidate("b", SENTENCES[1])], licenses=(written,))
+    assert reasons(tmp_path) == {SENTENCES[0]: "", SENTENCES[1]: "license"}
+
+
+def test_an_unknown_licence_is_refused() -> None:
+    with pytest.raises(ValidationError, match="the licence 'CC-BUY' is not known"):
+        SelectionSettings(licenses=("CC0", "CC-BUY"))
 
 
 def test_without_threshold_or_share_scores_decide_nothing(tmp_path: Path) -> None:
@@ -208,6 +222,30 @@ def test_no_cluster_and_no_uploader_crosses_splits_and_every_row_is_accounted_fo
         assert sum(count.rows for count in counts) == getattr(account, part).rows
         assert sum(count.kept for count in counts) == getattr(account, part).kept
     assert sum(count["pairs"] for count in account.splits.values()) == account.candidates.kept
+
+
+@pytest.mark.parametrize("copy_first", [False, True])
+@pytest.mark.parametrize(
+    ("own", "of_copy", "split", "reason"),
+    [("train", "test", "test", "split_conflict"), (None, "test", "test", ""), ("test", "train", "test", ""),
+     ("train", "validation", "validation", "split_conflict"), ("train", None, "train", "")],
+)  # fmt: skip
+def test_a_file_that_failed_as_a_copy_has_its_say_in_the_split_of_its_content(
+    tmp_path: Path, own: str | None, of_copy: str | None, split: str, reason: str, copy_first: bool
+) -> None:
+    copy = replace(failed("b", "copy", "shard-0" if copy_first else "shard-2"), video_id=video_id("a"), split=of_copy)
+    select(tmp_path, [video("a", shard="shard-1", split=own), copy], [candidate("a", SENTENCES[0])])
+    decision, = read_table(tmp_path / DECISIONS, DecisionRow)
+    assert (decision.split, decision.reason) == (split, reason)
+
+
+def test_the_near_copy_of_a_video_follows_the_split_of_that_ones_byte_identical_copy(tmp_path: Path) -> None:
+    hashes = (1 << 40, 3 << 20, 5 << 9, 7)
+    copy = replace(failed("b", "copy"), video_id=video_id("a"), split="test")
+    videos = [video("a", keyframe_hashes=hashes), video("near", keyframe_hashes=hashes, split="train"), copy]
+    select(tmp_path, videos, [candidate("a", SENTENCES[0]), candidate("near", SENTENCES[1])])
+    assert {row.split for row in read_table(tmp_path / DECISIONS, DecisionRow)} == {"test"}
+    assert reasons(tmp_path) == {SENTENCES[0]: "", SENTENCES[1]: "split_conflict"}
 
 
 def test_a_split_stays_at_every_threshold(tmp_path: Path) -> None:

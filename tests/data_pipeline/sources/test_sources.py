@@ -134,6 +134,63 @@ def test_a_table_beside_a_folder_describes_its_files_and_the_others_stay_bare(tm
     assert {row.uri: row.title for row in found.rows} == {described: "一", bare: None}
 
 
+@pytest.mark.parametrize("form", ["jsonl", "json", "parquet", "tar"])
+def test_nan_is_an_empty_cell(tmp_path, form):
+    files(tmp_path, "a.mp4")
+    nan = float("nan")
+    row = {"file": "a.mp4", "title": nan, "视频标题": "猫", "uploader": nan, "topics": nan, "category": nan, "split": nan,
+           "date": nan, "license": nan, "captions": [{"text": "一", "start": nan, "end": nan}]}  # fmt: skip
+    table = tmp_path / f"list.{form}"
+    if form == "parquet":
+        pq.write_table(pa.Table.from_pylist([row]), table)
+    elif form == "tar":
+        tar_of(table, {"a.mp4": b"video", "a.json": json.dumps(row).encode()})
+    else:
+        table.write_text(json.dumps([row] if form == "json" else row))
+    found = read_sources([table], i_have_rights=True)
+    cat, = found.rows
+    assert (cat.title, cat.uploader, cat.topics, cat.category, cat.split, cat.publish_date, cat.license_code) == (
+        "猫", None, (), None, None, None, None
+    )
+    assert (cat.captions, cat.caption_starts_ms) == (("一",), (-1,))
+    assert (found.rejected, found.notices) == ((), ())
+
+
+def test_a_cell_of_blanks_hides_no_other_column(tmp_path):
+    files(tmp_path, "a.mp4")
+    (tmp_path / "list.csv").write_text("file,title,视频标题,text\na.mp4,  ,猫,\u3000\n")
+    found = read_sources([tmp_path / "list.csv"], i_have_rights=True)
+    assert [row.title for row in found.rows] == ["猫"]
+    assert found.notices == ()
+
+
+@pytest.mark.parametrize(("on_disk", "written"), [
+    ("videos/a.mp4", "videos\\a.mp4"), ("videos/café.mp4", "videos/cafe\u0301.mp4"), ("videos/cafe\u0301.mp4", "videos/café.mp4"),
+    ("videos/cafe\u0301.mp4", "videos\\café.mp4"), ("a\\b.mp4", "a\\b.mp4"),
+])  # fmt: skip
+def test_a_table_alone_finds_a_file_whose_name_was_written_on_another_system(tmp_path, on_disk, written):
+    path, = files(tmp_path, on_disk)
+    table = tmp_path / "list.jsonl"
+    table.write_text(json.dumps({"file": written}))
+    found = read_sources([table], i_have_rights=True)
+    assert [row.uri for row in found.rows] == [path]
+    assert found.rejected == ()
+
+
+def test_two_files_that_differ_by_normal_form_alone_are_told_apart_by_the_exact_name(tmp_path):
+    composed, decomposed = files(tmp_path, "café.mp4", "cafe\u0301.mp4")
+    table = tmp_path / "list.jsonl"
+    table.write_text("\n".join(json.dumps({"file": name}) for name in ("café.mp4", "cafe\u0301.mp4")))
+    assert [row.uri for row in read_sources([table], i_have_rights=True).rows] == [composed, decomposed]
+
+
+@pytest.mark.parametrize("name", ["猫" * 300, "视频/" * 2000 + "a.mp4", "猫\0.mp4", "猫\0/猫.mp4"])
+def test_a_name_that_no_file_can_have_is_told(tmp_path, name):
+    table = tmp_path / "list.jsonl"
+    table.write_text(json.dumps({"file": name}))
+    assert "is none of the 0 files" in "".join(reasons(read_sources([table], i_have_rights=True)).values())
+
+
 def test_captions_with_times_are_read_in_seconds_and_a_bad_one_is_named(tmp_path):
     files(tmp_path, "a.mp4")
     table = tmp_path / "list.jsonl"
@@ -143,6 +200,17 @@ def test_captions_with_times_are_read_in_seconds_and_a_bad_one_is_named(tmp_path
     row, = found.rows
     assert (row.captions, row.caption_starts_ms, row.caption_ends_ms) == (("一", "三"), (500, -1), (2000, -1))
     assert ["caption 2" in one.reason for one in found.notices] == [True]
+
+
+@pytest.mark.parametrize("time", ["1e308", "1.7e18", "1e9", "1" + "0" * 400, "Infinity", "NaN", "-1", "true", '"2"'])
+def test_a_caption_with_a_time_that_no_video_has_is_left_out_and_named(tmp_path, time):
+    files(tmp_path, "a.mp4")
+    table = tmp_path / "list.jsonl"
+    captions = f'["一", {{"text": "二", "start": 0, "end": {time}}}, {{"text": "三", "start": {time}, "end": 7}}]'
+    table.write_text(f'{{"file": "a.mp4", "captions": {captions}}}')
+    found = read_sources([table], i_have_rights=True)
+    assert [row.captions for row in found.rows] == [("一",)]
+    assert [one.reason.partition(":")[0] for one in found.notices] == [f"its caption {n} is left out" for n in (2, 3)]
 
 
 def test_the_cnvid_layout_is_read_as_it_was_written(tmp_path):

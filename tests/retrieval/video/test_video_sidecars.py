@@ -73,6 +73,21 @@ def test_lyrics_with_several_stamps_an_offset_and_an_end(tmp_path: Path) -> None
     ]
 
 
+def test_lyrics_in_two_languages_keep_both(tmp_path: Path) -> None:
+    path = tmp_path / "a.lrc"
+    path.write_text("[00:01.00]你好\n[00:01.00]Hello\n[00:03.00]再见\n[00:03.00]Goodbye\n[00:04.00]\n", encoding="utf-8")
+    assert read_sidecar(path) == [
+        SubtitleLine(1000, 3000, "你好"), SubtitleLine(1000, 3000, "Hello"),
+        SubtitleLine(3000, 4000, "再见"), SubtitleLine(3000, 4000, "Goodbye"),
+    ]
+
+
+def test_lyrics_that_an_offset_moves_before_the_start_are_shown_only_where_they_last_beyond_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.lrc"
+    path.write_text("[offset:3000]\n[00:01]早\n[00:02]仍在\n[00:05]后\n[00:06]\n", encoding="utf-8")
+    assert read_sidecar(path) == [SubtitleLine(0, 2000, "仍在"), SubtitleLine(2000, 3000, "后")]
+
+
 NONSENSE = [b"", b"hello, this is no subtitle\n", bytes(range(256)) * 40, b"\x00" * 500, b"\xff\xfe\xff"]
 
 
@@ -139,6 +154,31 @@ def test_a_vtt_with_the_time_of_each_word_keeps_its_lines(tmp_path: Path) -> Non
         "WEBVTT\n\n00:00:01.000 --> 00:00:03.000\n一只<00:00:01.500><c>狗</c><00:00:02.000><c>在跑</c>\n", encoding="utf-8"
     )
     assert read_sidecar(path) == [SubtitleLine(1000, 3000, "一只狗在跑")]
+
+
+@pytest.mark.parametrize("stop", [".", ","])
+@pytest.mark.parametrize("break_of_lines", ["\n", "\r\n"])
+@pytest.mark.parametrize("suffix", ["vtt", "srt"])
+def test_a_vtt_gives_its_cues_without_notes_styles_regions_and_identifiers(
+    tmp_path: Path, suffix: str, break_of_lines: str, stop: str
+) -> None:
+    path = tmp_path / f"a.{suffix}"
+    text = (
+        "WEBVTT 标题\nKind: captions\n\nSTYLE\n::cue { color: red }\n\nREGION\nid:below\nlines:3\n\n"
+        "NOTE 译者：小明\n\nscene-1\n00:00:01.000 --> 00:00:02.000 align:start\n你好\n世界\n\n"
+        "NOTE\n00:00:02.000 --> 00:00:03.000\n删掉的一句\n\n\n7\n00:00:03.000 --> 00:00:04.000\n再见\n\n"
+        "场景二\n00:00:05.000 --> 00:00:06.000\nNOTE 笔记本\n\nNOTE\n全文完\n"
+    )
+    path.write_bytes(text.replace(".000", f"{stop}000").replace("\n", break_of_lines).encode())
+    assert read_sidecar(path) == [
+        SubtitleLine(1000, 2000, "你好 世界"), SubtitleLine(3000, 4000, "再见"), SubtitleLine(5000, 6000, "NOTE 笔记本"),
+    ]
+
+
+def test_a_srt_keeps_what_stands_behind_an_empty_line_of_its_cue(tmp_path: Path) -> None:
+    for name in ("a.srt", "a.vtt"):
+        (tmp_path / name).write_text("1\n00:00:01,000 --> 00:00:02,000\n上句\n\n下句\n", encoding="utf-8")
+        assert read_sidecar(tmp_path / name) == [SubtitleLine(1000, 2000, "上句  下句")]
 
 
 @pytest.mark.parametrize("suffix", ["srt", "vtt", "ass"])
