@@ -36,6 +36,7 @@ class _Job:
     """A file in the hands of a reader, or waiting for its last vectors."""
 
     path: Path
+    state: tuple[int, int] | None  # of the file before it is read
     identity: FileIdentity | None = None
     clips: list[Clip] = field(default_factory=list)
     analysis: Analysis | None = None
@@ -113,8 +114,9 @@ class Adder:
 
     def _read(self, path: Path) -> None:
         self._next_job += 1
+        job = _Job(path, file_state(path))
         self._pool.read(self._next_job, path, cover=self._paths.cover(path))
-        self._jobs[self._next_job] = _Job(path)
+        self._jobs[self._next_job] = job
 
     def _known_identity(self, path: Path) -> FileIdentity | None:
         """What is at `path`, when it has not changed since it was added and nothing remains to be looked at in it."""
@@ -300,7 +302,7 @@ class Adder:
             self._tried_again.add(job.path)  # the process may have been the victim of something else
             self._waiting.append(job.path)
         else:
-            self._done(self._paths.fail(job.path, kind, message))
+            self._done(self._paths.fail(job.path, kind, message, state=job.state))
         if job.identity is not None:
             # Copies of it are files of their own: the next of them is read instead.
             copies = self._same_content.pop(job.identity.video_id, ())

@@ -40,8 +40,9 @@ class PathRecords:
 
     def update(self, path: Path, identity: FileIdentity) -> FileOutcome:
         """Say that `path` holds a known video, with its title and sidecars as they are now."""
-        if file_state(path) != (identity.size_bytes, identity.modified_ns):
-            return self.fail(path, "changed", f"{path} changed while it was being read; add it again.")
+        read = (identity.size_bytes, identity.modified_ns)
+        if file_state(path) != read:
+            return self.fail(path, "changed", f"{path} changed while it was being read; add it again.", state=read)
         stored = self._library.video(identity.video_id)
         assert stored is not None
         known = self._library.location(str(path))
@@ -54,7 +55,7 @@ class PathRecords:
                 meanings=self._meanings(evidence, known, identity),
             )
         except ValueError as error:
-            return self.fail(path, "invalid", f"{path} cannot be kept: {error}.")
+            return self.fail(path, "invalid", f"{path} cannot be kept: {error}.", state=read)
         if known is None:
             self._drop_paths_it_moved_from(stored)
         outcome: Outcome = "unchanged" if not changed else "updated" if known else "added"
@@ -129,9 +130,12 @@ class PathRecords:
             if row.path == str(path) and row.source == source
         ]
 
-    def fail(self, path: Path, kind: str, message: str) -> FileOutcome:
-        """Remember that `path` could not be added, and forget the video it held when it is none any more."""
-        size_bytes, modified_ns = file_state(path) or (0, 0)
+    def fail(self, path: Path, kind: str, message: str, *, state: tuple[int, int] | None) -> FileOutcome:
+        """Remember that `path` could not be added, and forget the video it held when it is none any more.
+
+        state: the file's as it was read, not as it is now: what has changed since then has not been tried yet.
+        """
+        size_bytes, modified_ns = state or (0, 0)
         known = self._library.location(str(path))
         if known and kind in _NO_LONGER_A_VIDEO and (size_bytes, modified_ns) != (known.size_bytes, known.modified_ns):
             self._library.remove(str(path))
