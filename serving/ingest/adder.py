@@ -105,7 +105,7 @@ class Adder:
                 return False
             identity = self._known_identity(self._waiting[0])
             if identity is not None:
-                self._done(self._paths.update(self._waiting.popleft(), identity))
+                self._update(self._waiting.popleft(), identity)
             elif self._pool.has_idle_reader:
                 self._read(self._waiting.popleft())
             else:
@@ -184,7 +184,7 @@ class Adder:
         if being_read:
             self._same_content[video_id].append((job.path, message.identity))
         else:
-            self._done(self._paths.update(job.path, message.identity))
+            self._update(job.path, message.identity)
 
     def _clip_read(self, message: ClipRead) -> None:
         job = self._jobs[message.job]
@@ -248,7 +248,7 @@ class Adder:
         outcome: Outcome = "updated" if known else "added"
         self._done(FileOutcome(str(job.path), outcome, job.identity.video_id, message=job.analysis.video.damage))
         for path, identity in self._same_content.pop(job.identity.video_id, ()):
-            self._done(self._paths.update(path, identity))
+            self._update(path, identity)
 
     # ---- what is written
 
@@ -307,6 +307,14 @@ class Adder:
             # Copies of it are files of their own: the next of them is read instead.
             copies = self._same_content.pop(job.identity.video_id, ())
             self._waiting.extendleft(path for path, _ in reversed(copies))
+
+    def _update(self, path: Path, identity: FileIdentity) -> None:
+        """Settle a path of a known video; where that was removed meanwhile, the file is read as a new one."""
+        outcome = self._paths.update(path, identity)
+        if outcome is None:
+            self._waiting.append(path)
+        else:
+            self._done(outcome)
 
     def _done(self, outcome: FileOutcome) -> None:
         self.report.outcomes.append(outcome)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from data_pipeline.evidence.covers import COVER, CoverFolders, named_cover
 from data_pipeline.evidence.subtitles import sidecar_evidence
 from data_pipeline.evidence.titles import location_titles
 from data_pipeline.manifest import ManifestRow
+from retrieval.errors import InputError
 from retrieval.library import Library, StoredLocation, StoredVideo, evidence_fingerprint
 from retrieval.records import Evidence, Location, Meanings
 from retrieval.video import SidecarFolders
@@ -20,6 +22,12 @@ from serving.ingest.report import FileOutcome, Outcome
 
 # What a file that once was a video is when it has become something else.
 _NO_LONGER_A_VIDEO = frozenset({"empty", "not_a_video", "no_video_stream", "no_frames", "corrupt"})
+
+
+def forget(library: Library, path: str) -> None:
+    """Take a path out of the library, also one that somebody else has just taken out."""
+    with suppress(InputError):
+        library.remove(path)
 
 
 class PathRecords:
@@ -38,13 +46,17 @@ class PathRecords:
         self._cover_folders = CoverFolders()
         self.notices: dict[str, None] = {}
 
-    def update(self, path: Path, identity: FileIdentity) -> FileOutcome:
-        """Say that `path` holds a known video, with its title and sidecars as they are now."""
+    def update(self, path: Path, identity: FileIdentity) -> FileOutcome | None:
+        """Say that `path` holds a known video, with its title and sidecars as they are now.
+
+        None when the library does not know the video any more: others may remove it at any time.
+        """
         read = (identity.size_bytes, identity.modified_ns)
         if file_state(path) != read:
             return self.fail(path, "changed", f"{path} changed while it was being read; add it again.", state=read)
         stored = self._library.video(identity.video_id)
-        assert stored is not None
+        if stored is None:
+            return None
         known = self._library.location(str(path))
         try:
             evidence = self.evidence(path, identity.video_id, stored.video.duration_ms)
@@ -56,6 +68,10 @@ class PathRecords:
             )
         except ValueError as error:
             return self.fail(path, "invalid", f"{path} cannot be kept: {error}.", state=read)
+        except InputError:
+            if self._library.video(identity.video_id) is not None:
+                raise
+            return None
         if known is None:
             self._drop_paths_it_moved_from(stored)
         outcome: Outcome = "unchanged" if not changed else "updated" if known else "added"
@@ -77,7 +93,7 @@ class PathRecords:
         """Forget paths whose file is gone from a folder that is still there (a missing folder may be an unplugged disk)."""
         for location in stored.locations:
             if Path(location.path).parent.is_dir() and not os.path.lexists(location.path):
-                self._library.remove(location.path)
+                forget(self._library, location.path)
 
     def location(self, path: Path, identity: FileIdentity) -> Location:
         """The path with the details of its manifest row, of this run or an earlier one."""
@@ -138,7 +154,7 @@ class PathRecords:
         size_bytes, modified_ns = state or (0, 0)
         known = self._library.location(str(path))
         if known and kind in _NO_LONGER_A_VIDEO and (size_bytes, modified_ns) != (known.size_bytes, known.modified_ns):
-            self._library.remove(str(path))
+            forget(self._library, str(path))
         self._library.record_failure(
             str(path), kind=kind, message=message, size_bytes=size_bytes, modified_ns=modified_ns
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from data_pipeline.sources.files import find_videos, plain_path
 from retrieval.library import Library, StoredLocation
 from serving.ingest.analysis import file_state
+from serving.ingest.path_records import forget
 from serving.ingest.report import AddReport
 from serving.ingest.run import AddOptions, ProgressDisplay, add_found
 
@@ -37,8 +38,7 @@ def sync_library(
         return report
     gone, unreachable = _missing(known)
     for path in gone:
-        if library.location(path) is not None:      # one that was moved was forgotten when it was found again
-            library.remove(path)
+        forget(library, path)       # one that was moved was forgotten when it was found again
     report.removed = gone
     if unreachable:
         report.notices.append(

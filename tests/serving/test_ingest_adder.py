@@ -109,6 +109,28 @@ def test_a_path_that_became_garbage_is_no_longer_found_as_the_video_it_was(clip,
     assert paths(library) == []
 
 
+@pytest.mark.parametrize("name", ["clip.mp4", "copy.mp4"])
+@pytest.mark.parametrize("step", ["file_state", "sidecar_evidence"])
+def test_a_video_that_is_removed_while_a_path_of_it_is_looked_at_is_read_anew(clip, tmp_path, monkeypatch, name, step):
+    library = tmp_path / "library"
+    add_videos(library, [clip], TEXT_ONLY)
+    path = clip if name == clip.name else Path(shutil.copy(clip, tmp_path / name))
+    with Library.open(library, write=True) as opened, ReaderPool(PoolSettings(on_screen_text=False)) as pool:
+        (video,) = opened.video_ids()
+        look = getattr(path_records, step)
+
+        def removed_before(*arguments: object, **named: object) -> object:
+            if opened.video(video) is not None:
+                opened.remove(video)
+                monkeypatch.setattr(path_records, step, look)
+            return look(*arguments, **named)
+
+        monkeypatch.setattr(path_records, step, removed_before)
+        report = Adder(opened, pool).add([path])
+    assert [(outcome.path, outcome.outcome) for outcome in report.outcomes] == [(str(path), "added")]
+    assert paths(library) == [path.name]
+
+
 def test_many_known_files_do_not_starve_a_reader(clip, tmp_path, monkeypatch):
     library = tmp_path / "library"
     known = [write_video(tmp_path / f"k{i:02d}.mp4", seconds=0.2, seed=100 + i) for i in range(12)]
