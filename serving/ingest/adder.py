@@ -16,7 +16,7 @@ from retrieval.records import Clip, Evidence, Generation, Meanings
 from serving.ingest.analysis import SUBTITLE_VERSION, Analysis, FileIdentity, file_state
 from serving.ingest.meanings import EvidenceReader
 from serving.ingest.messages import ClipRead, Failed, Finished, Identified, Progress
-from serving.ingest.path_records import PathRecords
+from serving.ingest.path_records import Before, PathRecords
 from serving.ingest.pool import ClipVectors, ReaderPool
 from serving.ingest.report import AddReport, FileOutcome, Outcome
 from serving.models import MODEL_SETTING, place_key
@@ -40,6 +40,7 @@ class _Job:
     identity: FileIdentity | None = None
     clips: list[Clip] = field(default_factory=list)
     analysis: Analysis | None = None
+    before: Before = field(default_factory=Before)
     path_evidence: list[Evidence] = field(default_factory=list)
     meanings: Future[Meanings] | None = None
     at_model: int = 0
@@ -215,7 +216,8 @@ class Adder:
     def _finished(self, message: Finished) -> None:
         job, video = self._jobs[message.job], message.analysis.video
         job.analysis = message.analysis
-        job.path_evidence = self._paths.evidence(job.path, video.id, video.duration_ms, cover=message.analysis.cover)
+        job.before = self._paths.before(job.path, video.id)
+        job.path_evidence = self._paths.evidence(job.path, job.before, video.duration_ms, cover=message.analysis.cover)
         self._paths.notices.update(dict.fromkeys(message.analysis.notices))
         if self._sentences is not None:
             job.meanings = self._sentences.begin([*message.analysis.evidence, *job.path_evidence])
@@ -279,7 +281,7 @@ class Adder:
             examined |= kept
         self._library.put(
             analysis.video,
-            self._paths.location(job.path, identity),
+            self._paths.location(job.path, job.before, identity),
             evidence=evidence,
             location_evidence=job.path_evidence,
             clips=job.clips,
@@ -287,6 +289,7 @@ class Adder:
             examined=examined,
             meanings=job.meanings.result() if job.meanings is not None else None,
         )
+        self._paths.forget_left(job.before)
 
     def _remember_model(self) -> None:
         """Before the first vector: a library whose vectors nobody can place would be searched without them."""
