@@ -324,6 +324,19 @@ def test_a_job_that_cannot_be_done_is_refused_before_it_waits(client, body):
     assert client.get("/api/v1/jobs").json()["jobs"] == []
 
 
+def test_a_path_that_is_gone_when_its_job_begins_is_named_and_the_others_are_added(empty, serve, folder):
+    videos = [write_video(folder / f"{name}.mp4", seed=seed) for seed, name in enumerate("abc")]
+    waiting = serve(empty, model="none", jobs=False)
+    asked = [waiting.post("/api/v1/videos", json={"paths": paths}) for paths in (list(map(str, videos)), [str(videos[1])])]
+    videos[1].unlink()
+    client = serve(empty, model="none")
+    job, hopeless = (ended(client, started.json()["job"]) for started in asked)
+    assert (job["state"], job["done"], job["total"]) == ("done", 3, 3)
+    assert job["failed"] == [{"path": str(videos[1]), "message": f"There is no file or folder {videos[1]}."}]
+    assert names(client) == {"a.mp4", "c.mp4"}
+    assert (hopeless["state"], hopeless["message"]) == ("failed", f"There is no file or folder {videos[1]}.")
+
+
 def test_a_running_job_waits_again_after_a_kill(empty):
     store = JobStore(empty)
     job = store.put("add", {"paths": ["/a"]})
