@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def sync_library(
         report = add_found(library, found, options, progress=progress, stopping=stopping)
     if report.interrupted or report.stopped:
         return report
-    gone, unreachable = _missing(known)
+    gone, unreachable = missing(row.path for row in known)
     for path in gone:
         forget(library, path)       # one that was moved was forgotten when it was found again
     report.removed = gone
@@ -58,11 +58,19 @@ def _is_edited(row: StoredLocation) -> bool:
     return state is not None and state != (row.size_bytes, row.modified_ns)
 
 
-def _missing(known: Sequence[StoredLocation]) -> tuple[list[str], list[str]]:
-    """Paths whose file is gone: those certainly deleted or moved, and those whose whole folder may be out of reach."""
-    missing = [row.path for row in known if not os.path.lexists(row.path)]
-    gone = {path for path in missing if _holds_something(Path(path).parent)}
-    return [path for path in missing if path in gone], [path for path in missing if path not in gone]
+def missing(paths: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Of these paths those without a file: those certainly deleted or moved, and those whose whole folder may be out of reach."""
+    gone: list[str] = []
+    out_of_reach: list[str] = []
+    holds_something: dict[str, bool] = {}
+    for path in paths:
+        if os.path.lexists(path):
+            continue
+        folder = os.path.dirname(path)  # noqa: PTH120  pathlib's takes seconds for a million
+        if folder not in holds_something:
+            holds_something[folder] = _holds_something(Path(folder))
+        (gone if holds_something[folder] else out_of_reach).append(path)
+    return gone, out_of_reach
 
 
 def _holds_something(folder: Path) -> bool:

@@ -419,6 +419,37 @@ def test_a_watched_folder_is_followed_once_files_have_stopped_growing(empty, fol
         assert watched.names() == ["b.mp4"]
 
 
+def test_a_watched_file_that_goes_while_another_is_taken_up_is_forgotten(empty, folder):
+    for seed, name in enumerate(["a", "kept"]):
+        write_video(folder / f"{name}.mp4", seed=seed)
+    with watching(empty, folder) as watched:
+        watched.look(), watched.look()
+        assert watched.names() == ["a.mp4", "kept.mp4"]
+        write_video(folder / "b.mp4", seed=7)
+        watched.look()
+        (folder / "a.mp4").unlink()
+        assert watched.look() == [("add", ["b.mp4"]), ("sync", ["videos"])]
+        assert watched.names() == ["b.mp4", "kept.mp4"]
+        assert watched.look() == watched.look() == []
+
+
+def test_watched_files_that_went_while_nobody_watched_are_forgotten_once_their_folder_is_within_reach(empty, folder):
+    (folder / "disk").mkdir()
+    (folder / "folder that begins alike").mkdir()
+    for seed, name in enumerate(["gone", "kept", "disk/away", "folder that begins alike/other"]):
+        write_video(folder / f"{name}.mp4", seed=seed)
+    add_videos(empty, [folder], TEXT_ONLY)
+    (folder / "gone.mp4").unlink()
+    with watching(empty, folder / "." / "disk" / "..") as watched:
+        assert watched.look() == [("sync", ["videos"])]
+        assert watched.names() == ["away.mp4", "other.mp4", "kept.mp4"]
+        (folder / "disk" / "away.mp4").unlink()
+        assert watched.look() == watched.look() == []       # the disk may have been taken away
+        (folder / "disk" / "readme.txt").touch()
+        assert watched.look() == [("sync", ["videos"])]
+        assert watched.names() == ["other.mp4", "kept.mp4"]
+
+
 def test_a_watched_file_that_was_touched_while_it_was_read_is_read_again(empty, folder, monkeypatch):
     path = write_video(folder / "a.mp4", seed=1)
     identified = Adder._identified
