@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,18 +17,21 @@ from serving.ingest.run import AddOptions, ProgressDisplay, add_found
 
 def sync_library(
     library: Library, folders: Sequence[Path], options: AddOptions, *, progress: ProgressDisplay,
-    stopping: Callable[[], bool],
+    stopping: Callable[[], bool], dismissed: Mapping[str, tuple[int, int]] | None = None,
 ) -> AddReport:
     """Add what is new or edited under the folders, know again what was moved, and forget paths whose file is gone.
 
     folders: none = those that the library's files lie in. A file counts as gone only where its folder still holds
-    something: an empty or missing folder may be a disk that is not there.
+    something: an empty or missing folder may be a disk that is not there. dismissed: new files that are left alone while
+    they are in this state (size in bytes, time of change in ns), by path.
     """
     known = library.locations()
     roots = [plain_path(folder) for folder in folders] or _topmost({Path(row.path).parent for row in known})
     known = [row for row in known if _lies_under(Path(row.path), roots)]
     roots = [root for root in roots if root.is_dir()]
     found = find_videos(roots, exclude=options.exclude)
+    left_alone = {path: state for path, state in (dismissed or {}).items() if library.location(path) is None}
+    found.videos = [path for path in found.videos if str(path) not in left_alone or file_state(path) != left_alone[str(path)]]
     edited = [Path(row.path) for row in known if _is_edited(row)]       # also such as are excluded or no videos by their name
     found.videos = list(dict.fromkeys([*found.videos, *edited]))
     report = AddReport(files=0)

@@ -36,7 +36,7 @@ class Watcher:
         self._seconds = seconds
         self._growing: dict[Path, _State] = {}
         self._has_looked = False
-        self._settled: dict[Path, _State] = {}      # known to the library, or refused by it, in this state
+        self._settled: dict[Path, _State] = {}      # known to the library, refused by it or removed, in this state
         self._job: str | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="wenshi-watch", daemon=True)
@@ -63,7 +63,8 @@ class Watcher:
         states = {path: state for path in found if (state := file_state(path)) is not None}
         ready = [path for path, state in states.items() if self._growing.get(path) == state]
         refused = {row.path: (row.size_bytes, row.modified_ns) for row in self._library.failures()}
-        self._growing = {path: state for path, state in states.items() if not self._is_settled(path, state, refused)}
+        settled = {**self._dismissed(), **refused}     # what was dismissed may have become something that is refused
+        self._growing = {path: state for path, state in states.items() if not self._is_settled(path, state, settled)}
         ready = [path for path in ready if path in self._growing]
         if ready:
             self._ask("add", {"paths": list(map(str, ready))})
@@ -76,16 +77,25 @@ class Watcher:
             Path(path): state for folder in self._folders for path, state in self._library.file_states(str(folder)).items()
         }
 
+    def _dismissed(self) -> dict[str, _State]:
+        """Files whose video was removed over HTTP. One that was added again, or is gone, is dismissed no more."""
+        dismissed = self._store.dismissed()
+        gone, _ = missing(dismissed)
+        over = {*gone, *(path for path in dismissed if self._library.location(path) is not None)}
+        if over:
+            self._store.forget_dismissed(over)
+        return {path: state for path, state in dismissed.items() if path not in over}
+
     def _ask(self, kind: str, work: dict[str, list[str]]) -> None:
         """Ask for a job and wait for it: those that were asked for before are done by then."""
         self._job = self._store.put(kind, work)
         self._wake()
 
-    def _is_settled(self, path: Path, state: _State, refused: Mapping[str, _State]) -> bool:
+    def _is_settled(self, path: Path, state: _State, settled: Mapping[str, _State]) -> bool:
         if self._settled.get(path) == state:
             return True
         known = self._library.location(str(path))
-        if (known is not None and (known.size_bytes, known.modified_ns) == state) or refused.get(str(path)) == state:
+        if (known is not None and (known.size_bytes, known.modified_ns) == state) or settled.get(str(path)) == state:
             self._settled[path] = state
             return True
         return False

@@ -450,6 +450,38 @@ def test_watched_files_that_went_while_nobody_watched_are_forgotten_once_their_f
         assert watched.names() == ["other.mp4", "kept.mp4"]
 
 
+def test_a_watched_file_whose_video_was_deleted_over_http_stays_out_until_it_changes(empty, serve, folder):
+    for seed, name in enumerate(["deleted", "gone", "kept"]):
+        write_video(folder / f"{name}.mp4", seed=seed)
+    add_videos(empty, [folder], TEXT_ONLY)
+    client = serve(empty, model="none")
+    video_id = next(video["video"] for video in client.get("/api/v1/videos").json()["videos"] if video["name"] == "deleted.mp4")
+    assert client.delete(f"/api/v1/videos/{video_id}").status_code == 200
+    stop(client)
+    (folder / "gone.mp4").unlink()
+    again = serve(empty, model="none", watch=(folder,))
+    wait_until(lambda: names(again) == {"kept.mp4"})
+    job = again.get("/api/v1/jobs").json()["jobs"][0]
+    assert (job["kind"], ended(again, job["job"])["state"], names(again)) == ("sync", "done", {"kept.mp4"})
+    stop(again)
+    with watching(empty, folder) as watched:
+        assert watched.look() == watched.look() == []
+        os.utime(folder / "deleted.mp4", (1, 1))
+        assert [watched.look(), watched.look()] == [[], [("add", ["deleted.mp4"])]]
+        assert watched.look() == []
+        assert watched.store.dismissed() == {}
+
+
+def test_a_dismissed_file_that_became_something_else_is_tried_once(empty, serve, folder):
+    path = write_video(folder / "a.mp4", seed=1)
+    add_videos(empty, [path], TEXT_ONLY)
+    client = serve(empty, model="none", jobs=False)
+    client.delete(f"/api/v1/videos/{client.get('/api/v1/videos').json()['videos'][0]['video']}")
+    path.write_bytes(b"\0" * 4000)
+    with watching(empty, folder) as watched:
+        assert [watched.look() for _ in range(4)] == [[], [("add", ["a.mp4"])], [], []]
+
+
 def test_a_watched_file_that_was_touched_while_it_was_read_is_read_again(empty, folder, monkeypatch):
     path = write_video(folder / "a.mp4", seed=1)
     identified = Adder._identified
