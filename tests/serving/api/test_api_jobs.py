@@ -532,6 +532,22 @@ def test_sync_follows_files_that_were_moved_edited_deleted_or_are_new_in_one_wal
     assert len(walks) == 1
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_sync_forgets_failures_of_files_that_are_gone_from_a_folder_within_reach(empty, folder, named):
+    write_video(folder / "kept.mp4", seed=1)
+    (folder / "disk").mkdir()
+    bad = [folder / "bad.mp4", folder / "still bad.mp4", folder / "disk" / "away.mp4"]
+    for path in bad:
+        path.write_bytes(b"\0" * 4000)
+    add_videos(empty, [folder], TEXT_ONLY)
+    bad[0].unlink()
+    bad[2].unlink()
+    with Library.open(empty, write=True) as library:
+        report = sync_library(library, [folder] * named, TEXT_ONLY, progress=NoDisplay(), stopping=lambda: False)
+        assert [row.path for row in library.failures()] == [str(bad[2]), str(bad[1])]
+        assert report.removed == []
+
+
 def stop(client) -> None:
     """End a service in good order."""
     client.__exit__(None, None, None)
