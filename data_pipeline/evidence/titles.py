@@ -12,6 +12,8 @@ from data_pipeline.manifest import ManifestRow
 from retrieval.records import Evidence, EvidenceKind
 from retrieval.text import fold
 
+MANIFEST_SOURCE = "manifest"  # of what a manifest's row says
+
 # How far each place is to be trusted to describe the video, 0..1.
 _MANIFEST, _METADATA_TITLE, _METADATA_PROSE, _FILE_NAME, _MACHINE_FILE_NAME = 1.0, 0.8, 0.6, 0.5, 0.1
 
@@ -42,10 +44,10 @@ def location_titles(path: Path | str, row: ManifestRow | None, *, duration_ms: i
     found: list[Evidence] = []
     title = tidy(row.title or "") if row else ""
     if title:
-        found.append(_whole(title, duration_ms, source="manifest", confidence=_MANIFEST))
+        found.append(_whole(title, duration_ms, source=MANIFEST_SOURCE, confidence=_MANIFEST))
     for tag in row.tags if row else ():
         if text := tidy(tag):
-            found.append(_whole(text, duration_ms, kind="tag", source="manifest", confidence=_MANIFEST))
+            found.append(_whole(text, duration_ms, kind="tag", source=MANIFEST_SOURCE, confidence=_MANIFEST))
     name = file_name_text(path)
     if name and fold(name) != fold(title):
         confidence = _MACHINE_FILE_NAME if is_machine_name(Path(path).stem) else _FILE_NAME

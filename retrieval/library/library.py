@@ -293,6 +293,11 @@ class Library:
         with self._database.reading() as db:
             return reading.locations(db)
 
+    def file_states(self, folder: str) -> dict[str, tuple[int, int]]:
+        """(size in bytes, time of change in ns) of every path below a folder as it was when it was put, by path."""
+        with self._database.reading() as db:
+            return reading.file_states(db, folder)
+
     def video(self, video_id: str) -> StoredVideo | None:
         """A video by its full id, None when the library has none."""
         return self.videos([video_id]).get(video_id)

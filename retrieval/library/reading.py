@@ -63,6 +63,16 @@ def locations(db: sqlite3.Connection, *, path: str | None = None) -> list[Stored
     return [_stored_location(row) for row in db.execute(f"{_LOCATIONS}{where} ORDER BY l.path", values)]
 
 
+def file_states(db: sqlite3.Connection, folder: str) -> dict[str, tuple[int, int]]:
+    """Size in bytes and time of change in ns of every path below a folder, as it was put, by path."""
+    inside = path_key(folder.rstrip(os.sep) + os.sep)
+    rows = db.execute(
+        "SELECT path, size_bytes, modified_ns FROM locations WHERE path > ? AND path < ? ORDER BY path",
+        [inside, inside[:-1] + bytes([inside[-1] + 1])],
+    )
+    return {os.fsdecode(path): (size_bytes, modified_ns) for path, size_bytes, modified_ns in rows}
+
+
 def videos(db: sqlite3.Connection, ids: Collection[str]) -> dict[str, StoredVideo]:
     """The videos with these ids, in the order asked; an unknown id is left out."""
     paths: dict[str, list[Location]] = defaultdict(list)

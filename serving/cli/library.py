@@ -98,9 +98,10 @@ def sync(
     from serving.cli.progress import AddProgress
     from serving.ingest.calibrating import calibrate_grown, own_models
     from serving.ingest.run import AddOptions
-    from serving.ingest.sync import sync_library, sync_options
+    from serving.ingest.sync import refuse_unknown, sync_library, sync_options
 
     with Library.open(library, write=True) as opened, AddProgress() as progress:
+        refuse_unknown(opened, folders or [])
         options = sync_options(opened, AddOptions(on_screen_text=on_screen_text))
         report = sync_library(opened, folders or [], options, progress=progress, stopping=lambda: False)
         calibrate_grown(opened, report, lambda: own_models(opened), stopping=lambda: False)

@@ -16,7 +16,7 @@ from retrieval.records import Clip, Evidence, Generation, Meanings
 from serving.ingest.analysis import SUBTITLE_VERSION, Analysis, FileIdentity, file_state
 from serving.ingest.meanings import EvidenceReader
 from serving.ingest.messages import ClipRead, Failed, Finished, Identified, Progress
-from serving.ingest.path_records import PathRecords
+from serving.ingest.path_records import Before, PathRecords
 from serving.ingest.pool import ClipVectors, ReaderPool
 from serving.ingest.report import AddReport, FileOutcome, Outcome
 from serving.models import MODEL_SETTING, place_key
@@ -36,9 +36,11 @@ class _Job:
     """A file in the hands of a reader, or waiting for its last vectors."""
 
     path: Path
+    state: tuple[int, int] | None  # of the file before it is read
     identity: FileIdentity | None = None
     clips: list[Clip] = field(default_factory=list)
     analysis: Analysis | None = None
+    before: Before = field(default_factory=Before)
     path_evidence: list[Evidence] = field(default_factory=list)
     meanings: Future[Meanings] | None = None
     at_model: int = 0
@@ -104,7 +106,7 @@ class Adder:
                 return False
             identity = self._known_identity(self._waiting[0])
             if identity is not None:
-                self._done(self._paths.update(self._waiting.popleft(), identity))
+                self._update(self._waiting.popleft(), identity)
             elif self._pool.has_idle_reader:
                 self._read(self._waiting.popleft())
             else:
@@ -113,8 +115,9 @@ class Adder:
 
     def _read(self, path: Path) -> None:
         self._next_job += 1
+        job = _Job(path, file_state(path))
         self._pool.read(self._next_job, path, cover=self._paths.cover(path))
-        self._jobs[self._next_job] = _Job(path)
+        self._jobs[self._next_job] = job
 
     def _known_identity(self, path: Path) -> FileIdentity | None:
         """What is at `path`, when it has not changed since it was added and nothing remains to be looked at in it."""
@@ -182,7 +185,7 @@ class Adder:
         if being_read:
             self._same_content[video_id].append((job.path, message.identity))
         else:
-            self._done(self._paths.update(job.path, message.identity))
+            self._update(job.path, message.identity)
 
     def _clip_read(self, message: ClipRead) -> None:
         job = self._jobs[message.job]
@@ -213,7 +216,8 @@ class Adder:
     def _finished(self, message: Finished) -> None:
         job, video = self._jobs[message.job], message.analysis.video
         job.analysis = message.analysis
-        job.path_evidence = self._paths.evidence(job.path, video.id, video.duration_ms, cover=message.analysis.cover)
+        job.before = self._paths.before(job.path, video.id)
+        job.path_evidence = self._paths.evidence(job.path, job.before, video.duration_ms, cover=message.analysis.cover)
         self._paths.notices.update(dict.fromkeys(message.analysis.notices))
         if self._sentences is not None:
             job.meanings = self._sentences.begin([*message.analysis.evidence, *job.path_evidence])
@@ -246,7 +250,7 @@ class Adder:
         outcome: Outcome = "updated" if known else "added"
         self._done(FileOutcome(str(job.path), outcome, job.identity.video_id, message=job.analysis.video.damage))
         for path, identity in self._same_content.pop(job.identity.video_id, ()):
-            self._done(self._paths.update(path, identity))
+            self._update(path, identity)
 
     # ---- what is written
 
@@ -277,7 +281,7 @@ class Adder:
             examined |= kept
         self._library.put(
             analysis.video,
-            self._paths.location(job.path, identity),
+            self._paths.location(job.path, job.before, identity),
             evidence=evidence,
             location_evidence=job.path_evidence,
             clips=job.clips,
@@ -285,6 +289,7 @@ class Adder:
             examined=examined,
             meanings=job.meanings.result() if job.meanings is not None else None,
         )
+        self._paths.forget_left(job.before)
 
     def _remember_model(self) -> None:
         """Before the first vector: a library whose vectors nobody can place would be searched without them."""
@@ -300,11 +305,19 @@ class Adder:
             self._tried_again.add(job.path)  # the process may have been the victim of something else
             self._waiting.append(job.path)
         else:
-            self._done(self._paths.fail(job.path, kind, message))
+            self._done(self._paths.fail(job.path, kind, message, state=job.state))
         if job.identity is not None:
             # Copies of it are files of their own: the next of them is read instead.
             copies = self._same_content.pop(job.identity.video_id, ())
             self._waiting.extendleft(path for path, _ in reversed(copies))
+
+    def _update(self, path: Path, identity: FileIdentity) -> None:
+        """Settle a path of a known video; where that was removed meanwhile, the file is read as a new one."""
+        outcome = self._paths.update(path, identity)
+        if outcome is None:
+            self._waiting.append(path)
+        else:
+            self._done(outcome)
 
     def _done(self, outcome: FileOutcome) -> None:
         self.report.outcomes.append(outcome)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from data_pipeline.evidence.covers import COVER, CoverFolders, named_cover
 from data_pipeline.evidence.subtitles import sidecar_evidence
-from data_pipeline.evidence.titles import location_titles
+from data_pipeline.evidence.titles import MANIFEST_SOURCE, location_titles
 from data_pipeline.manifest import ManifestRow
-from retrieval.library import Library, StoredLocation, StoredVideo, evidence_fingerprint
+from retrieval.errors import InputError
+from retrieval.library import Library, StoredEvidence, StoredLocation, evidence_fingerprint
 from retrieval.records import Evidence, Location, Meanings
 from retrieval.video import SidecarFolders
 from serving.ingest.analysis import FileIdentity, file_state
@@ -20,6 +24,27 @@ from serving.ingest.report import FileOutcome, Outcome
 
 # What a file that once was a video is when it has become something else.
 _NO_LONGER_A_VIDEO = frozenset({"empty", "not_a_video", "no_video_stream", "no_frames", "corrupt"})
+
+
+def forget(library: Library, path: str) -> None:
+    """Take a path out of the library, also one that somebody else has just taken out."""
+    with suppress(InputError):
+        library.remove(path)
+
+
+@dataclass(frozen=True)
+class Before:
+    """What was known of a video at one path. `left`: paths of it without a file, from which that one was renamed."""
+
+    details: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Sequence[StoredEvidence] = ()
+    left: Sequence[str] = ()
+
+    def evidence_from(self, source: str) -> list[Evidence]:
+        names = [f.name for f in fields(Evidence)]
+        return [
+            Evidence(**{name: getattr(row, name) for name in names}) for row in self.evidence if row.source == source
+        ]
 
 
 class PathRecords:
@@ -38,25 +63,33 @@ class PathRecords:
         self._cover_folders = CoverFolders()
         self.notices: dict[str, None] = {}
 
-    def update(self, path: Path, identity: FileIdentity) -> FileOutcome:
-        """Say that `path` holds a known video, with its title and sidecars as they are now."""
-        if file_state(path) != (identity.size_bytes, identity.modified_ns):
-            return self.fail(path, "changed", f"{path} changed while it was being read; add it again.")
+    def update(self, path: Path, identity: FileIdentity) -> FileOutcome | None:
+        """Say that `path` holds a known video, with its title and sidecars as they are now.
+
+        None when the library does not know the video any more: others may remove it at any time.
+        """
+        read = (identity.size_bytes, identity.modified_ns)
+        if file_state(path) != read:
+            return self.fail(path, "changed", f"{path} changed while it was being read; add it again.", state=read)
         stored = self._library.video(identity.video_id)
-        assert stored is not None
-        known = self._library.location(str(path))
+        if stored is None:
+            return None
+        known, before = self._library.location(str(path)), self.before(path, identity.video_id)
         try:
-            evidence = self.evidence(path, identity.video_id, stored.video.duration_ms)
+            evidence = self.evidence(path, before, stored.video.duration_ms)
             changed = self._library.put_location(
                 identity.video_id,
-                self.location(path, identity),
+                self.location(path, before, identity),
                 location_evidence=evidence,
                 meanings=self._meanings(evidence, known, identity),
             )
         except ValueError as error:
-            return self.fail(path, "invalid", f"{path} cannot be kept: {error}.")
-        if known is None:
-            self._drop_paths_it_moved_from(stored)
+            return self.fail(path, "invalid", f"{path} cannot be kept: {error}.", state=read)
+        except InputError:
+            if self._library.video(identity.video_id) is not None:
+                raise
+            return None
+        self.forget_left(before)
         outcome: Outcome = "unchanged" if not changed else "updated" if known else "added"
         return FileOutcome(str(path), outcome, identity.video_id, message=stored.video.damage)
 
@@ -72,37 +105,61 @@ class PathRecords:
             return None
         return self._sentences.begin(evidence).result()
 
-    def _drop_paths_it_moved_from(self, stored: StoredVideo) -> None:
-        """Forget paths whose file is gone from a folder that is still there (a missing folder may be an unplugged disk)."""
-        for location in stored.locations:
-            if Path(location.path).parent.is_dir() and not os.path.lexists(location.path):
-                self._library.remove(location.path)
+    def before(self, path: Path, video_id: str) -> Before:
+        """What earlier runs knew of a video at `path`, or else at the path that it was renamed from."""
+        known = self._library.location(str(path))
+        if known is not None and known.video_id == video_id:
+            return Before(known.details, self._evidence(video_id).get(known.path, []))
+        stored = self._library.video(video_id)
+        missing = [place for place in stored.locations if not os.path.lexists(place.path)] if stored else []
+        if not missing:
+            return Before()
+        evidence = self._evidence(video_id)
 
-    def location(self, path: Path, identity: FileIdentity) -> Location:
+        def has_row(place: Location) -> bool:
+            return bool(place.details) or any(row.source == MANIFEST_SOURCE for row in evidence.get(place.path, []))
+
+        origin = min(missing, key=lambda place: (not has_row(place), Path(place.path).name != path.name))
+        # Where several copies were renamed, each takes one manifest row and leaves the others theirs.
+        left = [place.path for place in missing if place is origin or not has_row(place)]
+        return Before(origin.details, evidence.get(origin.path, []), left)
+
+    def _evidence(self, video_id: str) -> dict[str, list[StoredEvidence]]:
+        """The evidence of a video that belongs to its paths, by path."""
+        found: dict[str, list[StoredEvidence]] = defaultdict(list)
+        for row in self._library.evidence(video_id):
+            if row.path is not None:
+                found[row.path].append(row)
+        return found
+
+    def forget_left(self, before: Before) -> None:
+        """Forget paths whose file is gone from a folder that is still there (a missing folder may be an unplugged disk)."""
+        for path in before.left:
+            if Path(path).parent.is_dir() and not os.path.lexists(path):
+                forget(self._library, path)
+
+    def location(self, path: Path, before: Before, identity: FileIdentity) -> Location:
         """The path with the details of its manifest row, of this run or an earlier one."""
-        row, known = self._manifest.get(path), self._library.location(str(path))
-        if row is not None:
-            details = {**row.details, **({"date": row.date} if row.date else {})}
-        else:
-            details = known.details if known is not None and known.video_id == identity.video_id else {}
+        row = self._manifest.get(path)
+        details = before.details if row is None else {**row.details, **({"date": row.date} if row.date else {})}
         return Location(
-            path=str(path), size_bytes=identity.size_bytes, modified_ns=identity.modified_ns, details=details
+            path=str(path), size_bytes=identity.size_bytes, modified_ns=identity.modified_ns, details=dict(details)
         )
 
     def cover(self, path: Path) -> Path | None:
         """The picture that stands for the video at this path."""
         return self._covers.get(path) or self._cover_folders.find(path)
 
-    def _cover_name(self, path: Path) -> str | None:
+    def _cover_name(self, path: Path, before: Before) -> str | None:
         """The file name of the cover of a path; an earlier manifest may have named it."""
-        picture, known = self.cover(path), self._library.location(str(path))
+        picture = self.cover(path)
         if picture is not None:
             return picture.name
-        named = named_cover(known.details) if known is not None and path not in self._manifest else None
+        named = None if path in self._manifest else named_cover(before.details)
         return None if named is None else Path(named).name
 
     def evidence(
-        self, path: Path, video_id: str, duration_ms: int, *, cover: Sequence[Evidence] | None = None
+        self, path: Path, before: Before, duration_ms: int, *, cover: Sequence[Evidence] | None = None
     ) -> list[Evidence]:
         """Titles, tags, sidecar lines and the words on the cover that belong to this path.
 
@@ -112,29 +169,21 @@ class PathRecords:
         self.notices.update(dict.fromkeys(notices))
         row = self._manifest.get(path)
         # What an earlier manifest said of this path: a run without one does not take it away.
-        kept = [] if row is not None else self._known_evidence(path, video_id, source="manifest")
+        kept = [] if row is not None else before.evidence_from(MANIFEST_SOURCE)
         if cover is None:
-            name = self._cover_name(path)
-            cover = [] if name is None else self._known_evidence(path, video_id, source=f"{COVER}{name}")
+            name = self._cover_name(path, before)
+            cover = [] if name is None else before.evidence_from(f"{COVER}{name}")
         return [*kept, *location_titles(path, row, duration_ms=duration_ms), *sidecars, *cover]
 
-    def _known_evidence(self, path: Path, video_id: str, *, source: str) -> list[Evidence]:
-        known = self._library.location(str(path))
-        if known is None or known.video_id != video_id:
-            return []
-        names = [f.name for f in fields(Evidence)]
-        return [
-            Evidence(**{name: getattr(row, name) for name in names})
-            for row in self._library.evidence(video_id)
-            if row.path == str(path) and row.source == source
-        ]
+    def fail(self, path: Path, kind: str, message: str, *, state: tuple[int, int] | None) -> FileOutcome:
+        """Remember that `path` could not be added, and forget the video it held when it is none any more.
 
-    def fail(self, path: Path, kind: str, message: str) -> FileOutcome:
-        """Remember that `path` could not be added, and forget the video it held when it is none any more."""
-        size_bytes, modified_ns = file_state(path) or (0, 0)
+        state: the file's as it was read, not as it is now: what has changed since then has not been tried yet.
+        """
+        size_bytes, modified_ns = state or (0, 0)
         known = self._library.location(str(path))
         if known and kind in _NO_LONGER_A_VIDEO and (size_bytes, modified_ns) != (known.size_bytes, known.modified_ns):
-            self._library.remove(str(path))
+            forget(self._library, str(path))
         self._library.record_failure(
             str(path), kind=kind, message=message, size_bytes=size_bytes, modified_ns=modified_ns
         )

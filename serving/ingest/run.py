@@ -70,7 +70,11 @@ def add_videos(
     A file that cannot be added is in the report, and so is what ended the run early. Raises InputError, LibraryError or
     ModelError when that comes before the first file is settled.
     """
-    plan = _plan(library_path, _found(paths, options), options)
+    found = find_videos(paths, exclude=options.exclude)
+    if found.missing:
+        raise InputError(_not_there(found.missing))
+    _refuse_nothing(found, paths)
+    plan = _plan(library_path, found, options)
     with Library.open(library_path, write=True, create=True) as library:
         report = _carry_out(plan, library, options, progress or NoDisplay(), lambda: False)
         calibrate_grown(library, report, lambda: own_models(library), stopping=lambda: False)
@@ -81,8 +85,13 @@ def add_to_library(
     library: Library, paths: Sequence[Path], options: AddOptions, *, progress: ProgressDisplay,
     stopping: Callable[[], bool],
 ) -> AddReport:
-    """The same to a library that is open for writing, until `stopping` says so; what is acknowledged by then stays."""
-    return add_found(library, _found(paths, options), options, progress=progress, stopping=stopping)
+    """The same to a library that is open for writing, until `stopping` says so; what is acknowledged by then stays.
+
+    A path that is not there is in the report. Raises InputError where no other leads to a video.
+    """
+    found = find_videos(paths, exclude=options.exclude)
+    _refuse_nothing(found, paths)
+    return add_found(library, found, options, progress=progress, stopping=stopping)
 
 
 def add_found(
@@ -95,6 +104,7 @@ def add_found(
 @dataclass(frozen=True)
 class _Plan:
     files: list[Path]
+    missing: list[Path]
     rows: dict[Path, ManifestRow]
     covers: dict[Path, Path]
     model: NamedModel | None
@@ -103,15 +113,18 @@ class _Plan:
     notices: list[str]
 
 
-def _found(paths: Sequence[Path], options: AddOptions) -> FoundFiles:
-    """InputError for a path that is not there, and where no path leads to a video."""
-    found = find_videos(paths, exclude=options.exclude)
+def _refuse_nothing(found: FoundFiles, paths: Sequence[Path]) -> None:
+    """InputError where no path leads to a video."""
+    if found.videos:
+        return
     if found.missing:
-        raise InputError(f"There is no file or folder {', '.join(map(str, found.missing))}.")
-    if not found.videos:
-        unread = f"; {', '.join(found.unreadable)} cannot be read" if found.unreadable else ""
-        raise InputError(f"No video was found under {', '.join(map(str, paths))} ({found.other} other files{unread}).")
-    return found
+        raise InputError(_not_there(found.missing))
+    unread = f"; {', '.join(found.unreadable)} cannot be read" if found.unreadable else ""
+    raise InputError(f"No video was found under {', '.join(map(str, paths))} ({found.other} other files{unread}).")
+
+
+def _not_there(paths: Sequence[Path]) -> str:
+    return f"There is no file or folder {', '.join(map(str, paths))}."
 
 
 def _plan(library_path: Path, found: FoundFiles, options: AddOptions) -> _Plan:
@@ -123,7 +136,7 @@ def _plan(library_path: Path, found: FoundFiles, options: AddOptions) -> _Plan:
     model = _settle_model(library_path, options.model, notices.append)
     sentences = settle_sentences(library_path, options.sentences, notices.append)
     tagger = _settle_tagger(options.tags, model)
-    return _Plan(found.videos, rows, covers, model, sentences, tagger, notices)
+    return _Plan(found.videos, found.missing, rows, covers, model, sentences, tagger, notices)
 
 
 def _settle_tagger(words: Path | None, model: NamedModel | None) -> VisualTagger | None:
@@ -146,13 +159,18 @@ def _carry_out(
             library.set_setting(SENTENCES_SETTING, sentences.name)
             library.set_setting(place_key(sentences.generation), sentences.name)
             reader = stack.enter_context(EvidenceReader(sentences))
-        progress.begin(len(plan.files))
+        progress.begin(len(plan.files) + len(plan.missing))
+        missing = [FileOutcome(str(path), "failed", kind="missing", message=_not_there([path])) for path in plan.missing]
+        for outcome in missing:
+            progress.finished(outcome)
         with ReaderPool(pool_settings(options, plan.model, len(plan.files))) as pool:
             adder = Adder(
                 library, pool, manifest=plan.rows, covers=plan.covers, sentences=reader, tagger=plan.tagger,
                 on_progress=progress.position, on_outcome=progress.finished, stopping=stopping,
             )
             report = adder.add(plan.files)
+        report.files += len(missing)
+        report.outcomes[:0] = missing
         if sentences is not None and library.texts_without_vector(sentences.generation, limit=1):
             notices.append("Some texts that were there before have no vector yet: `wenshi library embed` makes them.")
         library.settle()

@@ -164,6 +164,15 @@ def test_nothing_is_removed_when_one_of_several_names_is_unknown_or_empty(folder
     assert wenshi("add", "", "-l", library).returncode == 1
 
 
+def test_sync_follows_a_folder_that_is_not_there_any_more_and_whose_files_are_known(tmp_path):
+    (tmp_path / "videos").mkdir()
+    write_video(tmp_path / "videos" / "a.mp4", seconds=0.5, seed=4)
+    add(tmp_path / "library", tmp_path / "videos")
+    (tmp_path / "videos").rename(tmp_path / "films")
+    done = wenshi("library", "sync", tmp_path / "videos", "-l", tmp_path / "library")
+    assert (done.returncode, "is a disk missing?" in done.stderr) == (0, True)
+
+
 def test_a_control_character_in_a_name_is_written_out(tmp_path):
     video = write_video(tmp_path / "a\x1b[31m red.mp4", seconds=0.5, seed=4)
     add(tmp_path / "library", video)
@@ -196,6 +205,7 @@ def test_status_and_check(added):
         ("add", "{folder}", "-l", "{new}", "--model", "no-such-folder/model"),
         ("remove", "no-such.mp4", "-l", "{library}"),
         ("library", "status", "-l", "{folder}"),
+        ("library", "sync", "{folder}", "{folder}/no-such", "-l", "{library}"),
     ],
 )
 def test_wrong_input_is_one_sentence_and_a_failing_status(added, folder, tmp_path, arguments):

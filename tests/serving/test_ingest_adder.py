@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +14,14 @@ import pytest
 from data_pipeline.sources.files import FoundFiles
 from retrieval.errors import InputError, LibraryError
 from retrieval.library import Library
+from retrieval.search import title_of
 from serving.ingest import adder as adder_module
 from serving.ingest import path_records
 from serving.ingest.adder import Adder
 from serving.ingest.messages import Identified
 from serving.ingest.pool import PoolSettings, ReaderPool
-from serving.ingest.run import AddOptions, add_videos
+from serving.ingest.run import AddOptions, NoDisplay, add_videos
+from serving.ingest.sync import sync_library
 from tests.videos import write_video
 
 TEXT_ONLY = AddOptions(model="none", on_screen_text=False, readers=1)
@@ -101,12 +105,115 @@ def test_a_moved_file_is_known_under_its_new_path_only(clip, tmp_path):
     assert paths(library) == ["新名字.mp4"]
 
 
+def sync(library: Path, folder: Path) -> None:
+    with Library.open(library, write=True) as opened:
+        sync_library(opened, [folder], TEXT_ONLY, progress=NoDisplay(), stopping=lambda: False)
+
+
+def described(library: Path) -> dict[str, tuple[str, list[str], dict[str, Any]]]:
+    """What the library says of each path, by name: the title shown for its video, its tags and its details."""
+    with Library.open(library) as opened:
+        return {
+            Path(row.path).name: (
+                title_of(opened.titles([row.video_id])[row.video_id]),
+                [e.text for e in opened.evidence(row.video_id) if e.kind == "tag" and e.path == row.path],
+                row.details,
+            )
+            for row in opened.locations()
+        }
+
+
+@pytest.fixture
+def walk(tmp_path: Path) -> tuple[Path, Path]:
+    """A folder with one video that a manifest describes and another that holds the folder, and the library of both."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    write_video(folder / "a.mp4", seconds=1, seed=1)
+    write_video(folder / "kept.mp4", seconds=1, seed=2)
+    manifest = folder / "m.csv"
+    manifest.write_text("file,title,tags,date,camera\na.mp4,海边散步,海;狗,2024-03-01,A7\n", "utf-8")
+    add_videos(tmp_path / "library", [folder], replace(TEXT_ONLY, manifest=manifest))
+    return folder, tmp_path / "library"
+
+
+SAID = ("海边散步", ["海", "狗"], {"camera": "A7", "date": "2024-03-01"})
+
+
+@pytest.mark.parametrize("follow", [sync, lambda library, folder: add_videos(library, [folder], TEXT_ONLY)])
+def test_a_renamed_file_keeps_what_its_manifest_said(walk, follow):
+    folder, library = walk
+    (folder / "a.mp4").rename(folder / "b.mp4")
+    follow(library, folder)
+    assert described(library) == {"b.mp4": SAID, "kept.mp4": ("kept", [], {})}
+    with Library.open(library) as opened:
+        assert [hit.text for hit in opened.search_words("title", "海边散步", limit=5)] == ["海边散步"]
+
+
+def test_a_file_of_a_renamed_folder_keeps_what_its_manifest_said_when_the_old_path_is_forgotten(walk):
+    folder, library = walk
+    moved = folder.rename(folder.parent / "films")
+    sync(library, moved)
+    with Library.open(library, write=True) as opened:
+        opened.remove(str(folder / "a.mp4"))
+    assert described(library)["a.mp4"] == SAID
+
+
+def test_a_manifest_row_for_the_new_name_stands_before_that_of_the_old_one(walk):
+    folder, library = walk
+    (folder / "a.mp4").rename(folder / "b.mp4")
+    (folder / "m.csv").write_text("file,title\nb.mp4,山上的桥\n", "utf-8")
+    add_videos(library, [folder], replace(TEXT_ONLY, manifest=folder / "m.csv"))
+    assert described(library)["b.mp4"] == ("山上的桥", [], {})
+
+
+def test_copies_that_are_renamed_together_keep_each_its_manifest_row(walk):
+    folder, library = walk
+    shutil.copy(folder / "a.mp4", folder / "z.mp4")
+    (folder / "m.csv").write_text("file,tags,camera\na.mp4,海,A7\nz.mp4,狗,X1\n", "utf-8")
+    add_videos(library, [folder], replace(TEXT_ONLY, manifest=folder / "m.csv"))
+    (folder / "sub").mkdir()
+    for name in "az":
+        (folder / f"{name}.mp4").rename(folder / "sub" / f"{name}2.mp4")
+    sync(library, folder)
+    found = {name: said[1:] for name, said in described(library).items() if name != "kept.mp4"}
+    assert found == {"a2.mp4": (["海"], {"camera": "A7"}), "z2.mp4": (["狗"], {"camera": "X1"})}
+
+
+def test_a_renamed_file_that_is_read_anew_is_known_under_its_new_path_only(walk, tiny_chinese_clip):
+    folder, library = walk
+    (folder / "a.mp4").rename(folder / "b.mp4")
+    add_videos(library, [folder], replace(TEXT_ONLY, model=str(tiny_chinese_clip)))
+    assert described(library) == {"b.mp4": SAID, "kept.mp4": ("kept", [], {})}
+
+
 def test_a_path_that_became_garbage_is_no_longer_found_as_the_video_it_was(clip, tmp_path):
     library = tmp_path / "library"
     add_videos(library, [clip], TEXT_ONLY)
     clip.write_bytes(b"no video any more" * 100)
     assert add_videos(library, [clip], TEXT_ONLY).counts["failed"] == 1
     assert paths(library) == []
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "copy.mp4"])
+@pytest.mark.parametrize("step", ["file_state", "sidecar_evidence"])
+def test_a_video_that_is_removed_while_a_path_of_it_is_looked_at_is_read_anew(clip, tmp_path, monkeypatch, name, step):
+    library = tmp_path / "library"
+    add_videos(library, [clip], TEXT_ONLY)
+    path = clip if name == clip.name else Path(shutil.copy(clip, tmp_path / name))
+    with Library.open(library, write=True) as opened, ReaderPool(PoolSettings(on_screen_text=False)) as pool:
+        (video,) = opened.video_ids()
+        look = getattr(path_records, step)
+
+        def removed_before(*arguments: object, **named: object) -> object:
+            if opened.video(video) is not None:
+                opened.remove(video)
+                monkeypatch.setattr(path_records, step, look)
+            return look(*arguments, **named)
+
+        monkeypatch.setattr(path_records, step, removed_before)
+        report = Adder(opened, pool).add([path])
+    assert [(outcome.path, outcome.outcome) for outcome in report.outcomes] == [(str(path), "added")]
+    assert paths(library) == [path.name]
 
 
 def test_many_known_files_do_not_starve_a_reader(clip, tmp_path, monkeypatch):

@@ -1,5 +1,5 @@
-"""The queue of jobs, uploads on their way into it, saved queries and calls of webhooks, in an SQLite file of their own: none
-of it is the truth about any video."""
+"""The queue of jobs, uploads on their way into it, files that were dismissed, saved queries and calls of webhooks, in an SQLite
+file of their own: none of it is the truth about any video."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from typing import Any, Literal
 from retrieval.errors import LibraryError
 from retrieval.library.database import database_errors
 from retrieval.library.schema import now
+from retrieval.records import Location
 
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 ENDED: tuple[State, ...] = ("done", "failed", "stopped")
@@ -46,6 +47,7 @@ CREATE TABLE IF NOT EXISTS saved_queries (
     id TEXT PRIMARY KEY, q TEXT NOT NULL, webhook TEXT, created_at TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS uploads (path TEXT PRIMARY KEY, begun REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS dismissed (path BLOB PRIMARY KEY, size_bytes INTEGER NOT NULL, modified_ns INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS handed_on (only INTEGER PRIMARY KEY CHECK (only = 1), library TEXT NOT NULL, place INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS calls (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -220,6 +222,23 @@ class JobStore:
                 "UPDATE jobs SET state = ?, current = NULL, message = ?, finished_at = ? WHERE job = ?",
                 [state, message, now(), job],
             )
+
+    # --- files whose video was removed over HTTP: nobody adds them by themselves
+
+    def dismiss(self, files: Iterable[Location]) -> None:
+        with self._writing() as db:
+            rows = [(os.fsencode(file.path), file.size_bytes, file.modified_ns) for file in files]
+            db.executemany("INSERT OR REPLACE INTO dismissed VALUES (?, ?, ?)", rows)
+
+    def dismissed(self) -> dict[str, tuple[int, int]]:
+        """(size in bytes, time of change in ns) of each file when it was known, by path: one that has changed since is new."""
+        with self._reading() as db:
+            rows = db.execute("SELECT path, size_bytes, modified_ns FROM dismissed").fetchall()
+        return {os.fsdecode(path): (size_bytes, modified_ns) for path, size_bytes, modified_ns in rows}
+
+    def forget_dismissed(self, paths: Iterable[str]) -> None:
+        with self._writing() as db:
+            db.executemany("DELETE FROM dismissed WHERE path = ?", [(os.fsencode(path),) for path in paths])
 
     # --- saved queries
 

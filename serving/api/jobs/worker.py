@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,7 @@ class JobWorker:
                 return AddReport(files=0, interrupted=not embedded.finished)
             if job.kind == "build":
                 return build_vectors(library, job.work["model"], self._options, progress=notes, stopping=stopping).report
-            add = sync_library if job.kind == "sync" else add_to_library
+            add = partial(sync_library, dismissed=self._store.dismissed()) if job.kind == "sync" else add_to_library
             report = add(library, paths, self._options, progress=notes, stopping=stopping)
             calibrate_grown(library, report, self._models, stopping=stopping)
             return report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ def routes(service: Service) -> APIRouter:
             removed = library.remove(video_id)
         for location in stored.locations:
             service.uploads.drop(Path(location.path))
+        service.store.dismiss(location for location in stored.locations if os.path.lexists(location.path))
         return {"videos": list(removed.video_ids), "paths": len(removed.paths)}
 
     @router.get("/jobs", response_model=Jobs)

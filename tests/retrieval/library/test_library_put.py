@@ -316,3 +316,11 @@ def test_clips_of_the_same_span_do_not_pile_up(library: Library) -> None:
     for _ in range(3):
         put(library, "a", clips=clips(1) * 3)
     assert len(library.clips(video_id("a"))) == 3
+
+
+def test_the_states_of_files_below_a_folder_leave_out_its_neighbours(library: Library) -> None:
+    for path in ["/v/a/1.mp4", "/v/a/子/2.mp4", "/v/a.mp4", "/v/a0.mp4", "/v/b/3.mp4"]:
+        put(library, path, path)
+    assert library.file_states("/v/a") == library.file_states("/v/a/") == {"/v/a/1.mp4": (1000, 7), "/v/a/子/2.mp4": (1000, 7)}
+    assert len(library.file_states("/")) == 5
+    assert library.file_states("/v/a/1.mp4") == {}

@@ -21,11 +21,14 @@ from serving.api.jobs import alerts
 from serving.api.jobs.store import HandedOn, JobStore
 from serving.api.jobs.watching import Watcher
 from serving.api.jobs.webhooks import post
-from serving.ingest.run import AddOptions, NoDisplay, add_videos
+from serving.ingest.adder import Adder
+from serving.ingest.run import AddOptions, NoDisplay, add_to_library, add_videos
 from serving.ingest.sync import sync_library
 from tests.retrieval.library.vector_backends import PlainStore
 from tests.serving.api.running import running
 from tests.videos import write_video
+
+TEXT_ONLY = AddOptions(model="none", on_screen_text=False)
 
 
 @pytest.fixture
@@ -169,7 +172,7 @@ def test_hits_of_saved_queries_outlive_kills_before_they_are_written_and_before_
     assert client.post("/api/v1/saved-queries", json={"q": "风筝", "webhook": hook}).status_code == 201
     stop(client)
     write_video(tmp_path / "kite.mp4", seed=1, title="放风筝的下午")
-    add_videos(empty, [tmp_path / "kite.mp4"], AddOptions(model="none", on_screen_text=False))    # nobody is there to ask
+    add_videos(empty, [tmp_path / "kite.mp4"], TEXT_ONLY)    # nobody is there to ask
     (empty / "saved-queries.jsonl").write_bytes(b'{"half a li')
 
     client = serve(empty, model="none", webhook_networks=("127.0.0.0/8",))
@@ -233,7 +236,7 @@ def test_a_hit_that_is_handed_on_twice_carries_the_same_id(empty, serve, tmp_pat
     client = serve(empty, model="none", jobs=False)
     client.post("/api/v1/saved-queries", json={"q": "风筝"})
     write_video(tmp_path / "kite.mp4", seed=1, title="放风筝的下午")
-    add_videos(empty, [tmp_path / "kite.mp4"], AddOptions(model="none", on_screen_text=False))
+    add_videos(empty, [tmp_path / "kite.mp4"], TEXT_ONLY)
     with Library.open(empty) as library:
         start = HandedOn(library.edition()[0], 0)
     for _ in range(2):
@@ -321,6 +324,19 @@ def test_a_job_that_cannot_be_done_is_refused_before_it_waits(client, body):
     assert client.get("/api/v1/jobs").json()["jobs"] == []
 
 
+def test_a_path_that_is_gone_when_its_job_begins_is_named_and_the_others_are_added(empty, serve, folder):
+    videos = [write_video(folder / f"{name}.mp4", seed=seed) for seed, name in enumerate("abc")]
+    waiting = serve(empty, model="none", jobs=False)
+    asked = [waiting.post("/api/v1/videos", json={"paths": paths}) for paths in (list(map(str, videos)), [str(videos[1])])]
+    videos[1].unlink()
+    client = serve(empty, model="none")
+    job, hopeless = (ended(client, started.json()["job"]) for started in asked)
+    assert (job["state"], job["done"], job["total"]) == ("done", 3, 3)
+    assert job["failed"] == [{"path": str(videos[1]), "message": f"There is no file or folder {videos[1]}."}]
+    assert names(client) == {"a.mp4", "c.mp4"}
+    assert (hopeless["state"], hopeless["message"]) == ("failed", f"There is no file or folder {videos[1]}.")
+
+
 def test_a_running_job_waits_again_after_a_kill(empty):
     store = JobStore(empty)
     job = store.put("add", {"paths": ["/a"]})
@@ -351,40 +367,138 @@ def test_a_killed_service_goes_on_with_its_job(empty, tmp_path):
         assert library.check() == []
 
 
-def test_a_watched_folder_is_followed_once_files_have_stopped_growing(empty, tmp_path):
-    folder = tmp_path / "videos"
-    folder.mkdir()
-    store, library = JobStore(empty), Library.open(empty)
-    watcher = Watcher([folder], library, store, wake=lambda: None)
+class watching:
+    """A watcher of one folder, whose jobs are done here."""
 
-    def asked() -> list[tuple[str, list[str]]]:
+    def __init__(self, library: Path, folder: Path) -> None:
+        self.library, self.folder = library, folder
+
+    def __enter__(self) -> watching:
+        self.store, self.reading = JobStore(self.library), Library.open(self.library)
+        self.watcher = Watcher([self.folder], self.reading, self.store, wake=lambda: None)
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.store.close()
+        self.reading.close()
+
+    def look(self) -> list[tuple[str, list[str]]]:
+        """One look, and the jobs that it asked for, done: kind and names of each."""
+        self.watcher.look()
         found = []
-        while (job := store.claim()) is not None:
+        while (job := self.store.claim()) is not None:
             found.append((job.kind, [Path(path).name for path in job.work["paths"]]))
-            with Library.open(empty, write=True) as writing:
-                options = AddOptions(model="none", on_screen_text=False)
-                sync_library(writing, [folder], options, progress=NoDisplay(), stopping=lambda: False)
-            store.end(job.id, "done")
+            with Library.open(self.library, write=True) as writing:
+                do = sync_library if job.kind == "sync" else add_to_library
+                do(writing, list(map(Path, job.work["paths"])), TEXT_ONLY, progress=NoDisplay(), stopping=lambda: False)
+            self.store.end(job.id, "done")
         return found
 
-    watcher.look()
-    write_video(folder / "a.mp4", seed=1)
-    watcher.look()
-    assert asked() == []
-    (folder / "a.mp4").write_bytes((folder / "a.mp4").read_bytes() + b"\0")      # it grows
-    watcher.look()
-    assert asked() == []
-    watcher.look()
-    assert asked() == [("add", ["a.mp4"])]
-    watcher.look()
-    watcher.look()
-    assert asked() == []
-    write_video(folder / "b.mp4", seed=2)
-    (folder / "a.mp4").unlink()
-    watcher.look()
-    assert asked() == [("sync", ["videos"])]
-    assert [Path(row.path).name for row in library.locations()] == ["b.mp4"]
-    library.close()
+    def names(self) -> list[str]:
+        return [Path(row.path).name for row in self.reading.locations()]
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    (tmp_path / "videos").mkdir()
+    return tmp_path / "videos"
+
+
+def test_a_watched_folder_is_followed_once_files_have_stopped_growing(empty, folder):
+    with watching(empty, folder) as watched:
+        assert watched.look() == []
+        write_video(folder / "a.mp4", seed=1)
+        assert watched.look() == []
+        (folder / "a.mp4").write_bytes((folder / "a.mp4").read_bytes() + b"\0")      # it grows
+        assert watched.look() == []
+        assert watched.look() == [("add", ["a.mp4"])]
+        assert watched.look() == watched.look() == []
+        write_video(folder / "b.mp4", seed=2)
+        (folder / "a.mp4").unlink()
+        assert watched.look() == [("sync", ["videos"])]
+        assert watched.names() == ["b.mp4"]
+
+
+def test_a_watched_file_that_goes_while_another_is_taken_up_is_forgotten(empty, folder):
+    for seed, name in enumerate(["a", "kept"]):
+        write_video(folder / f"{name}.mp4", seed=seed)
+    with watching(empty, folder) as watched:
+        watched.look(), watched.look()
+        assert watched.names() == ["a.mp4", "kept.mp4"]
+        write_video(folder / "b.mp4", seed=7)
+        watched.look()
+        (folder / "a.mp4").unlink()
+        assert watched.look() == [("add", ["b.mp4"]), ("sync", ["videos"])]
+        assert watched.names() == ["b.mp4", "kept.mp4"]
+        assert watched.look() == watched.look() == []
+
+
+def test_watched_files_that_went_while_nobody_watched_are_forgotten_once_their_folder_is_within_reach(empty, folder):
+    (folder / "disk").mkdir()
+    (folder / "folder that begins alike").mkdir()
+    for seed, name in enumerate(["gone", "kept", "disk/away", "folder that begins alike/other"]):
+        write_video(folder / f"{name}.mp4", seed=seed)
+    add_videos(empty, [folder], TEXT_ONLY)
+    (folder / "gone.mp4").unlink()
+    with watching(empty, folder / "." / "disk" / "..") as watched:
+        assert watched.look() == [("sync", ["videos"])]
+        assert watched.names() == ["away.mp4", "other.mp4", "kept.mp4"]
+        (folder / "disk" / "away.mp4").unlink()
+        assert watched.look() == watched.look() == []       # the disk may have been taken away
+        (folder / "disk" / "readme.txt").touch()
+        assert watched.look() == [("sync", ["videos"])]
+        assert watched.names() == ["other.mp4", "kept.mp4"]
+
+
+def test_a_watched_file_whose_video_was_deleted_over_http_stays_out_until_it_changes(empty, serve, folder):
+    for seed, name in enumerate(["deleted", "gone", "kept"]):
+        write_video(folder / f"{name}.mp4", seed=seed)
+    add_videos(empty, [folder], TEXT_ONLY)
+    client = serve(empty, model="none")
+    video_id = next(video["video"] for video in client.get("/api/v1/videos").json()["videos"] if video["name"] == "deleted.mp4")
+    assert client.delete(f"/api/v1/videos/{video_id}").status_code == 200
+    stop(client)
+    (folder / "gone.mp4").unlink()
+    again = serve(empty, model="none", watch=(folder,))
+    wait_until(lambda: names(again) == {"kept.mp4"})
+    job = again.get("/api/v1/jobs").json()["jobs"][0]
+    assert (job["kind"], ended(again, job["job"])["state"], names(again)) == ("sync", "done", {"kept.mp4"})
+    stop(again)
+    with watching(empty, folder) as watched:
+        assert watched.look() == watched.look() == []
+        os.utime(folder / "deleted.mp4", (1, 1))
+        assert [watched.look(), watched.look()] == [[], [("add", ["deleted.mp4"])]]
+        assert watched.look() == []
+        assert watched.store.dismissed() == {}
+
+
+def test_a_dismissed_file_that_became_something_else_is_tried_once(empty, serve, folder):
+    path = write_video(folder / "a.mp4", seed=1)
+    add_videos(empty, [path], TEXT_ONLY)
+    client = serve(empty, model="none", jobs=False)
+    client.delete(f"/api/v1/videos/{client.get('/api/v1/videos').json()['videos'][0]['video']}")
+    path.write_bytes(b"\0" * 4000)
+    with watching(empty, folder) as watched:
+        assert [watched.look() for _ in range(4)] == [[], [("add", ["a.mp4"])], [], []]
+
+
+def test_a_watched_file_that_was_touched_while_it_was_read_is_read_again(empty, folder, monkeypatch):
+    path = write_video(folder / "a.mp4", seed=1)
+    identified = Adder._identified
+    with watching(empty, folder) as watched, monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Adder, "_identified", lambda *arguments: (os.utime(path, (1, 1)), identified(*arguments)))
+        assert watched.look() == []
+        assert watched.look() == [("add", ["a.mp4"])]
+        assert watched.names() == []
+        meanwhile.undo()
+        assert [watched.look(), watched.look()] == [[], [("add", ["a.mp4"])]]
+        assert watched.names() == ["a.mp4"]
+
+
+def test_a_watched_file_that_is_no_video_is_tried_once(empty, folder):
+    (folder / "bad.mp4").write_bytes(b"\0" * 4000)
+    with watching(empty, folder) as watched:
+        assert [watched.look() for _ in range(4)] == [[], [("add", ["bad.mp4"])], [], []]
 
 
 def test_sync_follows_files_that_were_moved_edited_deleted_or_are_new_in_one_walk(empty, tmp_path, monkeypatch):
@@ -397,8 +511,7 @@ def test_sync_follows_files_that_were_moved_edited_deleted_or_are_new_in_one_wal
 
     def sync():
         with Library.open(empty, write=True) as library:
-            options = AddOptions(model="none", on_screen_text=False)
-            report = sync_library(library, [folder], options, progress=NoDisplay(), stopping=lambda: False)
+            report = sync_library(library, [folder], TEXT_ONLY, progress=NoDisplay(), stopping=lambda: False)
             return report, {Path(row.path).name: row.video_id for row in library.locations()}
 
     _, before = sync()
@@ -417,6 +530,22 @@ def test_sync_follows_files_that_were_moved_edited_deleted_or_are_new_in_one_wal
     assert [Path(path).name for path in report.removed] == ["deleted.mp4", "moved.mp4"]
     assert any("is a disk missing?" in notice for notice in report.notices)
     assert len(walks) == 1
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_sync_forgets_failures_of_files_that_are_gone_from_a_folder_within_reach(empty, folder, named):
+    write_video(folder / "kept.mp4", seed=1)
+    (folder / "disk").mkdir()
+    bad = [folder / "bad.mp4", folder / "still bad.mp4", folder / "disk" / "away.mp4"]
+    for path in bad:
+        path.write_bytes(b"\0" * 4000)
+    add_videos(empty, [folder], TEXT_ONLY)
+    bad[0].unlink()
+    bad[2].unlink()
+    with Library.open(empty, write=True) as library:
+        report = sync_library(library, [folder] * named, TEXT_ONLY, progress=NoDisplay(), stopping=lambda: False)
+        assert [row.path for row in library.failures()] == [str(bad[2]), str(bad[1])]
+        assert report.removed == []
 
 
 def stop(client) -> None:
