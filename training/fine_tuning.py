@@ -27,7 +27,7 @@ from training.processes import Processes, join_processes
 from training.recipe import Recipe
 from training.recipe_file import read_recipe
 from training.setup import prepare
-from training.trainer import MODEL, START, StepReport, forget, train
+from training.trainer import MODEL, START, StepReport, forget, read_by, require_apart, train
 from training.validation import Validator
 
 CORPUS, REPORT = "corpus", "fine_tuning.json"
@@ -74,9 +74,11 @@ def fine_tune(
     Goes on where an earlier call was ended. A video that cannot be read is named in the report and left out. Raises
     InputError when too few can be read, and what `build_corpus` and `train` raise.
     """
+    require_apart([model], output)          # before all videos are read
     corpus = _read(videos.sources, output / CORPUS, model=model, workers=workers, on_video=on_video)
     shards = output / CORPUS / SHARDS
     plan = _recipe(recipe, model, shards, overrides, train=_require(shards, corpus))
+    require_apart(read_by(plan), output)
     if restart:
         forget(output)
     with join_processes(device) as processes:

@@ -14,6 +14,7 @@ from retrieval.disk import sync_folder
 from training.batches.order import Position
 from training.errors import TrainingError
 
+STATES = "states"           # the folder in that of a run
 _NAME = re.compile(r"state-(\d+)\.pt")
 _VERSION = 2
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from data_pipeline.corpus.files import only_writer, write_json
+from retrieval.errors import InputError
 from retrieval.model import save_dual_encoder
 from training.adapters import merged
 from training.batches.batch import BadSample, Batch
@@ -34,12 +35,13 @@ from training.processes import Processes, join_processes
 from training.recipe import Recipe
 from training.recipe_file import differing_settings, plain, recipe_text
 from training.setup import Setup, note_learned, prepare
-from training.states import Progress, State, load_state, save_state, state_files
+from training.states import STATES, Progress, State, load_state, save_state, state_files
 from training.step_objective import objective_of
 from training.stopping import StopSignals
 from training.weights import trained
 
-MODEL, STATES, START, BOARD = "model", "states", "start", "tensorboard"
+MODEL, START, BOARD = "model", "start", "tensorboard"
+_FOLDERS = (MODEL, STATES, START, BOARD)
 _FEW_BAD = 10       # so many bad samples never end a run, whatever share they are
 
 Planned = Loaded[PlannedBatch, Batch]
@@ -66,8 +68,10 @@ def train(
 
     output/model holds the best averaged weights so far, output/log.jsonl a line a step. SIGINT and SIGTERM save a state
     and end the run early. restart: forget what is there. Raises TrainingError (another recipe, a loss that is no number,
-    too many bad samples, a full disk), InputError, ModelError, CorpusError.
+    too many bad samples, a full disk), InputError (also when the recipe reads what the run would write over), ModelError,
+    CorpusError.
     """
+    require_apart(read_by(recipe), output)
     with ExitStack() as stack:
         processes = stack.enter_context(join_processes(device))
         stop = stack.enter_context(StopSignals())
@@ -75,6 +79,7 @@ def train(
             stack.enter_context(only_writer(output))
             if restart:
                 forget(output)
+            _require_own_model(output)
         processes.wait()
         setup = prepare(recipe, output / START, processes)
         if processes.first:         # which writes the model
@@ -86,12 +91,44 @@ def train(
         return trainer.run(stop)
 
 
+def read_by(recipe: Recipe) -> Iterator[str]:
+    """The files, folders and hub names that a recipe begins with and learns from."""
+    yield from (*recipe.data.train.shards, *recipe.data.validation.shards)
+    if recipe.model.start is not None:
+        yield recipe.model.start
+    if recipe.model.new is not None and recipe.model.new.vocabulary is not None:
+        yield recipe.model.new.vocabulary
+    if recipe.teacher is not None:
+        yield recipe.teacher.model
+
+
+def require_apart(names: Iterable[str], output: Path) -> None:
+    """Raise InputError when one of these files or folders lies in what a run into `output` replaces or deletes."""
+    own = [(output / name).resolve() for name in _FOLDERS]
+    for name in names:
+        place = Path(name).expanduser().resolve()
+        if any(place.is_relative_to(folder) for folder in own):
+            raise InputError(f"{name} lies in what a run into {output} writes over: choose another --output.")
+
+
 def forget(output: Path) -> None:
-    """Delete what a run wrote into its folder."""
-    for name in (MODEL, STATES, START, BOARD):
+    """Delete what a run wrote into its folder; nothing where there was none."""
+    if not _holds_run(output):
+        return
+    for name in _FOLDERS:
         shutil.rmtree(output / name, ignore_errors=True)
     for name in (LOG_NAME, REPORT_NAME, RECIPE_NAME):
         (output / name).unlink(missing_ok=True)
+
+
+def _holds_run(output: Path) -> bool:
+    return (output / LOG_NAME).is_file() or bool(state_files(output / STATES))
+
+
+def _require_own_model(output: Path) -> None:
+    """Raise InputError when there is a folder in the place of the model that no run of this output wrote."""
+    if (output / MODEL).exists() and not _holds_run(output):
+        raise InputError(f"{output / MODEL} is there already and is of no run in {output}: choose another --output.")
 
 
 class Trainer:

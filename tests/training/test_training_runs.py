@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -242,3 +243,60 @@ def test_a_recipe_in_the_report_is_what_a_state_compares(shards, tmp_path):
     train(small_recipe(shards, "schedule.steps=1"), tmp_path)
     stored = torch.load(state_files(tmp_path / "states")[-1])["recipe"]
     assert stored == plain(small_recipe(shards, "schedule.steps=1"))
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_a_run_begins_with_is_never_in_what_it_writes_over(restart, finished, tmp_path):
+    recipe, output, _ = finished
+    copy = tmp_path / "run"
+    shutil.copytree(output, copy)
+    (copy / "model/words.txt").write_text("一", encoding="utf-8")
+    shards = recipe.data.train.shards[0]
+    new = small_recipe(shards).model.new.model_dump()
+    for sections in (
+        {"model": {"start": str(copy / "../run/model")}},
+        {"teacher": {"model": str(copy / "model"), "text": 1.0}, "model": {"start": str(output / "model")}},
+        {"model": {"new": {**new, "vocabulary": str(copy / "model/words.txt")}}},
+    ):
+        with pytest.raises(InputError, match=r"/model.* lies in what a run into .*run writes over: choose another --output"):
+            train(small_recipe(shards, "schedule.steps=2", **sections), copy, restart=restart)
+    assert (copy / "model/words.txt").is_file()
+    assert load_dual_encoder(copy / "model").dimension == 16
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("name", ["model", "start"])
+def test_a_folder_that_no_run_wrote_is_neither_replaced_nor_forgotten(name, restart, shards, tmp_path):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "mine.txt").touch()
+    with pytest.raises(InputError, match=f"{name} is there already and"):
+        train(small_recipe(shards, "schedule.steps=2"), tmp_path, restart=restart)
+    assert (tmp_path / name / "mine.txt").is_file()
+
+
+def crash_at_step_2(done):
+    if done.step == 2:
+        raise KeyError
+
+
+def test_after_a_crash_before_the_first_state_another_recipe_gets_its_own_beginning(shards, tmp_path):
+    with pytest.raises(KeyError):
+        train(small_recipe(shards, "checkpoint.every=100"), tmp_path, on_step=crash_at_step_2)
+    begun = (tmp_path / "start/model.safetensors").read_bytes()
+    with pytest.raises(KeyError):
+        train(small_recipe(shards, "checkpoint.every=100"), tmp_path, on_step=crash_at_step_2)
+    assert (tmp_path / "start/model.safetensors").read_bytes() == begun
+    train(small_recipe(shards, "model.new.width=64", "model.new.dimension=32", "schedule.steps=2"), tmp_path)
+    model = load_dual_encoder(tmp_path / "model")
+    assert (model.towers.config.vision_config.hidden_size, model.dimension) == (64, 32)
+
+
+def test_after_a_crash_before_the_first_state_the_words_of_other_texts_are_mined_anew(shards, tmp_path):
+    def tried(world):
+        recipe = small_recipe(world, "checkpoint.every=100", "model.interaction.text_weights=significant")
+        with pytest.raises(KeyError):
+            train(recipe, tmp_path / "run", on_step=crash_at_step_2)
+        return next((tmp_path / "run/start").glob("significant_words*")).read_bytes()
+
+    first = tried(shards)
+    assert tried(write_world(tmp_path / "few", train=20, validation=4)) != first
