@@ -11,6 +11,7 @@ from typing import Any
 from data_pipeline.corpus.plan import VideoSource
 from data_pipeline.corpus.samples import SampleText
 from data_pipeline.manifest import Manifest, ManifestRow
+from data_pipeline.sources.files import plain_path
 from data_pipeline.tables import BrokenLine, TableRow, read_table
 from retrieval.errors import InputError
 from retrieval.text import holds_chinese
@@ -58,7 +59,7 @@ def read_captioned(table: Path, files: Sequence[Path], *, validation_share: floa
             f"{table} gives captions to {len(captions)} of the {len(files)} videos, but {_FEWEST_VIDEOS} are the fewest{first}"
         )
     if not splits:
-        splits = dict.fromkeys(_held_back(list(captions), folder=table.parent, share=validation_share), VALIDATION)
+        splits = dict.fromkeys(_held_back(list(captions), folder=plain_path(table.parent), share=validation_share), VALIDATION)
     unmatched.sort(key=lambda pair: pair[0].line)
     return CaptionedVideos(
         sources=tuple(
@@ -113,7 +114,8 @@ def _held_back(files: list[Path], *, folder: Path, share: float) -> list[Path]:
     """The videos whose paths have the smallest digests: which they are does not depend on where the folder lies."""
 
     def digest(file: Path) -> str:
-        name = file.relative_to(folder) if file.is_relative_to(folder) else file.name
+        own = plain_path(file)
+        name = own.relative_to(folder) if own.is_relative_to(folder) else own.name
         return hashlib.sha256(str(name).encode("utf-8", "surrogateescape")).hexdigest()
 
     count = min(max(round(share * len(files)), 2), len(files) - 2)

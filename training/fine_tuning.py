@@ -14,11 +14,13 @@ from data_pipeline.corpus.files import write_json
 from data_pipeline.corpus.plan import VideoSource
 from data_pipeline.corpus.samples import PictureFormat
 from data_pipeline.corpus.shard_reader import ShardDataset
+from data_pipeline.sources.files import plain_path
 from retrieval.encoders.hub import find_checkpoint
 from retrieval.encoders.preprocessing import read_preprocessing
 from retrieval.errors import InputError
 from retrieval.evaluation import TwoWayMetrics
 from retrieval.model import load_dual_encoder
+from retrieval.settings import Override
 from training.batches.order import steps_of
 from training.card import TrainingReport
 from training.dry_run import DryRun, try_recipe
@@ -74,6 +76,8 @@ def fine_tune(
     Goes on where an earlier call was ended. A video that cannot be read is named in the report and left out. Raises
     InputError when too few can be read, and what `build_corpus` and `train` raise.
     """
+    output = plain_path(output)             # what a recipe names is the same from everywhere
+    model = str(plain_path(Path(model).expanduser())) if Path(model).expanduser().exists() else model
     require_apart([model], output)          # before all videos are read
     corpus = _read(videos.sources, output / CORPUS, model=model, workers=workers, on_video=on_video)
     shards = output / CORPUS / SHARDS
@@ -154,7 +158,7 @@ def _require(shards: Path, corpus: CorpusReport) -> int:
 
 def _recipe(path: Path, model: str, shards: Path, overrides: Sequence[str], *, train: int) -> Recipe:
     """The recipe on these shards, its batch no larger than there are videos, and validation a few times in the run."""
-    own = [f"model.start={model}", *(f"data.{split}.shards={shards}" for split in (TRAIN, VALIDATION))]
+    own: list[Override] = [("model.start", model), *((f"data.{split}.shards", str(shards)) for split in (TRAIN, VALIDATION))]
     size = max(read_recipe(path, overrides=own).batch.size.values)
     own += [f"batch.size={train}"] if size > train else []
     first = read_recipe(path, overrides=[*own, *overrides])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,11 @@ from serving.cli.main import app
 from tests.training.training_world import clip, small_recipe, write_world
 from tests.videos import write_pictures
 from training.gain import gain
+from training.recipe_file import read_recipe
 from training.trainer import train
 
 VIDEOS = 26
+FAST = ("--set", "adapters.rank=2", "--set", "schedule.epochs=1")
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +98,42 @@ def test_a_dry_run_states_time_memory_and_disk_and_leaves_nothing(mine, start, t
         assert word in spoken.stdout
 
 
+@pytest.fixture
+def few(start, tmp_path, monkeypatch):
+    """A folder, which is the current one, with twelve videos of squares, a table of them and the model `20240101`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "squares").mkdir()
+    rows = []
+    for number in range(12):
+        sample = clip(number, split="train")
+        write_pictures(tmp_path / f"squares/{number:02d}.mp4", sample.frames)
+        rows.append(f"squares/{number:02d}.mp4,{sample.texts[0]['text']}")
+    (tmp_path / "mine.csv").write_text("\n".join(["path,caption", *rows]) + "\n", encoding="utf-8")
+    shutil.copytree(start, tmp_path / "20240101")
+    return tmp_path
+
+
+def test_any_name_of_a_folder_is_a_name_and_a_relative_path_is_the_absolute_one(few):
+    for output in ("try #2", "[a] b", few / "[a] b"):
+        found = run(Path(), "20240101", output, *FAST)
+        assert found.exit_code == 0, (found.output, found.exception)
+    assert run(few, few / "20240101", "try #2", *FAST).exit_code == 0
+    recipe = read_recipe(few / "[a] b/recipe.yaml")
+    assert recipe.model.start == str(few / "20240101")
+    assert recipe.data.train.shards == (str(few / "[a] b/corpus/shards"),)
+
+
+def test_a_restart_does_not_delete_the_model_that_it_begins_with(few):
+    (few / "run").mkdir()
+    (few / "20240101").rename(few / "run/model")
+    for more in ((), ("--restart",)):
+        found = run(few, few / "run/model", "run", *FAST, *more)
+        assert isinstance(found.exception, InputError)
+        assert "choose another --output" in str(found.exception)
+    assert (few / "run/model/model.safetensors").is_file()
+    assert not (few / "run/corpus").exists()        # told before all videos were read
+
+
 def table(folder, *lines):
     (folder / "t.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder / "t.csv"
@@ -115,6 +154,21 @@ def test_captions_of_one_video_come_together_and_a_video_is_in_one_split(tmp_pat
     assert (found.count("train"), found.count("validation")) == (8, 2)
     again = read_captioned(table(tmp_path, "path,caption", *reversed(lines)), files(tmp_path, 10), validation_share=0.2)
     assert {s.path: s.split for s in again.sources} == {s.path: s.split for s in found.sources}
+
+
+def test_the_same_videos_are_held_back_however_the_paths_are_written(tmp_path, monkeypatch):
+    (tmp_path / "v").mkdir()
+    lines = [f"v/{number}.mp4,一只狗" for number in range(20)]
+    listed, there = table(tmp_path, "path,caption", *lines), files(tmp_path / "v", 20)
+    monkeypatch.chdir(tmp_path)
+    relative = [path.relative_to(tmp_path) for path in there]
+    held = {
+        tuple(sorted(Path(s.path).name for s in found.sources if s.split == "validation"))
+        for found in (read_captioned(*given, validation_share=0.2) for given in (
+            (listed, there), (Path("t.csv"), there), (Path("t.csv"), relative), (Path("../") / tmp_path.name / "t.csv", there),
+        ))
+    }  # fmt: skip
+    assert len(held) == 1
 
 
 def test_a_split_column_decides(tmp_path):
