@@ -42,7 +42,7 @@ from training.weights import trained
 
 MODEL, START, BOARD = "model", "start", "tensorboard"
 _FOLDERS = (MODEL, STATES, START, BOARD)
-_FEW_BAD = 10       # so many bad samples never end a run, whatever share they are
+_FEW_BAD = 10       # so many bad samples in an epoch never end a run, whatever share they are
 
 Planned = Loaded[PlannedBatch, Batch]
 
@@ -281,7 +281,8 @@ class Trainer:
 
     def _refuse_many_bad(self) -> None:
         visits, clips = self._progress.bad_visits, self._progress.clips
-        if visits > max(_FEW_BAD, self._recipe.data.max_bad_share * (clips + visits)):
+        few = _FEW_BAD * (self._progress.position.epoch + 1)
+        if visits > max(few, self._recipe.data.max_bad_share * (clips + visits)):
             _, message = next(iter(self._progress.bad.values()))
             raise TrainingError(
                 f"{visits:,} of {clips + visits:,} samples could not be used, more than data.max_bad_share allows, for one: "

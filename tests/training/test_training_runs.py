@@ -174,6 +174,16 @@ def test_damaged_samples_are_replaced_counted_and_named(tmp_path):
     assert "picture 0 is no whole JPEG" in written["by_key"]["train-00003"]["message"]
 
 
+def test_a_damaged_sample_does_not_end_a_run_whose_batches_hold_every_video(tmp_path):
+    shards = write_world(tmp_path / "shards", train=16, validation=8)
+    key = damage(shards, 3)
+    report = train(small_recipe(shards, "schedule.steps=30", "evaluation.every=100"), tmp_path / "out")
+    assert report.finished
+    assert list(report.progress.bad) == [key]
+    assert report.progress.bad_visits == 30
+    assert report.progress.clips == 30 * 16
+
+
 def test_too_many_damaged_samples_end_the_run(tmp_path):
     shards = write_world(tmp_path / "shards", train=32, validation=8)
     for number in range(8):
