@@ -14,7 +14,7 @@ from data_pipeline.manifest import Manifest, ManifestRow
 from data_pipeline.sources.files import plain_path
 from data_pipeline.tables import BrokenLine, TableRow, read_table
 from retrieval.errors import InputError
-from retrieval.text import holds_chinese
+from retrieval.text import holds_chinese, normalise
 
 TRAIN, VALIDATION = "train", "validation"
 FILE_COLUMNS = ("file", "path", "video")
@@ -47,12 +47,17 @@ def read_captioned(table: Path, files: Sequence[Path], *, validation_share: floa
     captions: dict[Path, list[SampleText]] = {}
     splits: dict[Path, str] = {}
     for row, file in pairs:
-        if row.title is None:
+        if row.title is None or not normalise(row.title):
             unmatched.append((row, f"{table} line {row.line} has no caption: fill its `{CAPTION_COLUMNS[0]}` column."))
             continue
         captions.setdefault(file, []).append(_text(row.title))
         if "split" in row.details:
-            splits[file] = _split(row, table=table)
+            split = _split(row, table=table)
+            if splits.setdefault(file, split) != split:
+                raise InputError(
+                    f"{table} line {row.line} puts {row.file} into {split}, but an earlier line into {splits[file]}: give all "
+                    "lines of a video one split."
+                )
     if len(captions) < _FEWEST_VIDEOS:
         first = f"; the first line that cannot be used: {unmatched[0][1]}" if unmatched else "."
         raise InputError(

@@ -179,6 +179,23 @@ def test_a_split_column_decides(tmp_path):
         read_captioned(table(tmp_path, "video,text,split", "1.mp4,x,test"), files(tmp_path, 6), validation_share=0.5)
 
 
+def test_two_splits_of_one_video_are_refused_with_the_line(tmp_path):
+    lines = [f"{number}.mp4,x,{split}" for number in range(6) for split in ("val" if number == 3 else "train", "")]
+    there = files(tmp_path, 6)
+    assert read_captioned(table(tmp_path, "video,text,split", *lines), there, validation_share=0.5).count("validation") == 1
+    lines.append("3.mp4,y,train")
+    with pytest.raises(InputError, match=r"line 14 puts 3\.mp4 into train, but an earlier line into validation"):
+        read_captioned(table(tmp_path, "video,text,split", *lines), there, validation_share=0.5)
+
+
+def test_a_caption_of_which_nothing_is_left_is_a_line_that_cannot_be_used(tmp_path):
+    lines = [f"{number}.mp4,一只狗" for number in range(6)] + ["2.mp4,\u200b"]
+    found = read_captioned(table(tmp_path, "path,caption", *lines), files(tmp_path, 6), validation_share=0.5)
+    assert all([text["text"] for text in source.texts] == ["一只狗"] for source in found.sources)
+    (reason,) = found.unused
+    assert "line 8 has no caption" in reason
+
+
 def test_a_table_that_cannot_be_used_is_refused_in_one_sentence(tmp_path):
     with pytest.raises(InputError, match="has no captions: name their column `caption`"):
         read_captioned(table(tmp_path, "path,words", "1.mp4,x"), files(tmp_path, 6), validation_share=0.5)
