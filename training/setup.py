@@ -121,7 +121,7 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
     """Open everything that the recipe names; what the run begins with is made in `start` first, unless it is there.
 
     What is there was made by an earlier call: it is kept for a run that has a state, and while recipe and data ask for the same.
-    Raises InputError, ModelError, CorpusError for what cannot be used.
+    Raises InputError, ModelError, CorpusError for what cannot be used, TrainingError when validation has too few samples.
     """
     _check_sizes(recipe, processes)
     samples, validation = open_samples(recipe.data.train), open_samples(recipe.data.validation)
@@ -149,6 +149,8 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
         workers=recipe.data.workers,
         token_wise=any(weight > 0 for _, weight in recipe.objective.token_wise),
     )  # fmt: skip
+    if processes.first:         # which scores
+        validator.require_two()
     heads = _heads(recipe, model)
     terms = _terms(recipe, model, heads, reader)
     return Setup(

@@ -189,10 +189,13 @@ class Trainer:
         stopped = False
         own = self._output if self._processes.first else None
         with closing(RunLog(own, step=self._first)) as self._log:
+            if self._validation_is_due():       # where the one before failed, and its state was saved
+                self._validate()
+                self._save()
             for loaded in self._batches():
                 self._step(loaded)
                 step = self._progress.position.step
-                if step % self._recipe.evaluation.every == 0 or step == self._setup.steps:
+                if self._validation_is_due():
                     self._validate()
                 stopped = self._processes.any([stop.asked])[0] and step < self._setup.steps
                 if step % self._recipe.checkpoint.every == 0 or step == self._setup.steps or stopped:
@@ -289,21 +292,35 @@ class Trainer:
                 f"{message}"
             )
 
+    def _validation_is_due(self) -> bool:
+        step = self._progress.position.step
+        due = step > 0 and (step % self._recipe.evaluation.every == 0 or step == self._setup.steps)
+        return due and self._progress.validated != step
+
     def _validate(self) -> None:
-        """Score the averaged weights, and keep them as the model when they are the best so far."""
+        """Score the averaged weights, and keep them as the model when they are the best so far; a failure leaves a state."""
+        step, before = self._progress.position.step, self._progress
         if self._processes.first:
-            step = self._progress.position.step
-            model = self._average.model if self._average is not None else self._model
-            found = self._setup.validator(model.eval(), bf16=self._recipe.precision == "bf16")
-            self._last_validation = found.figures
-            self._log.write(step, validation=found.figures)
-            self._progress = replace(self._progress, bad=self._progress.bad | _named(found.bad))
-            if self._progress.best is None or found.figures["r_sum"] > self._progress.best:
-                self._progress = replace(
-                    self._progress, best=found.figures["r_sum"], best_step=step, validation=found.figures
-                )
-                self._write_model(share=found.figures.get("reranked.share"))
+            try:
+                self._score(step)
+            except Exception:
+                self._progress = before
+                self._write_state()
+                raise
+        self._progress = replace(self._progress, validated=step)
         self._processes.wait()
+
+    def _score(self, step: int) -> None:
+        model = self._average.model if self._average is not None else self._model
+        found = self._setup.validator(model.eval(), bf16=self._recipe.precision == "bf16")
+        self._last_validation = found.figures
+        self._log.write(step, validation=found.figures)
+        self._progress = replace(self._progress, bad=self._progress.bad | _named(found.bad))
+        if self._progress.best is None or found.figures["r_sum"] > self._progress.best:
+            self._progress = replace(
+                self._progress, best=found.figures["r_sum"], best_step=step, validation=found.figures
+            )
+            self._write_model(share=found.figures.get("reranked.share"))
 
     def _write_model(self, *, share: float | None) -> None:
         """share: of the token-wise score when re-ranking; None = as it is."""
@@ -321,17 +338,20 @@ class Trainer:
 
     def _save(self) -> None:
         if self._processes.first:
-            own = {name: weight.detach() for name, weight in trained(self._model).items()}
-            average = None
-            if self._average is not None:
-                average = {name: weight for name, weight in self._average.model.named_parameters() if name in own}
-            state = State(
-                recipe=plain(self._recipe), data=self._setup.data.fingerprint, start=self._setup.start_revision,
-                progress=self._progress, model=own, average=average, optimiser=self._optimiser.state_dict(),
-                heads=self._setup.heads.state_dict(),
-            )  # fmt: skip
-            save_state(self._output / STATES, state, keep=self._recipe.checkpoint.keep)
+            self._write_state()
         self._processes.wait()
+
+    def _write_state(self) -> None:
+        own = {name: weight.detach() for name, weight in trained(self._model).items()}
+        average = None
+        if self._average is not None:
+            average = {name: weight for name, weight in self._average.model.named_parameters() if name in own}
+        state = State(
+            recipe=plain(self._recipe), data=self._setup.data.fingerprint, start=self._setup.start_revision,
+            progress=self._progress, model=own, average=average, optimiser=self._optimiser.state_dict(),
+            heads=self._setup.heads.state_dict(),
+        )  # fmt: skip
+        save_state(self._output / STATES, state, keep=self._recipe.checkpoint.keep)
 
     def _report(self, *, finished: bool) -> TrainingReport:
         step = self._progress.position.step

@@ -26,7 +26,7 @@ from training.processes import Processes
 from training.recipe_file import plain, read_recipe, recipe_text
 from training.setup import prepare
 from training.states import state_files
-from training.trainer import train
+from training.trainer import Trainer, train
 from training.validation import Validation, Validator
 
 
@@ -104,6 +104,35 @@ def test_the_model_is_that_of_the_best_validation_not_of_the_last(shards, tmp_pa
     name = "logit_scale"
     assert torch.equal(weights[name], seen[1][f"towers.{name}"])
     assert not torch.equal(weights[name], seen[2][f"towers.{name}"])
+
+
+def test_a_validation_split_that_cannot_be_used_is_told_before_the_first_step(shards, tmp_path):
+    alone = write_world(tmp_path / "shards", train=20, validation=1)
+    for recipe in (small_recipe(alone), small_recipe(shards, "evaluation.texts={language: {ja: 1}}")):
+        with pytest.raises(TrainingError, match="Fewer than two validation samples can be used"):
+            try_recipe(recipe)
+        with pytest.raises(TrainingError, match="Fewer than two validation samples can be used"):
+            train(recipe, tmp_path / "out", on_step=lambda done: pytest.fail("a step"))
+
+
+@pytest.mark.parametrize("part", ["__call__", "_write_model"])
+def test_a_validation_that_fails_leaves_a_state_and_is_done_by_the_next_call(part, shards, tmp_path, monkeypatch):
+    recipe = small_recipe(shards, "evaluation.every=12", "checkpoint.every=100")
+    whole = train(recipe, tmp_path / "whole")
+
+    def fails(*_, **__):
+        raise ModelError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr({"__call__": Validator, "_write_model": Trainer}[part], part, fails)
+        with pytest.raises(ModelError, match="the disk is full"):
+            train(recipe, tmp_path / "out")
+    assert [path.name for path in state_files(tmp_path / "out/states")] == ["state-00000012.pt"]
+    again = train(recipe, tmp_path / "out", on_step=lambda done: pytest.fail("a step"))
+    assert again.finished
+    assert (again.progress.best, again.progress.best_step) == (whole.progress.best, 12)
+    one, other = (load_file(tmp_path / name / "model/model.safetensors") for name in ("whole", "out"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_without_an_average_the_weights_themselves_are_the_model(shards, tmp_path):
