@@ -123,6 +123,25 @@ def test_any_name_of_a_folder_is_a_name_and_a_relative_path_is_the_absolute_one(
     assert recipe.data.train.shards == (str(few / "[a] b/corpus/shards"),)
 
 
+def test_a_video_that_was_mended_is_trained_on_once_the_run_begins_anew(few):
+    good = (few / "squares/03.mp4").read_bytes()
+    (few / "squares/03.mp4").write_bytes(b"no video")
+    first = run(few, "20240101", "out", *FAST, "--json")
+    assert json.loads(first.stdout)["videos"] == 11
+    (few / "squares/03.mp4").write_bytes(good)
+    assert "begin anew with --restart" in str(run(few, "20240101", "out", *FAST).exception)
+    again = run(few, "20240101", "out", *FAST, "--restart", "--json")
+    assert again.exit_code == 0, again.exception
+    assert (json.loads(again.stdout)["videos"], json.loads(again.stdout)["failed"]) == (12, 0)
+    # Other captions of the same videos are another run as well.
+    before = (few / "mine.csv").read_text(encoding="utf-8")
+    (few / "mine.csv").write_text(before.replace("03.mp4,一个", "03.mp4,有一个"), encoding="utf-8")
+    assert "other videos or captions" in str(run(few, "20240101", "out", *FAST).exception)
+    assert "other videos or captions" in str(run(few, "20240101", "out", *FAST).exception)
+    (few / "mine.csv").write_text(before, encoding="utf-8")
+    assert run(few, "20240101", "out", *FAST).exit_code == 0
+
+
 def test_a_restart_does_not_delete_the_model_that_it_begins_with(few):
     (few / "run").mkdir()
     (few / "20240101").rename(few / "run/model")
