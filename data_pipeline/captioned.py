@@ -11,9 +11,10 @@ from typing import Any
 from data_pipeline.corpus.plan import VideoSource
 from data_pipeline.corpus.samples import SampleText
 from data_pipeline.manifest import Manifest, ManifestRow
+from data_pipeline.sources.files import plain_path
 from data_pipeline.tables import BrokenLine, TableRow, read_table
 from retrieval.errors import InputError
-from retrieval.text import holds_chinese
+from retrieval.text import holds_chinese, normalise
 
 TRAIN, VALIDATION = "train", "validation"
 FILE_COLUMNS = ("file", "path", "video")
@@ -46,19 +47,24 @@ def read_captioned(table: Path, files: Sequence[Path], *, validation_share: floa
     captions: dict[Path, list[SampleText]] = {}
     splits: dict[Path, str] = {}
     for row, file in pairs:
-        if row.title is None:
+        if row.title is None or not normalise(row.title):
             unmatched.append((row, f"{table} line {row.line} has no caption: fill its `{CAPTION_COLUMNS[0]}` column."))
             continue
         captions.setdefault(file, []).append(_text(row.title))
         if "split" in row.details:
-            splits[file] = _split(row, table=table)
+            split = _split(row, table=table)
+            if splits.setdefault(file, split) != split:
+                raise InputError(
+                    f"{table} line {row.line} puts {row.file} into {split}, but an earlier line into {splits[file]}: give all "
+                    "lines of a video one split."
+                )
     if len(captions) < _FEWEST_VIDEOS:
         first = f"; the first line that cannot be used: {unmatched[0][1]}" if unmatched else "."
         raise InputError(
             f"{table} gives captions to {len(captions)} of the {len(files)} videos, but {_FEWEST_VIDEOS} are the fewest{first}"
         )
     if not splits:
-        splits = dict.fromkeys(_held_back(list(captions), folder=table.parent, share=validation_share), VALIDATION)
+        splits = dict.fromkeys(_held_back(list(captions), folder=plain_path(table.parent), share=validation_share), VALIDATION)
     unmatched.sort(key=lambda pair: pair[0].line)
     return CaptionedVideos(
         sources=tuple(
@@ -113,7 +119,8 @@ def _held_back(files: list[Path], *, folder: Path, share: float) -> list[Path]:
     """The videos whose paths have the smallest digests: which they are does not depend on where the folder lies."""
 
     def digest(file: Path) -> str:
-        name = file.relative_to(folder) if file.is_relative_to(folder) else file.name
+        own = plain_path(file)
+        name = own.relative_to(folder) if own.is_relative_to(folder) else own.name
         return hashlib.sha256(str(name).encode("utf-8", "surrogateescape")).hexdigest()
 
     count = min(max(round(share * len(files)), 2), len(files) - 2)

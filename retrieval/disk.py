@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from retrieval.errors import InputError
+
 
 def replace_directory(new: Path, directory: Path) -> None:
     """Put a finished directory in the place of another, its files on the disk before its name is.
@@ -34,6 +36,17 @@ def replace_directory(new: Path, directory: Path) -> None:
         raise
     sync_folder(directory.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def require_room(directory: Path, *, own: bool, what: str) -> None:
+    """Raise InputError when something stands at `directory` that a new folder must not take the place of.
+
+    own: whether it is of the kind that may be replaced. what: names that kind, such as "text encoder".
+    """
+    if own or not (directory.exists() or directory.is_symlink()):
+        return
+    if not directory.is_dir() or any(directory.iterdir()):
+        raise InputError(f"{directory} is there already and holds no {what}: choose another folder.")
 
 
 def settle_directory(directory: Path) -> None:

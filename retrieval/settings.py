@@ -20,6 +20,7 @@ class Section(BaseModel):
 
 
 Settings = TypeVar("Settings", bound=BaseModel)
+Override = str | tuple[str, Any]        # a pair is for programs: what a person named, such as a path, is no YAML
 
 
 def read_yaml(path: Path, *, what: str) -> Any:
@@ -33,9 +34,9 @@ def read_yaml(path: Path, *, what: str) -> Any:
 
 
 def settings_of(
-    kind: type[Settings], content: Mapping[str, Any], *, overrides: Iterable[str] = (), source: str
+    kind: type[Settings], content: Mapping[str, Any], *, overrides: Iterable[Override] = (), source: str
 ) -> Settings:
-    """Settings of a kind from plain values, with `a.b=value` overrides on top, their values read as YAML.
+    """Settings of a kind from plain values, with overrides on top: `a.b=value`, the value read as YAML, or (`a.b`, value).
 
     source: what an error calls the values. Raises InputError: an unknown name (with the nearest known one), an unfit value.
     """
@@ -48,7 +49,9 @@ def settings_of(
         raise InputError(f"{source}: {_explained(error, kind)}") from error
 
 
-def _set(content: dict[str, Any], override: str) -> dict[str, Any]:
+def _set(content: dict[str, Any], override: Override) -> dict[str, Any]:
+    if not isinstance(override, str):
+        return _replaced(content, override[0].split("."), override[1], override[0])
     path, sign, text = override.partition("=")
     names = path.strip().split(".")
     if not sign or not all(names):

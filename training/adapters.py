@@ -53,15 +53,22 @@ class LowRankLinear(nn.Linear):
 def add_adapters(model: DualEncoder, settings: Adapters, *, seed: int) -> None:
     """Freeze both towers but for the logit scale, and put adapters beside the layers that the recipe names.
 
-    Raises InputError when the rank is too high for a layer, or the towers have no such layers.
+    A layer that is frozen already gets none. Raises InputError when the rank is too high for a layer, or the towers have
+    no such layers.
     """
+    wanted = [
+        name for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and module.weight.requires_grad and _chosen(name, settings)
+    ]
     for name, weight in model.named_parameters():
         if place_of(name).part in ("text", "vision"):
             weight.requires_grad_(False)
     random = torch.Generator().manual_seed(seed)
-    wanted = [name for name, module in model.named_modules() if isinstance(module, nn.Linear) and _chosen(name, settings)]
     if not wanted:
-        raise InputError("The model's towers have none of the layers that adapters.layers names: train it without adapters.")
+        raise InputError(
+            "The model's towers have none of the layers that adapters.layers names, or all of them are frozen: train it "
+            "without adapters, or freeze less."
+        )
     for name in wanted:
         linear = model.get_submodule(name)
         assert isinstance(linear, nn.Linear)

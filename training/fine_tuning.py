@@ -10,28 +10,34 @@ from pathlib import Path
 
 from data_pipeline.captioned import TRAIN, VALIDATION, CaptionedVideos
 from data_pipeline.corpus.build import SHARDS, CorpusReport, build_corpus
-from data_pipeline.corpus.files import write_json
+from data_pipeline.corpus.files import file_sha256, write_json
 from data_pipeline.corpus.plan import VideoSource
 from data_pipeline.corpus.samples import PictureFormat
+from data_pipeline.corpus.shard_list import LIST_NAME
 from data_pipeline.corpus.shard_reader import ShardDataset
+from data_pipeline.sources.files import plain_path
 from retrieval.encoders.hub import find_checkpoint
 from retrieval.encoders.preprocessing import read_preprocessing
 from retrieval.errors import InputError
 from retrieval.evaluation import TwoWayMetrics
 from retrieval.model import load_dual_encoder
+from retrieval.settings import Override
 from training.batches.order import steps_of
 from training.card import TrainingReport
 from training.dry_run import DryRun, try_recipe
+from training.errors import TrainingError
 from training.gain import Gain, gain
 from training.processes import Processes, join_processes
 from training.recipe import Recipe
 from training.recipe_file import read_recipe
 from training.setup import prepare
-from training.trainer import MODEL, START, StepReport, forget, train
+from training.states import STATES, state_files
+from training.trainer import MODEL, START, StepReport, forget, read_by, require_apart, train
 from training.validation import Validator
 
 CORPUS, REPORT = "corpus", "fine_tuning.json"
 RECIPE = Path("fine_tune")          # the one that comes with Wenshi
+_TRAINED_ON = "trained_on.txt"      # a digest of all pictures and captions
 STORED_FRAMES = 8                   # of a video, from which each visit takes some
 _TRIED = 8                          # videos that are read to estimate
 _VALIDATIONS = 5                    # in a run, at least
@@ -74,11 +80,16 @@ def fine_tune(
     Goes on where an earlier call was ended. A video that cannot be read is named in the report and left out. Raises
     InputError when too few can be read, and what `build_corpus` and `train` raise.
     """
+    output = plain_path(output)             # what a recipe names is the same from everywhere
+    model = str(plain_path(Path(model).expanduser())) if Path(model).expanduser().exists() else model
+    require_apart([model], output)          # before all videos are read
     corpus = _read(videos.sources, output / CORPUS, model=model, workers=workers, on_video=on_video)
     shards = output / CORPUS / SHARDS
     plan = _recipe(recipe, model, shards, overrides, train=_require(shards, corpus))
+    require_apart(read_by(plan), output)
     if restart:
         forget(output)
+    _require_same_videos(output, shards)
     with join_processes(device) as processes:
         setup = prepare(plan, output / START, processes)
         bf16 = plan.precision == "bf16"
@@ -134,6 +145,17 @@ def _read(
     )  # fmt: skip
 
 
+def _require_same_videos(output: Path, shards: Path) -> None:
+    """Raise TrainingError when the run in `output` began with other pictures or captions than the shards have now."""
+    note, now = output / _TRAINED_ON, file_sha256(shards / LIST_NAME)
+    if state_files(output / STATES) and note.is_file() and note.read_text(encoding="ascii", errors="replace") != now:
+        raise TrainingError(
+            f"{output} holds a run on other videos or captions: bring those back, choose another --output, or begin anew with "
+            "--restart."
+        )
+    note.write_text(now, encoding="ascii")
+
+
 def _require(shards: Path, corpus: CorpusReport) -> int:
     """How many training videos there are. Raises InputError when there are too few of them, or to validate with."""
     counts = {}
@@ -152,7 +174,7 @@ def _require(shards: Path, corpus: CorpusReport) -> int:
 
 def _recipe(path: Path, model: str, shards: Path, overrides: Sequence[str], *, train: int) -> Recipe:
     """The recipe on these shards, its batch no larger than there are videos, and validation a few times in the run."""
-    own = [f"model.start={model}", *(f"data.{split}.shards={shards}" for split in (TRAIN, VALIDATION))]
+    own: list[Override] = [("model.start", model), *((f"data.{split}.shards", str(shards)) for split in (TRAIN, VALIDATION))]
     size = max(read_recipe(path, overrides=own).batch.size.values)
     own += [f"batch.size={train}"] if size > train else []
     first = read_recipe(path, overrides=[*own, *overrides])

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from retrieval.errors import InputError
-from retrieval.settings import read_yaml, settings_of
+from retrieval.settings import Override, read_yaml, settings_of
 from training.recipe import Recipe
 
 # What changes no number of a run may be changed between a stop and a resume.
@@ -25,18 +25,18 @@ def packaged_recipe(name: str) -> Path:
     return folder / f"{name}.yaml"
 
 
-def read_recipe(path: Path, *, overrides: Iterable[str] = ()) -> Recipe:
-    """The recipe in a YAML file with `a.b=value` overrides on top, their values read as YAML.
+def read_recipe(path: Path, *, overrides: Iterable[Override] = ()) -> Recipe:
+    """The recipe in a YAML file with overrides on top: `a.b=value`, the value read as YAML, or (`a.b`, value).
 
     path: a bare name means the recipe of that name that comes with Wenshi, unless there is such a file. Raises InputError:
     a file that cannot be read, an unknown setting (with the nearest known name), an unfit value.
     """
-    if not path.suffix and path.name == str(path) and not path.exists():
+    if not path.suffix and path.name == str(path) and not path.is_file():
         path = packaged_recipe(path.name)
     return recipe_of(read_yaml(path, what="recipe"), overrides=overrides, source=path.name)
 
 
-def recipe_of(content: Any, *, overrides: Iterable[str] = (), source: str = "recipe") -> Recipe:
+def recipe_of(content: Any, *, overrides: Iterable[Override] = (), source: str = "recipe") -> Recipe:
     """The recipe in plain values; `source` is what an error calls them. Raises InputError."""
     if not isinstance(content, dict):
         raise InputError(f"{source} is no recipe: it must be a mapping of settings, such as `model:` and `data:`.")

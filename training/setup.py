@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from PIL import Image
 from torch import nn
 
 from data_pipeline.corpus.errors import CorpusError
+from data_pipeline.corpus.shard_list import LIST_NAME
 from data_pipeline.corpus.shard_reader import decode
-from retrieval.disk import replace_directory
+from retrieval.disk import replace_directory, require_room
 from retrieval.encoders.checkpoint import Checkpoint, open_checkpoint
 from retrieval.encoders.fingerprint import content_revision
 from retrieval.encoders.hub import find_checkpoint
@@ -47,13 +49,15 @@ from training.batches.words import WordList, WordRows
 from training.cross_modal import CrossModal, CrossModalObjective, shared_tower
 from training.objectives import RetrievalObjective
 from training.processes import Processes
-from training.recipe import Recipe
+from training.recipe import NewModel, Recipe
+from training.states import STATES, state_files
 from training.teaching import open_teacher
 from training.terms import Term, build_terms
 from training.validation import Validator
 from training.weights import freeze, keeps_clip_vectors, learns_texts, place_of, require_something_to_train
 
 VOCABULARY = "vocabulary.txt"
+_MADE_FOR = "made_for.txt"         # in the start folder: a digest of what it was made of
 _CROSS_MODAL = "cross_modal"
 
 
@@ -114,9 +118,10 @@ class Setup:
 
 
 def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
-    """Open everything that the recipe names; a new model is written to `start` first, unless it is there.
+    """Open everything that the recipe names; what the run begins with is made in `start` first, unless it is there.
 
-    Raises InputError, ModelError, CorpusError for what cannot be used.
+    What is there was made by an earlier call: it is kept for a run that has a state, and while recipe and data ask for the same.
+    Raises InputError, ModelError, CorpusError for what cannot be used, TrainingError when validation has too few samples.
     """
     _check_sizes(recipe, processes)
     samples, validation = open_samples(recipe.data.train), open_samples(recipe.data.validation)
@@ -124,6 +129,7 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
         recipe.schedule.epochs or 0, samples=len(samples), size_at=recipe.batch.size.at
     )
     if processes.first:
+        _keep_only_for(recipe, samples, start)
         write_new_model(recipe, start)
     processes.wait()
     named = None if recipe.model.shrinks else recipe.model.start
@@ -143,6 +149,8 @@ def prepare(recipe: Recipe, start: Path, processes: Processes) -> Setup:
         workers=recipe.data.workers,
         token_wise=any(weight > 0 for _, weight in recipe.objective.token_wise),
     )  # fmt: skip
+    if processes.first:         # which scores
+        validator.require_two()
     heads = _heads(recipe, model)
     terms = _terms(recipe, model, heads, reader)
     return Setup(
@@ -177,31 +185,70 @@ def write_new_model(recipe: Recipe, directory: Path) -> None:
     The folder appears when the model is finished: a kill leaves none that is half begun. Raises InputError when the
     vocabulary cannot be read or the sizes do not fit.
     """
-    new = recipe.model.new
     if (directory / "model.safetensors").is_file():
         return
+    partial = directory.with_name(f".{directory.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
     if recipe.model.start is not None and recipe.model.shrinks:
         sizes = (recipe.model.small_text, recipe.model.small_video)
         text, video = (None if size is None else TowerSize(**size.model_dump()) for size in sizes)
-        build_smaller(find_checkpoint(recipe.model.start), directory, text=text, video=video, seed=recipe.seed)
-    if new is None:
+        build_smaller(find_checkpoint(recipe.model.start), partial, text=text, video=video, seed=recipe.seed)
+    elif recipe.model.new is not None:
+        _build_new(recipe, recipe.model.new, partial)
+    else:
         return
-    vocabulary = Path(new.vocabulary) if new.vocabulary else Path(recipe.data.train.shards[0]) / VOCABULARY
+    if (directory / _MADE_FOR).is_file():
+        shutil.copyfile(directory / _MADE_FOR, partial / _MADE_FOR)
+    replace_directory(partial, directory)
+
+
+def _keep_only_for(recipe: Recipe, samples: Samples, start: Path) -> None:
+    """Delete what was made in `start` for another recipe or other data, unless a state says that a run began with it."""
+    if state_files(start.with_name(STATES)):
+        return
+    wanted, note = _made_for(recipe, samples), start / _MADE_FOR
+    if note.is_file() and note.read_text(encoding="ascii", errors="replace") == wanted:
+        return
+    require_room(start, own=note.is_file(), what="beginning of a run")
+    shutil.rmtree(start, ignore_errors=True)
+    start.mkdir(parents=True, exist_ok=True)
+    note.write_text(wanted, encoding="ascii")
+
+
+def _made_for(recipe: Recipe, samples: Samples) -> str:
+    """64 hex digits over all that decides what a run begins with."""
+    digest = hashlib.sha256(f"{recipe.model.model_dump_json()} {recipe.seed} {fingerprint(samples)}\n".encode())
+    if recipe.model.start is not None:
+        checkpoint = find_checkpoint(recipe.model.start)
+        digest.update((checkpoint.commit or content_revision(checkpoint.directory)).encode())
+    vocabulary = _vocabulary(recipe)
+    lists = [Path(folder) / LIST_NAME for folder in recipe.data.train.shards]        # with the hash of each shard
+    for path in lists if vocabulary is None else [vocabulary, *lists]:
+        digest.update(path.read_bytes() if path.is_file() else b"")
+    return digest.hexdigest()
+
+
+def _vocabulary(recipe: Recipe) -> Path | None:
+    """The file with the vocabulary of a new model; None = the start brings its own."""
+    if recipe.model.new is None:
+        return None
+    return Path(recipe.model.new.vocabulary or Path(recipe.data.train.shards[0]) / VOCABULARY)
+
+
+def _build_new(recipe: Recipe, new: NewModel, directory: Path) -> None:
+    vocabulary = cast(Path, _vocabulary(recipe))
     temporal, interaction = recipe.model.temporal, recipe.model.interaction
     values = new.model_dump(exclude={"vocabulary", "whiten"})
     if temporal is not None:
         values["temporal"] = temporal.model_dump()
     if interaction is not None:
         values["interaction"] = interaction.model_dump()
-    partial = directory.with_name(f".{directory.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    build_tiny(partial, vocabulary=_words(vocabulary), settings=settings_of(values), seed=recipe.seed)
+    build_tiny(directory, vocabulary=_words(vocabulary), settings=settings_of(values), seed=recipe.seed)
     if new.whiten:
-        model = load_dual_encoder(partial)
+        model = load_dual_encoder(directory)
         shown = _sample_pictures(open_samples(recipe.data.train), new.whiten, side=new.side)
         whiten_patches(model, shown, seed=recipe.seed)
-        save_dual_encoder(model, partial, files_from=partial)
-    replace_directory(partial, directory)
+        save_dual_encoder(model, directory, files_from=directory)
 
 
 def _significant_words(

@@ -14,17 +14,20 @@ from retrieval.disk import sync_folder
 from training.batches.order import Position
 from training.errors import TrainingError
 
+STATES = "states"           # the folder in that of a run
 _NAME = re.compile(r"state-(\d+)\.pt")
 _VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """All that a run has counted so far. best: R@sum of the best validation, and its step; bad: key -> (kind, message)."""
+    """All that a run has counted so far. best: R@sum of the best validation, and its step; validated: the step of the last
+    one; bad: key -> (kind, message)."""
 
     position: Position = field(default_factory=Position)
     best: float | None = None
     best_step: int | None = None
+    validated: int | None = None
     validation: dict[str, float] = field(default_factory=dict)     # of the best step
     clips: int = 0
     seconds: float = 0.0

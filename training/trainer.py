@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from data_pipeline.corpus.files import only_writer, write_json
+from retrieval.errors import InputError
 from retrieval.model import save_dual_encoder
 from training.adapters import merged
 from training.batches.batch import BadSample, Batch
@@ -34,13 +35,14 @@ from training.processes import Processes, join_processes
 from training.recipe import Recipe
 from training.recipe_file import differing_settings, plain, recipe_text
 from training.setup import Setup, note_learned, prepare
-from training.states import Progress, State, load_state, save_state, state_files
+from training.states import STATES, Progress, State, load_state, save_state, state_files
 from training.step_objective import objective_of
 from training.stopping import StopSignals
 from training.weights import trained
 
-MODEL, STATES, START, BOARD = "model", "states", "start", "tensorboard"
-_FEW_BAD = 10       # so many bad samples never end a run, whatever share they are
+MODEL, START, BOARD = "model", "start", "tensorboard"
+_FOLDERS = (MODEL, STATES, START, BOARD)
+_FEW_BAD = 10       # so many bad samples in an epoch never end a run, whatever share they are
 
 Planned = Loaded[PlannedBatch, Batch]
 
@@ -66,8 +68,10 @@ def train(
 
     output/model holds the best averaged weights so far, output/log.jsonl a line a step. SIGINT and SIGTERM save a state
     and end the run early. restart: forget what is there. Raises TrainingError (another recipe, a loss that is no number,
-    too many bad samples, a full disk), InputError, ModelError, CorpusError.
+    too many bad samples, a full disk), InputError (also when the recipe reads what the run would write over), ModelError,
+    CorpusError.
     """
+    require_apart(read_by(recipe), output)
     with ExitStack() as stack:
         processes = stack.enter_context(join_processes(device))
         stop = stack.enter_context(StopSignals())
@@ -75,6 +79,7 @@ def train(
             stack.enter_context(only_writer(output))
             if restart:
                 forget(output)
+            _require_own_model(output)
         processes.wait()
         setup = prepare(recipe, output / START, processes)
         if processes.first:         # which writes the model
@@ -86,12 +91,44 @@ def train(
         return trainer.run(stop)
 
 
+def read_by(recipe: Recipe) -> Iterator[str]:
+    """The files, folders and hub names that a recipe begins with and learns from."""
+    yield from (*recipe.data.train.shards, *recipe.data.validation.shards)
+    if recipe.model.start is not None:
+        yield recipe.model.start
+    if recipe.model.new is not None and recipe.model.new.vocabulary is not None:
+        yield recipe.model.new.vocabulary
+    if recipe.teacher is not None:
+        yield recipe.teacher.model
+
+
+def require_apart(names: Iterable[str], output: Path) -> None:
+    """Raise InputError when one of these files or folders lies in what a run into `output` replaces or deletes."""
+    own = [(output / name).resolve() for name in _FOLDERS]
+    for name in names:
+        place = Path(name).expanduser().resolve()
+        if any(place.is_relative_to(folder) for folder in own):
+            raise InputError(f"{name} lies in what a run into {output} writes over: choose another --output.")
+
+
 def forget(output: Path) -> None:
-    """Delete what a run wrote into its folder."""
-    for name in (MODEL, STATES, START, BOARD):
+    """Delete what a run wrote into its folder; nothing where there was none."""
+    if not _holds_run(output):
+        return
+    for name in _FOLDERS:
         shutil.rmtree(output / name, ignore_errors=True)
     for name in (LOG_NAME, REPORT_NAME, RECIPE_NAME):
         (output / name).unlink(missing_ok=True)
+
+
+def _holds_run(output: Path) -> bool:
+    return (output / LOG_NAME).is_file() or bool(state_files(output / STATES))
+
+
+def _require_own_model(output: Path) -> None:
+    """Raise InputError when there is a folder in the place of the model that no run of this output wrote."""
+    if (output / MODEL).exists() and not _holds_run(output):
+        raise InputError(f"{output / MODEL} is there already and is of no run in {output}: choose another --output.")
 
 
 class Trainer:
@@ -152,10 +189,13 @@ class Trainer:
         stopped = False
         own = self._output if self._processes.first else None
         with closing(RunLog(own, step=self._first)) as self._log:
+            if self._validation_is_due():       # where the one before failed, and its state was saved
+                self._validate()
+                self._save()
             for loaded in self._batches():
                 self._step(loaded)
                 step = self._progress.position.step
-                if step % self._recipe.evaluation.every == 0 or step == self._setup.steps:
+                if self._validation_is_due():
                     self._validate()
                 stopped = self._processes.any([stop.asked])[0] and step < self._setup.steps
                 if step % self._recipe.checkpoint.every == 0 or step == self._setup.steps or stopped:
@@ -244,28 +284,43 @@ class Trainer:
 
     def _refuse_many_bad(self) -> None:
         visits, clips = self._progress.bad_visits, self._progress.clips
-        if visits > max(_FEW_BAD, self._recipe.data.max_bad_share * (clips + visits)):
+        few = _FEW_BAD * (self._progress.position.epoch + 1)
+        if visits > max(few, self._recipe.data.max_bad_share * (clips + visits)):
             _, message = next(iter(self._progress.bad.values()))
             raise TrainingError(
                 f"{visits:,} of {clips + visits:,} samples could not be used, more than data.max_bad_share allows, for one: "
                 f"{message}"
             )
 
+    def _validation_is_due(self) -> bool:
+        step = self._progress.position.step
+        due = step > 0 and (step % self._recipe.evaluation.every == 0 or step == self._setup.steps)
+        return due and self._progress.validated != step
+
     def _validate(self) -> None:
-        """Score the averaged weights, and keep them as the model when they are the best so far."""
+        """Score the averaged weights, and keep them as the model when they are the best so far; a failure leaves a state."""
+        step, before = self._progress.position.step, self._progress
         if self._processes.first:
-            step = self._progress.position.step
-            model = self._average.model if self._average is not None else self._model
-            found = self._setup.validator(model.eval(), bf16=self._recipe.precision == "bf16")
-            self._last_validation = found.figures
-            self._log.write(step, validation=found.figures)
-            self._progress = replace(self._progress, bad=self._progress.bad | _named(found.bad))
-            if self._progress.best is None or found.figures["r_sum"] > self._progress.best:
-                self._progress = replace(
-                    self._progress, best=found.figures["r_sum"], best_step=step, validation=found.figures
-                )
-                self._write_model(share=found.figures.get("reranked.share"))
+            try:
+                self._score(step)
+            except Exception:
+                self._progress = before
+                self._write_state()
+                raise
+        self._progress = replace(self._progress, validated=step)
         self._processes.wait()
+
+    def _score(self, step: int) -> None:
+        model = self._average.model if self._average is not None else self._model
+        found = self._setup.validator(model.eval(), bf16=self._recipe.precision == "bf16")
+        self._last_validation = found.figures
+        self._log.write(step, validation=found.figures)
+        self._progress = replace(self._progress, bad=self._progress.bad | _named(found.bad))
+        if self._progress.best is None or found.figures["r_sum"] > self._progress.best:
+            self._progress = replace(
+                self._progress, best=found.figures["r_sum"], best_step=step, validation=found.figures
+            )
+            self._write_model(share=found.figures.get("reranked.share"))
 
     def _write_model(self, *, share: float | None) -> None:
         """share: of the token-wise score when re-ranking; None = as it is."""
@@ -283,17 +338,20 @@ class Trainer:
 
     def _save(self) -> None:
         if self._processes.first:
-            own = {name: weight.detach() for name, weight in trained(self._model).items()}
-            average = None
-            if self._average is not None:
-                average = {name: weight for name, weight in self._average.model.named_parameters() if name in own}
-            state = State(
-                recipe=plain(self._recipe), data=self._setup.data.fingerprint, start=self._setup.start_revision,
-                progress=self._progress, model=own, average=average, optimiser=self._optimiser.state_dict(),
-                heads=self._setup.heads.state_dict(),
-            )  # fmt: skip
-            save_state(self._output / STATES, state, keep=self._recipe.checkpoint.keep)
+            self._write_state()
         self._processes.wait()
+
+    def _write_state(self) -> None:
+        own = {name: weight.detach() for name, weight in trained(self._model).items()}
+        average = None
+        if self._average is not None:
+            average = {name: weight for name, weight in self._average.model.named_parameters() if name in own}
+        state = State(
+            recipe=plain(self._recipe), data=self._setup.data.fingerprint, start=self._setup.start_revision,
+            progress=self._progress, model=own, average=average, optimiser=self._optimiser.state_dict(),
+            heads=self._setup.heads.state_dict(),
+        )  # fmt: skip
+        save_state(self._output / STATES, state, keep=self._recipe.checkpoint.keep)
 
     def _report(self, *, finished: bool) -> TrainingReport:
         step = self._progress.position.step

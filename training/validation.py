@@ -18,6 +18,7 @@ from training.gradients import encode
 
 _BATCH = 64
 _SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)     # of the token-wise score, when re-ranking
+_TOO_FEW = "Fewer than two validation samples can be used: name a validation split that has more."
 _TEXTS_AT_ONCE = 16     # the token-wise score of so many texts with all clips is in memory at a time
 
 
@@ -45,6 +46,16 @@ class Validator:
             texts, videos, ids, bad = self._encoded(model, bf16=bf16)
             return Validation(figures=self._figures(model, texts, videos, ids), bad=tuple(bad))
 
+    def require_two(self) -> None:
+        """Raise TrainingError when fewer than two samples can be used; it reads no more than it takes to find two."""
+        found = 0
+        for number in range(self._clips):
+            batch, _ = self._maker.validation_batch([number], lambda number: self._visit)
+            found += batch is not None
+            if found == 2:
+                return
+        raise TrainingError(_TOO_FEW)
+
     def metrics(self, model: DualEncoder, *, bf16: bool) -> TwoWayMetrics:
         """How a model in evaluation mode retrieves by the pooled score, with what intervals need. Raises as scoring does."""
         with torch.inference_mode():
@@ -67,7 +78,7 @@ class Validator:
             videos.append(features[1])
             ids += batch.text_ids.tolist()
         if len(ids) < 2:
-            raise TrainingError("Fewer than two validation samples can be used: name a validation split that has more.")
+            raise TrainingError(_TOO_FEW)
         return texts, videos, ids, bad
 
     def batches(self) -> Iterator[tuple[Batch | None, tuple[BadSample, ...]]]:

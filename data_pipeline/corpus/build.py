@@ -11,10 +11,10 @@ from data_pipeline.corpus.examined import examine_all
 from data_pipeline.corpus.files import only_writer, write_json
 from data_pipeline.corpus.plan import Plan, PlannedClip, VideoSource, plan_clips
 from data_pipeline.corpus.processes import Processes
+from data_pipeline.corpus.renewing import renew_shards
 from data_pipeline.corpus.rows import ClipRow, PairRow, VideoRow
 from data_pipeline.corpus.samples import PictureFormat
 from data_pipeline.corpus.shard_list import RowFailure, ShardList
-from data_pipeline.corpus.shards import write_shards
 from data_pipeline.corpus.tables import CLIPS, PAIRS, VIDEOS, require_pyarrow, write_table
 from data_pipeline.corpus.video_clips import ClipFit, VideoClip
 
@@ -51,9 +51,10 @@ def build_corpus(
     fit: whether pictures of another shape than that of `form` are stretched, or cropped to their middle.
 
     Run again with the same rows it goes on where it was ended and gives the same corpus; files that could be read are
-    read again only when they have changed. A file that cannot be read is a row of the report and nothing else.
+    read again only when they have changed. With other rows, or after a file was changed or mended, the shards are made
+    anew and take the place of those that are there. A file that cannot be read is a row of the report and nothing else.
     `progress` is called with the stage ("examine", "frames"), the number done and the number of all.
-    Raises CorpusError and InputError as `write_shards`, InputError without pyarrow.
+    Raises CorpusError and InputError as `renew_shards`, InputError without pyarrow.
     """
     require_pyarrow()
     directory, tell = Path(directory), progress or (lambda stage, done, total: None)
@@ -61,7 +62,7 @@ def build_corpus(
     with only_writer(directory):
         plan = _plan(sources, directory, workers, tell)
         clips = [_video_clip(clip, frames=frames, threads=0 if workers == 1 else 1, fit=fit) for clip in plan.clips]
-        shards = write_shards(
+        shards = renew_shards(
             clips, directory / SHARDS, form=form, rows_per_shard=rows_per_shard, workers=workers,
             progress=lambda done: tell("frames", done, len(clips)),
         )

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from retrieval.encoders.protocols import ClipEncoder, FrameGeometry, TextEncoder
-from retrieval.errors import VideoError
-from retrieval.evaluation.benchmarks.benchmark import Benchmark, BenchmarkVideo
+from retrieval.errors import InputError, VideoError
+from retrieval.evaluation.benchmarks.benchmark import Benchmark, BenchmarkVideo, some
 from retrieval.evaluation.benchmarks.files import PICTURE_SUFFIXES
 from retrieval.model.scores import combined_score, token_wise_scores
 from retrieval.stills import jpeg_bytes
+from retrieval.text import normalise
 
 if TYPE_CHECKING:
     from retrieval.video import DecodedFrame
@@ -40,8 +41,9 @@ def encode_videos(
     """Read `frames` frames of every video, at the midpoints of equal parts of it, and encode each video as one clip.
 
     Gives the benchmark that can be asked: videos that are missing or cannot be read are named in its notices and left
-    out, as `Benchmark.present` does. Raises InputError when none can be read.
+    out, as `Benchmark.present` does. Raises InputError when none can be read, and before any is when a query is blank.
     """
+    _require_texts(benchmark.present())
     read: dict[str, tuple[NDArray[np.float32], NDArray[np.float32], bytes]] = {}
     mask = np.ones((1, frames), dtype=np.bool_)
     for done, video in enumerate(benchmark.videos, start=1):
@@ -57,6 +59,15 @@ def encode_videos(
     return present, VideoVectors(
         pooled=np.stack(pooled), frames=np.stack(tokens), mask=np.repeat(mask, len(pooled), axis=0), thumbnails=thumbnails
     )
+
+
+def _require_texts(benchmark: Benchmark) -> None:
+    blank = next((query for query in benchmark.queries if not normalise(query.text)), None)
+    if blank is not None:
+        videos = some([video for video, grade in blank.relevant.items() if grade > 0])
+        raise InputError(
+            f"{benchmark.protocol}: the text of query {blank.id} (of {videos}) is empty: write one there, or leave it out."
+        )
 
 
 def _pictures(video: BenchmarkVideo, geometry: FrameGeometry, *, count: int) -> NDArray[np.uint8] | None:

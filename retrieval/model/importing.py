@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from retrieval.disk import require_room
 from retrieval.encoders.checkpoint import TOKENIZER_FILES, open_checkpoint, require_files
 from retrieval.encoders.families import FAMILIES
 from retrieval.encoders.hub import find_checkpoint
@@ -22,7 +23,7 @@ from retrieval.encoders.quiet import quiet_transformers
 from retrieval.errors import ModelError
 from retrieval.model.dual_encoder import DualEncoder
 from retrieval.model.settings import TemporalSettings
-from retrieval.model.storing import save_dual_encoder
+from retrieval.model.storing import holds_model, save_dual_encoder
 
 Weights = Mapping[str, Tensor]
 Renaming = tuple[tuple[str, str], ...]
@@ -72,9 +73,11 @@ class _Published:
 def import_checkpoint(file: Path, directory: Path, *, tokenizer: str) -> str:
     """Write a Chinese-CLIP `.pt` or a CLIP4Clip `pytorch_model.bin.N` as a model folder; gives what it was.
 
-    tokenizer: a folder or hub name of a model with the same tokenizer, or a vocab.txt; published files hold none. Raises
-    ModelError for a file that cannot be read, of another kind, or with a weight that is missing or too many (named).
+    tokenizer: a folder or hub name of a model with the same tokenizer, or a vocab.txt; published files hold none. A model
+    that is in `directory` is replaced. Raises InputError when anything else is there, and ModelError for a file that cannot
+    be read, of another kind, or with a weight that is missing or too many (named).
     """
+    require_room(directory, own=holds_model(directory), what="model")
     published = _published(_read(file), file=file)
     with tempfile.TemporaryDirectory() as temporary:
         staging = Path(temporary)

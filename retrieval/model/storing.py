@@ -80,6 +80,11 @@ def load_dual_encoder(
         raise ModelError(f"The model in {checkpoint.directory} does not fit on {device}: use --device cpu.") from error
 
 
+def holds_model(directory: Path) -> bool:
+    """Whether a folder is of the kind that `save_dual_encoder` writes."""
+    return all((directory / name).is_file() for name in ("config.json", "model.safetensors"))
+
+
 def _require_two_towers(checkpoint: Checkpoint) -> None:
     kind, where = checkpoint.family.kind, checkpoint.directory
     if kind == "open_clip":

@@ -124,7 +124,7 @@ def read_bank(path: Path, *, asked: Collection[str]) -> list[str]:
     from retrieval.errors import InputError
 
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
         raise InputError(f"The query bank {path} cannot be read ({error.strerror or error}).") from error
     except UnicodeDecodeError as error:

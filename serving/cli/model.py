@@ -65,7 +65,7 @@ def _read_queries(path: Path) -> list[str]:
     from retrieval.errors import InputError
 
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The queries in {path} cannot be read: give a text file, UTF-8, one query a line.") from error
     return [line.strip() for line in lines if line.strip()]

@@ -27,7 +27,7 @@ def draw_world(directory: Path, *, progress: Callable[[int, int], None] | None =
 def train_model(directory: Path, shards: Path, *, on_step: Callable[[StepReport], None] | None = None) -> Path | None:
     """Train by the shipped recipe, on from where an earlier run was ended; the model's folder, None when interrupted."""
     recipe = read_recipe(
-        packaged_recipe("miniature"), overrides=[f"data.{split}.shards={shards}" for split in ("train", "validation")]
+        packaged_recipe("miniature"), overrides=[(f"data.{split}.shards", str(shards)) for split in ("train", "validation")]
     )
     report = train(recipe, directory / "training", on_step=on_step)
     return directory / "training" / "model" if report.finished else None

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from retrieval.encoders import load_encoder
-from retrieval.evaluation.benchmarks import read_msvd
+from retrieval.errors import InputError
+from retrieval.evaluation.benchmarks import read_msvd, read_vatex
+from retrieval.evaluation.scoring import encode_videos
 from retrieval.video import VideoReader, uniform
 from tests.retrieval.evaluation.published_layouts import write_msvd
 from tests.videos import write_video
@@ -106,3 +108,14 @@ def test_what_cannot_be_measured_is_said_in_one_sentence(arguments, word, tiny_c
     assert done.returncode == 1
     assert word in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_blank_text_is_named_before_any_video_is_read(tiny_chinese_clip, tmp_path):
+    rows = [("a", ["一只猫", "\u200b"]), ("b", ["一只狗"]), ("gone", [" \u200b"])]
+    content = [{"videoID": video, "enCap": texts, "chCap": texts} for video, texts in rows]
+    (tmp_path / "vatex_validation_v1.0.json").write_text(json.dumps(content), encoding="utf-8")
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.mp4").write_bytes(b"this is no video")
+    wanted = read_vatex(tmp_path / "vatex_validation_v1.0.json", videos=tmp_path)
+    with pytest.raises(InputError, match=r"VATEX .*the text of query a#1 \(of a\) is empty"):
+        encode_videos(wanted, load_encoder(str(tiny_chinese_clip)), frames=2, progress=lambda *_: pytest.fail("a video was read"))

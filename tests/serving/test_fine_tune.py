@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,11 @@ from serving.cli.main import app
 from tests.training.training_world import clip, small_recipe, write_world
 from tests.videos import write_pictures
 from training.gain import gain
+from training.recipe_file import read_recipe
 from training.trainer import train
 
 VIDEOS = 26
+FAST = ("--set", "adapters.rank=2", "--set", "schedule.epochs=1")
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +98,61 @@ def test_a_dry_run_states_time_memory_and_disk_and_leaves_nothing(mine, start, t
         assert word in spoken.stdout
 
 
+@pytest.fixture
+def few(start, tmp_path, monkeypatch):
+    """A folder, which is the current one, with twelve videos of squares, a table of them and the model `20240101`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "squares").mkdir()
+    rows = []
+    for number in range(12):
+        sample = clip(number, split="train")
+        write_pictures(tmp_path / f"squares/{number:02d}.mp4", sample.frames)
+        rows.append(f"squares/{number:02d}.mp4,{sample.texts[0]['text']}")
+    (tmp_path / "mine.csv").write_text("\n".join(["path,caption", *rows]) + "\n", encoding="utf-8")
+    shutil.copytree(start, tmp_path / "20240101")
+    return tmp_path
+
+
+def test_any_name_of_a_folder_is_a_name_and_a_relative_path_is_the_absolute_one(few):
+    for output in ("try #2", "[a] b", few / "[a] b"):
+        found = run(Path(), "20240101", output, *FAST)
+        assert found.exit_code == 0, (found.output, found.exception)
+    assert run(few, few / "20240101", "try #2", *FAST).exit_code == 0
+    recipe = read_recipe(few / "[a] b/recipe.yaml")
+    assert recipe.model.start == str(few / "20240101")
+    assert recipe.data.train.shards == (str(few / "[a] b/corpus/shards"),)
+
+
+def test_a_video_that_was_mended_is_trained_on_once_the_run_begins_anew(few):
+    good = (few / "squares/03.mp4").read_bytes()
+    (few / "squares/03.mp4").write_bytes(b"no video")
+    first = run(few, "20240101", "out", *FAST, "--json")
+    assert json.loads(first.stdout)["videos"] == 11
+    (few / "squares/03.mp4").write_bytes(good)
+    assert "begin anew with --restart" in str(run(few, "20240101", "out", *FAST).exception)
+    again = run(few, "20240101", "out", *FAST, "--restart", "--json")
+    assert again.exit_code == 0, again.exception
+    assert (json.loads(again.stdout)["videos"], json.loads(again.stdout)["failed"]) == (12, 0)
+    # Other captions of the same videos are another run as well.
+    before = (few / "mine.csv").read_text(encoding="utf-8")
+    (few / "mine.csv").write_text(before.replace("03.mp4,一个", "03.mp4,有一个"), encoding="utf-8")
+    assert "other videos or captions" in str(run(few, "20240101", "out", *FAST).exception)
+    assert "other videos or captions" in str(run(few, "20240101", "out", *FAST).exception)
+    (few / "mine.csv").write_text(before, encoding="utf-8")
+    assert run(few, "20240101", "out", *FAST).exit_code == 0
+
+
+def test_a_restart_does_not_delete_the_model_that_it_begins_with(few):
+    (few / "run").mkdir()
+    (few / "20240101").rename(few / "run/model")
+    for more in ((), ("--restart",)):
+        found = run(few, few / "run/model", "run", *FAST, *more)
+        assert isinstance(found.exception, InputError)
+        assert "choose another --output" in str(found.exception)
+    assert (few / "run/model/model.safetensors").is_file()
+    assert not (few / "run/corpus").exists()        # told before all videos were read
+
+
 def table(folder, *lines):
     (folder / "t.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder / "t.csv"
@@ -117,12 +175,44 @@ def test_captions_of_one_video_come_together_and_a_video_is_in_one_split(tmp_pat
     assert {s.path: s.split for s in again.sources} == {s.path: s.split for s in found.sources}
 
 
+def test_the_same_videos_are_held_back_however_the_paths_are_written(tmp_path, monkeypatch):
+    (tmp_path / "v").mkdir()
+    lines = [f"v/{number}.mp4,一只狗" for number in range(20)]
+    listed, there = table(tmp_path, "path,caption", *lines), files(tmp_path / "v", 20)
+    monkeypatch.chdir(tmp_path)
+    relative = [path.relative_to(tmp_path) for path in there]
+    held = {
+        tuple(sorted(Path(s.path).name for s in found.sources if s.split == "validation"))
+        for found in (read_captioned(*given, validation_share=0.2) for given in (
+            (listed, there), (Path("t.csv"), there), (Path("t.csv"), relative), (Path("../") / tmp_path.name / "t.csv", there),
+        ))
+    }  # fmt: skip
+    assert len(held) == 1
+
+
 def test_a_split_column_decides(tmp_path):
     lines = [f"{number}.mp4,x,{'val' if number == 3 else 'train'}" for number in range(6)]
     found = read_captioned(table(tmp_path, "video,text,split", *lines), files(tmp_path, 6), validation_share=0.5)
     assert [Path(s.path).stem for s in found.sources if s.split == "validation"] == ["3"]
     with pytest.raises(InputError, match="the split 'test' is not known"):
         read_captioned(table(tmp_path, "video,text,split", "1.mp4,x,test"), files(tmp_path, 6), validation_share=0.5)
+
+
+def test_two_splits_of_one_video_are_refused_with_the_line(tmp_path):
+    lines = [f"{number}.mp4,x,{split}" for number in range(6) for split in ("val" if number == 3 else "train", "")]
+    there = files(tmp_path, 6)
+    assert read_captioned(table(tmp_path, "video,text,split", *lines), there, validation_share=0.5).count("validation") == 1
+    lines.append("3.mp4,y,train")
+    with pytest.raises(InputError, match=r"line 14 puts 3\.mp4 into train, but an earlier line into validation"):
+        read_captioned(table(tmp_path, "video,text,split", *lines), there, validation_share=0.5)
+
+
+def test_a_caption_of_which_nothing_is_left_is_a_line_that_cannot_be_used(tmp_path):
+    lines = [f"{number}.mp4,一只狗" for number in range(6)] + ["2.mp4,\u200b"]
+    found = read_captioned(table(tmp_path, "path,caption", *lines), files(tmp_path, 6), validation_share=0.5)
+    assert all([text["text"] for text in source.texts] == ["一只狗"] for source in found.sources)
+    (reason,) = found.unused
+    assert "line 8 has no caption" in reason
 
 
 def test_a_table_that_cannot_be_used_is_refused_in_one_sentence(tmp_path):

@@ -230,3 +230,21 @@ def test_trained_on_the_text_side_alone_it_answers_for_a_library_of_the_model_it
     assert not read_generation(str(tmp_path / "all/model")).same_vectors(old)
     train(going_on(shards, start, frozen, "checkpoint.dtype=float16", "schedule.steps=2"), tmp_path / "rounded")
     assert not read_generation(str(tmp_path / "rounded/model")).same_vectors(old)
+
+
+def test_a_frozen_layer_gets_no_adapter_and_clips_keep_their_vectors(shards, start, tmp_path):
+    frozen = "optimiser.frozen={vision: all, temporal: true}"
+    recipe = going_on(shards, start, frozen, "adapters={rank: 2}", "schedule.steps=4")
+    assert recipe.adapters.towers == ("text", "vision")
+    train(recipe, tmp_path / "text")
+    assert {name.split(".")[0] for name in changed(start, tmp_path / "text/model") if "layer" in name} == {"text_model"}
+    assert read_generation(str(tmp_path / "text/model")).same_vectors(read_generation(str(start)))
+    model = load_dual_encoder(start)
+    freeze(model, Frozen(vision=1))
+    add_adapters(model, Adapters(**PARTS), seed=0)
+    adapted = [name for name, module in model.named_modules() if isinstance(module, LowRankLinear)]
+    assert len(adapted) == (2 + 1) * 4
+    assert not [name for name in adapted if "vision_model" in name and ".layers.0." in name]
+    freeze(model := load_dual_encoder(start), Frozen(vision="all", text="all"))
+    with pytest.raises(InputError, match="or all of them are frozen: train it without adapters, or freeze less"):
+        add_adapters(model, Adapters(**PARTS), seed=0)

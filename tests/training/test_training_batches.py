@@ -111,6 +111,7 @@ def test_epochs_are_counted_in_full_batches():
     assert steps_of(1.5, samples=12, size_at=lambda step: 3) == 6
     assert steps_of(2, samples=12, size_at=lambda step: 3 if step < 4 else 6) == 6
     assert steps_of(0.1, samples=12, size_at=lambda step: 4) == 1
+    assert steps_of(1.2, samples=10, size_at=lambda step: 2) == 6       # 1.2 % 1 is a little less than 0.2
 
 
 def test_frames_come_one_from_each_segment_in_order():
@@ -230,6 +231,15 @@ def test_two_bad_samples_are_not_replaced_by_the_same_one(world, checkpoint):
     visit = Visit(frames=2, texts=TextWeights())
     batch = maker(samples, checkpoint).training_batch([4, 5], lambda number: visit, planned=[4, 5])
     assert batch.keys == ("train-00006", "train-00007")
+
+
+def test_where_every_video_is_in_the_batch_a_bad_sample_is_replaced_by_one_that_is_there_twice(world, checkpoint):
+    samples = Breaking(ShardDataset(world, split="train"), broken=[4, 5])
+    visit = Visit(frames=2, texts=TextWeights())
+    every = range(len(samples))
+    batch = maker(samples, checkpoint).training_batch([3, 4, 5], lambda number: visit, planned=every)
+    assert batch.keys == ("train-00003", "train-00006", "train-00006")
+    assert [bad.key for bad in batch.bad] == ["train-00004", "train-00005"]     # each counts once
 
 
 def test_where_nothing_is_good_the_search_ends_with_a_sentence(world, checkpoint):

@@ -125,3 +125,9 @@ def test_the_recipe_of_the_demo_comes_with_the_package_and_a_wrong_name_is_told_
         assert read_recipe(path).name
     with pytest.raises(InputError, match="miniature"):
         read_recipe(Path("minature"))
+
+
+def test_a_folder_with_the_name_of_a_packaged_recipe_does_not_hide_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "miniature").mkdir()
+    assert read_recipe(Path("miniature")) == read_recipe(packaged_recipe("miniature"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -25,7 +26,7 @@ from training.processes import Processes
 from training.recipe_file import plain, read_recipe, recipe_text
 from training.setup import prepare
 from training.states import state_files
-from training.trainer import train
+from training.trainer import Trainer, train
 from training.validation import Validation, Validator
 
 
@@ -105,6 +106,35 @@ def test_the_model_is_that_of_the_best_validation_not_of_the_last(shards, tmp_pa
     assert not torch.equal(weights[name], seen[2][f"towers.{name}"])
 
 
+def test_a_validation_split_that_cannot_be_used_is_told_before_the_first_step(shards, tmp_path):
+    alone = write_world(tmp_path / "shards", train=20, validation=1)
+    for recipe in (small_recipe(alone), small_recipe(shards, "evaluation.texts={language: {ja: 1}}")):
+        with pytest.raises(TrainingError, match="Fewer than two validation samples can be used"):
+            try_recipe(recipe)
+        with pytest.raises(TrainingError, match="Fewer than two validation samples can be used"):
+            train(recipe, tmp_path / "out", on_step=lambda done: pytest.fail("a step"))
+
+
+@pytest.mark.parametrize("part", ["__call__", "_write_model"])
+def test_a_validation_that_fails_leaves_a_state_and_is_done_by_the_next_call(part, shards, tmp_path, monkeypatch):
+    recipe = small_recipe(shards, "evaluation.every=12", "checkpoint.every=100")
+    whole = train(recipe, tmp_path / "whole")
+
+    def fails(*_, **__):
+        raise ModelError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr({"__call__": Validator, "_write_model": Trainer}[part], part, fails)
+        with pytest.raises(ModelError, match="the disk is full"):
+            train(recipe, tmp_path / "out")
+    assert [path.name for path in state_files(tmp_path / "out/states")] == ["state-00000012.pt"]
+    again = train(recipe, tmp_path / "out", on_step=lambda done: pytest.fail("a step"))
+    assert again.finished
+    assert (again.progress.best, again.progress.best_step) == (whole.progress.best, 12)
+    one, other = (load_file(tmp_path / name / "model/model.safetensors") for name in ("whole", "out"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
 def test_without_an_average_the_weights_themselves_are_the_model(shards, tmp_path):
     train(small_recipe(shards, "schedule.steps=2", "ema_decay=null", "checkpoint.dtype=float16"), tmp_path)
     raw = torch.load(state_files(tmp_path / "states")[-1])["model"]
@@ -171,6 +201,16 @@ def test_damaged_samples_are_replaced_counted_and_named(tmp_path):
     written = json.loads((tmp_path / "out" / "training.json").read_text(encoding="utf-8"))["bad"]
     assert written["samples"] == 3
     assert "picture 0 is no whole JPEG" in written["by_key"]["train-00003"]["message"]
+
+
+def test_a_damaged_sample_does_not_end_a_run_whose_batches_hold_every_video(tmp_path):
+    shards = write_world(tmp_path / "shards", train=16, validation=8)
+    key = damage(shards, 3)
+    report = train(small_recipe(shards, "schedule.steps=30", "evaluation.every=100"), tmp_path / "out")
+    assert report.finished
+    assert list(report.progress.bad) == [key]
+    assert report.progress.bad_visits == 30
+    assert report.progress.clips == 30 * 16
 
 
 def test_too_many_damaged_samples_end_the_run(tmp_path):
@@ -242,3 +282,60 @@ def test_a_recipe_in_the_report_is_what_a_state_compares(shards, tmp_path):
     train(small_recipe(shards, "schedule.steps=1"), tmp_path)
     stored = torch.load(state_files(tmp_path / "states")[-1])["recipe"]
     assert stored == plain(small_recipe(shards, "schedule.steps=1"))
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_a_run_begins_with_is_never_in_what_it_writes_over(restart, finished, tmp_path):
+    recipe, output, _ = finished
+    copy = tmp_path / "run"
+    shutil.copytree(output, copy)
+    (copy / "model/words.txt").write_text("一", encoding="utf-8")
+    shards = recipe.data.train.shards[0]
+    new = small_recipe(shards).model.new.model_dump()
+    for sections in (
+        {"model": {"start": str(copy / "../run/model")}},
+        {"teacher": {"model": str(copy / "model"), "text": 1.0}, "model": {"start": str(output / "model")}},
+        {"model": {"new": {**new, "vocabulary": str(copy / "model/words.txt")}}},
+    ):
+        with pytest.raises(InputError, match=r"/model.* lies in what a run into .*run writes over: choose another --output"):
+            train(small_recipe(shards, "schedule.steps=2", **sections), copy, restart=restart)
+    assert (copy / "model/words.txt").is_file()
+    assert load_dual_encoder(copy / "model").dimension == 16
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("name", ["model", "start"])
+def test_a_folder_that_no_run_wrote_is_neither_replaced_nor_forgotten(name, restart, shards, tmp_path):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "mine.txt").touch()
+    with pytest.raises(InputError, match=f"{name} is there already and"):
+        train(small_recipe(shards, "schedule.steps=2"), tmp_path, restart=restart)
+    assert (tmp_path / name / "mine.txt").is_file()
+
+
+def crash_at_step_2(done):
+    if done.step == 2:
+        raise KeyError
+
+
+def test_after_a_crash_before_the_first_state_another_recipe_gets_its_own_beginning(shards, tmp_path):
+    with pytest.raises(KeyError):
+        train(small_recipe(shards, "checkpoint.every=100"), tmp_path, on_step=crash_at_step_2)
+    begun = (tmp_path / "start/model.safetensors").read_bytes()
+    with pytest.raises(KeyError):
+        train(small_recipe(shards, "checkpoint.every=100"), tmp_path, on_step=crash_at_step_2)
+    assert (tmp_path / "start/model.safetensors").read_bytes() == begun
+    train(small_recipe(shards, "model.new.width=64", "model.new.dimension=32", "schedule.steps=2"), tmp_path)
+    model = load_dual_encoder(tmp_path / "model")
+    assert (model.towers.config.vision_config.hidden_size, model.dimension) == (64, 32)
+
+
+def test_after_a_crash_before_the_first_state_the_words_of_other_texts_are_mined_anew(shards, tmp_path):
+    def tried(world):
+        recipe = small_recipe(world, "checkpoint.every=100", "model.interaction.text_weights=significant")
+        with pytest.raises(KeyError):
+            train(recipe, tmp_path / "run", on_step=crash_at_step_2)
+        return next((tmp_path / "run/start").glob("significant_words*")).read_bytes()
+
+    first = tried(shards)
+    assert tried(write_world(tmp_path / "few", train=20, validation=4)) != first

@@ -125,13 +125,14 @@ class BatchMaker:
     def training_batch(self, numbers: Sequence[int], visit: VisitOf, *, planned: Sequence[int]) -> Batch:
         """A batch of exactly so many clips; planned: the numbers of all processes, which a replacement must not repeat.
 
-        A sample that cannot be used is replaced by the next one of another video that can. Raises InputError when none of
-        many can be.
+        A sample that cannot be used is replaced by the next one of another video that can, where every other video is in the
+        batch by one that is in it twice then: the batches of all processes stay equal. Raises InputError when none of many
+        can be.
         """
         taken = {int(self._videos[number]) for number in planned}
-        bad: list[BadSample] = []
+        bad: dict[int, BadSample] = {}
         prepared = [self._usable(number, visit, taken, bad) for number in numbers]
-        return replace(self._batch(prepared, bad), held_words=tuple(sample.words for sample in prepared))
+        return replace(self._batch(prepared, list(bad.values())), held_words=tuple(sample.words for sample in prepared))
 
     def word_rows(self, held: Sequence[frozenset[str]], random: Random) -> WordRows | None:
         """Words to ask for, drawn of those that the clips of a batch hold; None when they hold none or no words are used."""
@@ -155,21 +156,24 @@ class BatchMaker:
                 prepared.append(found)
         return self._batch(prepared, bad) if prepared else None, tuple(bad)
 
-    def _usable(self, number: int, visit: VisitOf, taken: set[int], bad: list[BadSample]) -> _Prepared:
+    def _usable(self, number: int, visit: VisitOf, taken: set[int], bad: dict[int, BadSample]) -> _Prepared:
         for candidate in self._candidates(number, taken):
+            if candidate in bad:
+                continue
             found = self._try(candidate, visit)
             if not isinstance(found, BadSample):
                 taken.add(int(self._videos[candidate]))
                 return found
-            bad.append(found)
-        raise InputError(f"No usable training sample was found after {bad[0].key}: {bad[-1].message}")
+            bad[candidate] = found
+        first, *_, last = (*bad.values(), *bad.values())
+        raise InputError(f"No usable training sample was found after {first.key}: {last.message}")
 
     def _candidates(self, number: int, taken: set[int]) -> Iterator[int]:
+        """The sample, then those behind it of videos that are not taken, and as a last resort those of the others."""
         yield number
-        for offset in range(1, min(len(self._samples), _LONGEST_SEARCH)):
-            candidate = (number + offset) % len(self._samples)
-            if int(self._videos[candidate]) not in taken:
-                yield candidate
+        behind = [(number + offset) % len(self._samples) for offset in range(1, min(len(self._samples), _LONGEST_SEARCH))]
+        yield from (candidate for candidate in behind if int(self._videos[candidate]) not in taken)
+        yield from (candidate for candidate in behind if int(self._videos[candidate]) in taken)
 
     def _try(self, number: int, visit: VisitOf) -> _Prepared | BadSample:
         try:

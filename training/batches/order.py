@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,8 @@ def planned_batches(
 def steps_of(epochs: float, *, samples: int, size_at: Callable[[int], int]) -> int:
     """How many steps so many epochs take, batches that are not full left out; at least one."""
     steps = 0
-    for share in [1.0] * int(epochs) + [epochs % 1]:
+    whole, part = divmod(Decimal(str(epochs)), 1)       # as it was written: 1.2 % 1 is less than 0.2
+    for share in [Decimal(1)] * int(whole) + [part]:
         left = int(share * samples)
         while left >= size_at(steps):
             left -= size_at(steps)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from retrieval.disk import replace_directory
+from retrieval.disk import replace_directory, require_room
 from retrieval.encoders.checkpoint import Checkpoint, require_files
 from retrieval.encoders.families import OPEN_CLIP
 from retrieval.encoders.hub import find_checkpoint
@@ -26,7 +26,7 @@ from retrieval.encoders.onnx.encoder import OnnxTextEncoder
 from retrieval.encoders.onnx.folder import GRAPH_NAME, TOKENIZER_NAME, Manifest, is_text_encoder
 from retrieval.encoders.tokenizing import Tokenizer
 from retrieval.encoders.towers import load_towers, text_features
-from retrieval.errors import InputError, ModelError
+from retrieval.errors import ModelError
 from retrieval.library import Library
 from retrieval.model.aggregation import unit
 from retrieval.model.settings import InteractionSettings
@@ -49,7 +49,7 @@ def export_text_encoder(
     encoder that is there is replaced. Raises InputError when anything else is there, and ModelError when the model
     cannot be loaded or exported, or its answers are not kept: then nothing is written.
     """
-    _require_room(directory)
+    require_room(directory, own=is_text_encoder(directory), what="text encoder")
     checkpoint = find_checkpoint(name)
     _require_exportable(checkpoint)
     partial = directory.with_name(f".{directory.name}.{os.getpid()}.part")
@@ -143,13 +143,6 @@ def _write(checkpoint: Checkpoint, directory: Path, *, generation_of: str, int8:
         shutil.copyfile(checkpoint.directory / LEARNED_NAME, directory / LEARNED_NAME)
     manifest.write(directory)
     return manifest
-
-
-def _require_room(directory: Path) -> None:
-    if is_text_encoder(directory) or not directory.exists():
-        return
-    if not directory.is_dir() or any(directory.iterdir()):
-        raise InputError(f"{directory} is there already and holds no text encoder: choose another folder.")
 
 
 def _require_exportable(checkpoint: Checkpoint) -> None:

@@ -71,7 +71,7 @@ def read_json_lines(path: Path) -> list[tuple[int, Any]]:
 
 def read_lines(path: Path) -> list[tuple[int, str]]:
     """(line number, text) of every line that is not blank, without the blanks at its ends; InputError as `read_text`."""
-    lines = enumerate(read_text(path).splitlines(), start=1)
+    lines = enumerate(read_text(path).split("\n"), start=1)        # splitlines would also cut at U+2028 and others
     return [(number, line.strip()) for number, line in lines if line.strip()]
 
 

@@ -17,7 +17,7 @@ def read_json_lines_benchmark(file: Path, *, videos: Path | None = None, protoco
 
     {"video": path or id, "texts": [...]} or {"video": ..., "text": ...}: each text asks for this video; the same text for
     several videos is one query that all of them answer. {"video": ...} alone: a video that nothing asks for.
-    {"text": ..., "relevant": {video: grade} or [video, ...]}: a judged query. When any row has a video, judgements may
+    {"text": ..., "relevant": {video: grade}, [video, ...] or video}: a judged query. When any row has a video, judgements may
     name no other. A video named by a path (relative to the file) has this path; an id is looked for in `videos`, by
     default the file's folder. protocol: its name, by default that of the file. Raises InputError that names the line.
     """
@@ -54,6 +54,7 @@ class _Rows:
             self._take_video(_text(row["video"]), row)
         elif "text" in row and "relevant" in row:
             relevant = row["relevant"]
+            relevant = [relevant] if isinstance(relevant, str) else relevant
             grades = relevant if isinstance(relevant, Mapping) else dict.fromkeys(relevant, 1.0)
             self.judged.append((_text(row["text"]), {_text(video): float(grade) for video, grade in grades.items()}))
         else:

@@ -9,11 +9,12 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from data_pipeline.corpus import examined
+from data_pipeline.corpus import examined, shards
 from data_pipeline.corpus.build import CorpusReport, build_corpus
 from data_pipeline.corpus.plan import VideoSource
 from data_pipeline.corpus.rows import ClipRow, PairRow, VideoRow
@@ -138,6 +139,40 @@ def test_a_second_run_reads_only_what_has_changed(
         build_corpus(rows, tmp_path / "corpus", form=SMALL)
         assert read == expected
         assert contents(tmp_path / "corpus") == before
+
+
+def test_other_rows_take_the_place_of_those_that_were_there(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, corpus = tmp_path / "videos", tmp_path / "corpus"
+    shutil.copytree(videos, folder)
+    rows = [row(folder / name, "猫") for name in ("0.mp4", "notes.mp4", "1.mp4")]
+    assert build_corpus(rows, corpus, form=SMALL, rows_per_shard=1).reasons == {"not_a_video": 1}
+    before = contents(corpus / "shards")
+    shutil.copy(videos / "2.mp4", folder / "notes.mp4")     # mended
+    with monkeypatch.context() as patch:
+        patch.setattr(shards, "append_sample", ending_after(1, shards.append_sample))
+        with pytest.raises(KeyError):
+            build_corpus(rows, corpus, form=SMALL, rows_per_shard=1)
+    assert contents(corpus / "shards") == before        # until the new ones are whole
+    assert account(build_corpus(rows, corpus, form=SMALL, rows_per_shard=1)) == (3, 3, 0, 0)
+    build_corpus(rows, tmp_path / "new", form=SMALL, rows_per_shard=1)
+    assert contents(corpus / "shards") == contents(tmp_path / "new/shards")
+    assert account(build_corpus(rows[:1], corpus, form=PictureFormat(height=8, width=8))) == (1, 1, 0, 0)
+    assert len(ShardDataset(corpus / "shards")) == 1
+    assert sorted(path.name for path in corpus.iterdir() if path.is_dir()) == ["shards"]
+
+
+def ending_after(count: int, real: Callable[..., None]) -> Callable[..., None]:
+    calls: list[int] = []
+
+    def counted(*given: object) -> None:
+        calls.append(1)
+        if len(calls) > count:
+            raise KeyError
+        real(*given)
+
+    return counted
 
 
 def test_a_clip_without_frames_is_in_no_table(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from retrieval.evaluation.benchmarks import (
     msrvtt_training_videos,
     read_json_lines_benchmark,
     read_msrvtt,
+    read_msrvtt_cn,
     read_vatex,
 )
 
@@ -152,6 +153,20 @@ def test_any_benchmark_can_be_json_lines(tmp_path):
 def test_judged_queries_alone_name_the_gallery(tmp_path):
     (tmp_path / "set.jsonl").write_text('{"text": "x", "relevant": ["a", "b"]}\n{"text": "y", "relevant": {"c": 1}}\n')
     assert read_json_lines_benchmark(tmp_path / "set.jsonl").video_ids == ("a", "b", "c")
+
+
+def test_a_judgement_of_one_video_is_that_video_and_not_its_letters(tmp_path):
+    (tmp_path / "set.jsonl").write_text('{"text": "x", "relevant": "video7020"}\n')
+    (query,) = read_json_lines_benchmark(tmp_path / "set.jsonl").queries
+    assert query.relevant == {"video7020": 1.0}
+
+
+def test_a_line_ends_at_a_newline_alone(tmp_path):
+    lines = "video7020#zh#0 一个男人\u2028在说话\r\nvideo7021#zh#0 一只\x85猫\n"
+    (tmp_path / "msrvtt10kcntest_zh.caption.txt").write_bytes(lines.encode())
+    found = read_msrvtt_cn(tmp_path)
+    assert [query.text for query in found.queries] == ["一个男人\u2028在说话", "一只\x85猫"]
+    assert not [notice for notice in found.notices if "left out" in notice]
 
 
 def test_missing_videos_are_counted_and_named_and_change_the_protocol(tmp_path):

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from retrieval.encoders import load_encoder
 from retrieval.encoders.quiet import quiet_transformers
-from retrieval.errors import ModelError
+from retrieval.errors import InputError, ModelError
 from retrieval.model import load_dual_encoder
 from retrieval.model.importing import import_checkpoint
 from serving.cli.main import app
@@ -241,3 +241,19 @@ def test_a_file_with_code_in_it_is_not_loaded(tmp_path):
         import_checkpoint(tmp_path / "evil.pt", tmp_path / "model", tokenizer="x")
     with pytest.raises(ModelError, match="There is no file"):
         import_checkpoint(tmp_path / "none.pt", tmp_path / "model", tokenizer="x")
+
+
+def test_a_folder_that_holds_anything_but_a_model_is_left_as_it_is(tmp_path):
+    torch.save(published_clip4clip(clip()), tmp_path / "pytorch_model.bin.3")
+    tokenizer = str(build_clip(tmp_path / "t"))
+    mine = tmp_path / "models"
+    (mine / "other").mkdir(parents=True)
+    (mine / "other/model.safetensors").write_text("precious")
+    with pytest.raises(InputError, match="models is there already and holds no model: choose another folder"):
+        import_checkpoint(tmp_path / "none.bin", mine, tokenizer=tokenizer)     # told before the weights are looked at
+    assert (mine / "other/model.safetensors").read_text() == "precious"
+    new = tmp_path / "new"
+    new.mkdir()
+    for _ in range(2):      # into an empty folder, then in the place of a model
+        import_checkpoint(tmp_path / "pytorch_model.bin.3", new, tokenizer=tokenizer)
+    assert load_dual_encoder(new).dimension == DIMENSION
