@@ -74,7 +74,7 @@ def answer(
             f"Whoever reaches the service as {', '.join(settings.allowed_hosts)} is its administrator, for there is no key: "
             f"make one with `wenshi key add --role admin --library {settings.library}`."
         )
-    if not service.library.video_page(after=None, limit=1, newest=True):
+    if not service.library.videos_behind(None, limit=1):
         note(f"The library has no video yet: add some with `wenshi add PATH --library {settings.library}`.")
     for sentence in service.engines.current().notices:
         note(sentence)

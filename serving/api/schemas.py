@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from retrieval.search import CHANNELS, SearchSettings
 
 MOST_HITS, MOST_QUERIES, MOST_LETTERS = 1000, 32, 2000
-VideoId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+ID_LENGTH = 64
+VideoId = Annotated[str, StringConstraints(pattern=rf"^[0-9a-f]{{{ID_LENGTH}}}$")]
+VideoPlace = Annotated[str, StringConstraints(pattern=rf"^([0-9]{{1,18}}|[0-9a-f]{{{ID_LENGTH}}})$")]     # in the order added
 QueryText = Annotated[str, StringConstraints(max_length=MOST_LETTERS)]
 ChannelName = Literal[CHANNELS]  # type: ignore[valid-type]
 Milliseconds = Annotated[int, Field(ge=0, le=2**53)]
@@ -187,7 +189,7 @@ class Video(BaseModel):
 
 
 class VideoPage(BaseModel):
-    """`next`: what to give as `after` for more, null at the end."""
+    """`next`: what to give as `after` for more, also when videos were removed meanwhile; null at the end."""
 
     videos: list[Video]
     next: str | None
