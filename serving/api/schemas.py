@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from retrieval.days import read_day
 from retrieval.search import CHANNELS, SearchSettings
+from serving.filters import MOST_SECONDS
 
 MOST_HITS, MOST_QUERIES, MOST_LETTERS = 1000, 32, 2000
 ID_LENGTH = 64
@@ -16,8 +18,16 @@ VideoPlace = Annotated[str, StringConstraints(pattern=rf"^([0-9]{{1,18}}|[0-9a-f
 QueryText = Annotated[str, StringConstraints(max_length=MOST_LETTERS)]
 ChannelName = Literal[CHANNELS]  # type: ignore[valid-type]
 Milliseconds = Annotated[int, Field(ge=0, le=2**53)]
-Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS, allow_inf_nan=False)]
 FilterText = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+
+
+def _as_day(given: Any) -> Any:
+    """A day as people write it; anything else is left to pydantic."""
+    return (read_day(given, whole=True) or given) if isinstance(given, str) else given
+
+
+Day = Annotated[date, BeforeValidator(_as_day)]
 
 
 class Asked(BaseModel):
@@ -36,8 +46,8 @@ class SearchFilters(Asked):
     tag: list[FilterText] = Field(default=[], max_length=64)
     longer: Seconds | None = None
     shorter: Seconds | None = None
-    since: date | None = None
-    until: date | None = None
+    since: Day | None = None
+    until: Day | None = None
     hidden: bool = False
     collapse: bool = True
 
