@@ -41,7 +41,10 @@ def refuse_unsafe(settings: ServeSettings) -> None:
 def refuse_deaf(settings: ServeSettings) -> None:
     """ModelError for a service whose speech engine cannot be loaded: each of its jobs would fail, and its uploads be lost."""
     if settings.speech is not None and settings.jobs:
-        listening = AddOptions(model=NO_MODEL, on_screen_text=False, speech=settings.speech)
+        listening = AddOptions(
+            model=NO_MODEL, on_screen_text=False, speech=settings.speech, stall_seconds=settings.stall_seconds,
+            memory_bytes=settings.memory_bytes,
+        )  # fmt: skip
         with ReaderPool(pool_settings(listening, None, 1)) as pool:
             pool.start()
 
