@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from data_pipeline.tables import BrokenLine, TableRow, read_table
+from retrieval.days import first_day
 from retrieval.errors import InputError
 
 _TAG_SEPARATORS = str.maketrans(dict.fromkeys(";、，；\n", ","))
@@ -40,11 +41,19 @@ class ManifestMatch:
     unmatched: list[tuple[ManifestRow, str]]
 
     def summary(self, most: int = 5) -> list[str]:
-        """The first reasons, `most` of them, and one sentence that counts the others."""
+        """The first reasons, `most` of them, and one sentence that counts the others; then so of dates that name no day."""
         reasons = [reason for _, reason in self.unmatched[:most]]
         more = len(self.unmatched) - len(reasons)
         if more:
             reasons.append(f"and {more} more row{'s' * (more > 1)} of {self.path} match{'es' * (more == 1)} no file.")
+        undated = [row for row in self.by_path.values() if row.date is not None and first_day(row.date) is None]
+        reasons += [
+            f"{self.path} line {row.line}: the date {row.date!r} names no day, so that of the file's last change counts; write "
+            "it like 2024-03-01."
+            for row in undated[:most]
+        ]
+        if len(undated) > most:
+            reasons.append(f"and {len(undated) - most} more of the dates of {self.path}.")
         return reasons
 
 

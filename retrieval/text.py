@@ -7,6 +7,7 @@ import unicodedata
 import zlib
 from functools import lru_cache
 from pathlib import Path
+from string import ascii_lowercase
 
 # Scripts written without spaces: Han with its extensions and compatibility forms, kana, bopomofo, hangul.
 _UNSPACED = (
@@ -29,17 +30,21 @@ def normalise(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """The form in which two texts are compared: normalised, traditional characters simplified one by one, lower case.
+    """The form in which two texts are compared: normalised, traditional characters simplified one by one, lower case, Latin
+    letters without accents.
 
     Characters are mapped without looking at their neighbours, so that a part of a text always folds to a part of the
     folded text: a search for one character finds every word that holds it.
     """
-    return simplified_in_place(normalise(text).casefold())
+    text = normalise(text).casefold()
+    if _mapped().isdisjoint(text):
+        return text
+    return _SPACE.sub(" ", text.translate(_folding())).strip()      # a mark alone stood on a space
 
 
 def simplified_in_place(text: str) -> str:
     """Traditional characters simplified one by one and nothing else changed: each character keeps its place."""
-    return text if _traditional().isdisjoint(text) else text.translate(_simplified())
+    return text.translate(_simplified())
 
 
 def simplify(text: str) -> str:
@@ -103,8 +108,14 @@ def is_pair(token: str) -> bool:
 def folding_version() -> str:
     """Eight hexadecimal digits that change with all that `ngrams` looks up: characters, patterns and Unicode's tables."""
     patterns = [pattern.pattern for pattern in (_RUN, _PAIR, _LETTERS_OR_DIGITS, _SPACE)]
-    parts = (unicodedata.unidata_version, patterns, sorted(_simplified().items()))
+    parts = (unicodedata.unidata_version, patterns, sorted(_folding().items()))
     return f"{zlib.crc32(repr(parts).encode('ascii', 'backslashreplace')):08x}"
+
+
+@lru_cache(maxsize=1)
+def _folding() -> dict[int, str]:
+    """What each character becomes."""
+    return _simplified() | _without_accents()
 
 
 @lru_cache(maxsize=1)
@@ -118,10 +129,20 @@ def _simplified() -> dict[int, str]:
     return {ord(source): direct.get(target, target) for source, target in direct.items()}
 
 
+def _without_accents() -> dict[int, str]:
+    """Each accented Latin letter as its letter, and no mark that stands for itself: NFKC has composed what it can.
+
+    What a mark makes another letter stays: й, が, ή.
+    """
+    letters = {code: unicodedata.normalize("NFD", chr(code)) for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))}
+    plain = {code: parts[0] for code, parts in letters.items() if len(parts) > 1 and parts[0] in ascii_lowercase}
+    return plain | dict.fromkeys(range(0x300, 0x370), "")
+
+
 @lru_cache(maxsize=1)
-def _traditional() -> frozenset[str]:
-    """Every character that `_simplified` maps: looking for one is faster than mapping all."""
-    return frozenset(map(chr, _simplified()))
+def _mapped() -> frozenset[str]:
+    """Every character that `_folding` maps: looking for one is faster than mapping all."""
+    return frozenset(map(chr, _folding()))
 
 
 @lru_cache(maxsize=1)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -17,6 +15,7 @@ from data_pipeline.manifest import Manifest, ManifestRow, tag_list
 from data_pipeline.sources.files import StoredFiles, plain_path
 from data_pipeline.sources.rows import Found, source_id, stored_names
 from data_pipeline.tables import BrokenLine, TableRow, plain_name, read_table
+from retrieval.days import read_day
 from retrieval.errors import InputError
 
 FILE_COLUMNS = ("file", "uri", "path", "video", "视频", "视频文件", "视频路径")
@@ -36,7 +35,6 @@ _SPLITS = {
     "val": "validation", "dev": "validation", "valid": "validation", "validation": "validation", "验证": "validation",
     "验证集": "validation", "test": "test", "测试": "test", "测试集": "test",
 }  # fmt: skip
-_DAY = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})|(\d{4})(\d{2})(\d{2})(?!\d)")
 _NO_SPAN = -1
 _MOST_SECONDS = 1e9                 # 30 years: what is more, is no time in a video
 
@@ -89,15 +87,16 @@ def row_of_values(values: Mapping[str, Any], *, uri: str, origin: str) -> tuple[
     cells = {name: _first(values, columns) for name, columns in _COLUMNS.items()}
     captions = read_captions(cells["captions"])
     day, split = _text(cells["publish_date"]), _text(cells["split"])
+    published = read_day(day) if day else None
     problems = list(captions.problems)
-    if day and _day(day) is None:
+    if day and published is None:
         problems.append(f"the date {day!r} is left out: write it as 2026-01-31.")
     if split and split.lower() not in _SPLITS:
         problems.append(f"the split {split!r} is left out: use train, validation or test.")
     row = SourceRow(
         source_id=source_id(uri), uri=uri, title=_text(cells["title"]), topics=tag_list(cells["topics"]),
         category=_text(cells["category"]), uploader=_text(cells["uploader"]), license_code=_text(cells["license_code"]),
-        license_url=_text(cells["license_url"]), publish_date=_day(day) if day else None,
+        license_url=_text(cells["license_url"]), publish_date=published.isoformat() if published else None,
         split=_SPLITS.get(split.lower()) if split else None, captions=captions.texts,
         caption_starts_ms=captions.starts_ms, caption_ends_ms=captions.ends_ms, origin=origin,
     )
@@ -193,14 +192,3 @@ def _text(value: Any) -> str | None:
     if value is None or isinstance(value, (list, dict)):
         return None
     return str(value).strip() or None
-
-
-def _day(text: str) -> str | None:
-    match = _DAY.match(text)
-    if match is None:
-        return None
-    year, month, day = (int(part) for part in match.groups() if part is not None)
-    try:
-        return date(year, month, day).isoformat()
-    except ValueError:
-        return None

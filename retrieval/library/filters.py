@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.days import first_day
 from retrieval.errors import InputError
 from retrieval.library.connections import edition_here
 from retrieval.library.database import select_in
 from retrieval.text import fold
 
 _KEPT = 32                          # selections of earlier searches, a byte a video each
-_DAY = re.compile(r"(\d{4})\D?(\d{1,2})?\D?(\d{1,2})?")
 _IS_PATTERN = re.compile(r"[*?\[]")
 
 Selection = NDArray[np.bool_]       # by videos.number
@@ -115,17 +115,13 @@ def has_pattern(path: str) -> bool:
 
 
 def day_of(text: str | None, *, modified_ns: int, zone: tzinfo | None = None) -> date | None:
-    """The day that a manifest's date names, whatever stands between year, month and day; else that of the last change.
+    """The day that a manifest's date names, the first of a month or year; else that of the last change.
 
-    A month or day that is missing is the first. zone: where the change has that day, None = where this process runs. None
-    for a change that no calendar holds.
+    zone: where the change has that day, None = where this process runs. None for a change that no calendar holds.
     """
-    match = _DAY.search(text or "")
-    if match:
-        try:
-            return date(*(int(part or 1) for part in match.groups()))
-        except ValueError:
-            pass
+    named = first_day(text or "")
+    if named is not None:
+        return named
     try:
         return datetime.fromtimestamp(modified_ns / 1e9, zone).date()
     except (OverflowError, OSError, ValueError):

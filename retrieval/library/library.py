@@ -317,18 +317,19 @@ class Library:
         with self._database.reading() as db:
             return reading.video_ids(db)
 
-    def video_page(self, *, after: str | None, limit: int, newest: bool) -> list[str]:
-        """At most `limit` ids in the order the videos were added, the latest first when `newest`.
+    def videos_behind(self, place: int | None, *, limit: int, newest: bool = False) -> list[tuple[int, str]]:
+        """(place, id) of the next `limit` videos behind a place in the order in which all were added, None = at the beginning.
 
-        after: the page begins behind this video; an unknown id gives []. None = at the beginning.
+        newest: the other way, from the latest. A video keeps its place, and no other gets that of one that was removed: who
+        goes on behind the last place that was given misses nothing that stays.
         """
         with self._database.reading() as db:
-            return reading.video_page(db, after=after, limit=limit, newest=newest)
+            return reading.videos_behind(db, place, limit=limit, newest=newest)
 
-    def videos_behind(self, place: int, *, limit: int) -> list[tuple[int, str]]:
-        """(place, id) of the next `limit` videos behind a place in the order in which all were added; 0 = at the beginning."""
+    def place_of(self, video_id: str) -> int | None:
+        """The place of a video in that order; None for an unknown id."""
         with self._database.reading() as db:
-            return reading.videos_behind(db, place, limit=limit)
+            return reading.place_of(db, video_id)
 
     def last_place(self) -> int:
         """The place in that order of the video that was added last, whether or not it is still there."""

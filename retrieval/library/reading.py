@@ -103,16 +103,17 @@ def video_ids(db: sqlite3.Connection) -> list[str]:
     return [video_id for (video_id,) in db.execute("SELECT id FROM videos ORDER BY number")]
 
 
-def video_page(db: sqlite3.Connection, *, after: str | None, limit: int, newest: bool) -> list[str]:
-    """At most `limit` ids behind the video `after`, None = from the beginning, by when they were added."""
-    where = "" if after is None else f"WHERE number {'<' if newest else '>'} (SELECT number FROM videos WHERE id = ?) "
-    sql = f"SELECT id FROM videos {where}ORDER BY number {'DESC' if newest else 'ASC'} LIMIT ?"
-    return [video_id for (video_id,) in db.execute(sql, [*([after] if after is not None else []), limit])]
+def videos_behind(db: sqlite3.Connection, place: int | None, *, limit: int, newest: bool) -> list[tuple[int, str]]:
+    """(place, id) of at most `limit` videos by when they were added, behind a place in that order, None = from the beginning."""
+    where, values = ("", []) if place is None else (f"WHERE number {'<' if newest else '>'} ? ", [place])
+    sql = f"SELECT number, id FROM videos {where}ORDER BY number {'DESC' if newest else 'ASC'} LIMIT ?"
+    return db.execute(sql, [*values, limit]).fetchall()
 
 
-def videos_behind(db: sqlite3.Connection, place: int, *, limit: int) -> list[tuple[int, str]]:
-    """The next `limit` videos in the order in which they were added: (place in that order, id)."""
-    return db.execute("SELECT number, id FROM videos WHERE number > ? ORDER BY number LIMIT ?", [place, limit]).fetchall()
+def place_of(db: sqlite3.Connection, video_id: str) -> int | None:
+    """The place of a video in the order in which all were added; None for an unknown id."""
+    row = db.execute("SELECT number FROM videos WHERE id = ?", [video_id]).fetchone()
+    return None if row is None else int(row[0])
 
 
 def last_place(db: sqlite3.Connection) -> int:

@@ -25,7 +25,7 @@ _FUNCTION_WORDS = {
     0.01: (
         "is it you that for on with i as are was at be this have not or from by an we my your "
         "en y los las un una por con se del al para es no et des du une est dans pour qui au pas sur il "
-        "das den dem von zu ist mit ein eine im für auf nicht sich auch"
+        "das den dem von zu ist mit ein eine im auf nicht sich auch"
     ),
 }
 _FEW_ASKINGS = 2

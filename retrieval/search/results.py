@@ -89,7 +89,7 @@ class Hit:
     score: float
     channels: tuple[Match, ...]  # the best row of each channel
     moments: tuple[Moment, ...]
-    confidence: str | None = None  # "high" "medium" "low"; None while the library has no calibration
+    confidence: str | None = None  # "high" "medium" "low"; None without a calibration, and by example
     below_threshold: bool = False  # shares only incidental characters with the query; found where hidden ones were asked for
     copies: tuple[Copy, ...] = ()
 
@@ -123,7 +123,7 @@ class SearchResult:
     """`hidden` counts the videos that shared only incidental characters with the query and are left out.
 
     took_ms: by stage of the search (`retrieval.search.stopwatch`), and in `total`. answered: whether words hold the query,
-    None = that cannot be told (`retrieval.search.confidence`).
+    None = that cannot be told (`retrieval.search.confidence`), as by example.
     """
 
     query: str

@@ -15,6 +15,7 @@ from serving.api.limits import RateLimit
 from serving.api.settings import ServeSettings, is_loopback
 
 COOKIE = "wenshi_key"
+FORGET_COOKIE = f"{COOKIE}=; HttpOnly; Max-Age=0; Path=/; SameSite=strict"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN = re.compile(r"/(web/.*|healthz|readyz|openapi\.json|docs|favicon\.ico|api/v1/session)?")
 _READING_POSTS = re.compile(r"/api/v1/(search|search/by-example|embed)")
@@ -50,10 +51,7 @@ class Guard:
         if _OPEN.fullmatch(path):
             return caller
         if caller is None:
-            raise ApiError(
-                401, "key_needed", "This service wants a key: send it as `Authorization: Bearer KEY`.",
-                headers={"WWW-Authenticate": "Bearer"},
-            )  # fmt: skip
+            raise _nobody(headers)
         if caller.role != "admin" and not _is_reading(method, path):
             raise ApiError(403, "admin_needed", "This key may read and search only.")
         return caller
@@ -65,17 +63,13 @@ class Guard:
         return self._settings.upload_bytes if _UPLOADS.fullmatch(path) else self._settings.body_bytes
 
     def _caller(self, headers: Headers, address: str) -> Caller | None:
-        shown = shown_key(headers)
+        """None where nobody is known: without a key, or with one that is not known here."""
+        shown = _header_key(headers) or _cookie_key(headers)
         has_keys = bool(self._keys.all())
         self._had_keys |= has_keys
         if shown is not None and has_keys:
             key = self._keys.check(shown)
-            if key is None:
-                self._refuse_haste(address)
-                raise ApiError(
-                    401, "wrong_key", "This key is not known here.", headers={"WWW-Authenticate": "Bearer"}
-                )
-            return Caller(key.role, key.id)
+            return None if key is None else Caller(key.role, key.id)
         if self._had_keys or not self._settings.is_local:      # a file of keys that is gone opens nothing to anybody
             return None
         # Nobody has to prove anything here, so a page elsewhere must not get in by giving its own name this address.
@@ -116,13 +110,24 @@ class Guard:
         return name is not None and name.lower() in self._hosts
 
 
-def shown_key(headers: Headers) -> str | None:
-    """The key that a request carries in a header or in the page's cookie."""
+def _nobody(headers: Headers) -> ApiError:
+    """The answer to one whose key is missing or wrong; the page's cookie goes when it is what was wrong."""
+    asks = {"WWW-Authenticate": "Bearer"}
+    if _header_key(headers):
+        return ApiError(401, "wrong_key", "This key is not known here.", headers=asks)
+    if _cookie_key(headers):
+        return ApiError(401, "wrong_key", "This key is not known here.", headers={**asks, "Set-Cookie": FORGET_COOKIE})
+    return ApiError(401, "key_needed", "This service wants a key: send it as `Authorization: Bearer KEY`.", headers=asks)
+
+
+def _header_key(headers: Headers) -> str | None:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
-    if headers.get("x-api-key"):
-        return headers["x-api-key"].strip()
+    return headers.get("x-api-key", "").strip() or None
+
+
+def _cookie_key(headers: Headers) -> str | None:
     try:
         cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     except CookieError:

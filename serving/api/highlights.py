@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 
@@ -20,6 +21,8 @@ def marks(text: str, held: Collection[str]) -> list[list[int]]:
     merged: list[list[int]] = []
     for start, end in found:
         first, last = origin[start], origin[end - 1] + 1
+        while last < len(text) and unicodedata.combining(text[last]):       # no letter is cut off from its accent
+            last += 1
         if merged and first <= merged[-1][1]:
             merged[-1][1] = max(merged[-1][1], last)
         else:

@@ -41,7 +41,10 @@ def refuse_unsafe(settings: ServeSettings) -> None:
 def refuse_deaf(settings: ServeSettings) -> None:
     """ModelError for a service whose speech engine cannot be loaded: each of its jobs would fail, and its uploads be lost."""
     if settings.speech is not None and settings.jobs:
-        listening = AddOptions(model=NO_MODEL, on_screen_text=False, speech=settings.speech)
+        listening = AddOptions(
+            model=NO_MODEL, on_screen_text=False, speech=settings.speech, stall_seconds=settings.stall_seconds,
+            memory_bytes=settings.memory_bytes,
+        )  # fmt: skip
         with ReaderPool(pool_settings(listening, None, 1)) as pool:
             pool.start()
 
@@ -74,7 +77,7 @@ def answer(
             f"Whoever reaches the service as {', '.join(settings.allowed_hosts)} is its administrator, for there is no key: "
             f"make one with `wenshi key add --role admin --library {settings.library}`."
         )
-    if not service.library.video_page(after=None, limit=1, newest=True):
+    if not service.library.videos_behind(None, limit=1):
         note(f"The library has no video yet: add some with `wenshi add PATH --library {settings.library}`.")
     for sentence in service.engines.current().notices:
         note(sentence)

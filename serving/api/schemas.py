@@ -5,17 +5,29 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from retrieval.days import read_day
 from retrieval.search import CHANNELS, SearchSettings
+from serving.filters import MOST_SECONDS
 
 MOST_HITS, MOST_QUERIES, MOST_LETTERS = 1000, 32, 2000
-VideoId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+ID_LENGTH = 64
+VideoId = Annotated[str, StringConstraints(pattern=rf"^[0-9a-f]{{{ID_LENGTH}}}$")]
+VideoPlace = Annotated[str, StringConstraints(pattern=rf"^([0-9]{{1,18}}|[0-9a-f]{{{ID_LENGTH}}})$")]     # in the order added
 QueryText = Annotated[str, StringConstraints(max_length=MOST_LETTERS)]
 ChannelName = Literal[CHANNELS]  # type: ignore[valid-type]
 Milliseconds = Annotated[int, Field(ge=0, le=2**53)]
-Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS, allow_inf_nan=False)]
 FilterText = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+
+
+def _as_day(given: Any) -> Any:
+    """A day as people write it; anything else is left to pydantic."""
+    return (read_day(given, whole=True) or given) if isinstance(given, str) else given
+
+
+Day = Annotated[date, BeforeValidator(_as_day)]
 
 
 class Asked(BaseModel):
@@ -34,8 +46,8 @@ class SearchFilters(Asked):
     tag: list[FilterText] = Field(default=[], max_length=64)
     longer: Seconds | None = None
     shorter: Seconds | None = None
-    since: date | None = None
-    until: date | None = None
+    since: Day | None = None
+    until: Day | None = None
     hidden: bool = False
     collapse: bool = True
 
@@ -187,7 +199,7 @@ class Video(BaseModel):
 
 
 class VideoPage(BaseModel):
-    """`next`: what to give as `after` for more, null at the end."""
+    """`next`: what to give as `after` for more, also when videos were removed meanwhile; null at the end."""
 
     videos: list[Video]
     next: str | None

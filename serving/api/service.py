@@ -66,8 +66,9 @@ class Service:
             self.directory, self.library, self.engines, self.store, webhook_networks=settings.webhook_networks
         )
         options = AddOptions(
-            model=settings.model, sentences=settings.sentences, on_screen_text=settings.on_screen_text, speech=settings.speech
-        )
+            model=settings.model, sentences=settings.sentences, on_screen_text=settings.on_screen_text, speech=settings.speech,
+            stall_seconds=settings.stall_seconds, memory_bytes=settings.memory_bytes,
+        )  # fmt: skip
         self._worker = JobWorker(
             self.store, self.writer, self.directory, options, engines=self.engines, alerts=self._alerts, uploads=self.uploads
         )

@@ -36,6 +36,8 @@ class ServeSettings(BaseModel):
     watch: tuple[Path, ...] = ()                    # folders whose new videos are added
     on_screen_text: bool = True                     # of what is added
     speech: SpeechSettings | None = None            # of what is added; None = nobody listens
+    stall_seconds: float = Field(default=60.0, gt=0)            # without progress, before a file that is added is given up
+    memory_bytes: int = Field(default=4 << 30, gt=0)            # that reading one may take
     jobs: bool = True                               # False: another process of this library does the adding
 
     searches_at_once: int = Field(default=max(2, os.cpu_count() or 2), ge=1)

@@ -14,6 +14,8 @@ from serving.cli.options import (
     AsrOption,
     JsonOption,
     LibraryOption,
+    MemoryLimitOption,
+    StallLimitOption,
     speech_asked_for,
 )
 from serving.cli.terminal import INTERRUPTED, print_json, printable, say
@@ -61,10 +63,8 @@ def add(
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, help="Files read at once. Default: one a core.")
     ] = None,
-    stall_limit: Annotated[
-        float, typer.Option(min=1, help="Seconds without progress after which a file is given up.")
-    ] = 60.0,
-    memory_limit: Annotated[float, typer.Option(min=0.25, help="GiB that reading one file may take.")] = 4.0,
+    stall_limit: StallLimitOption = 60.0,
+    memory_limit: MemoryLimitOption = 4.0,
     as_json: JsonOption = False,
 ) -> None:
     """Add videos. Run it again at any time: what is known is left alone, what is new, moved or renamed is taken up."""

@@ -57,6 +57,12 @@ AsrLanguageOption = Annotated[
     str | None,
     typer.Option("--asr-language", metavar="CODE", help="What is spoken; `auto` = the engine finds out. Default: zh."),
 ]
+StallLimitOption = Annotated[
+    float, typer.Option("--stall-limit", metavar="SECONDS", min=1, help="Without progress for so long a file is given up.")
+]
+MemoryLimitOption = Annotated[
+    float, typer.Option("--memory-limit", metavar="GIB", min=0.25, max=2**20, help="GiB that reading one file may take.")
+]
 CorpusArgument = Annotated[Path, typer.Argument(metavar="CORPUS", help="The corpus's folder.", readable=False)]
 
 

@@ -14,6 +14,8 @@ from serving.cli.options import (
     AsrOption,
     JsonOption,
     LibraryOption,
+    MemoryLimitOption,
+    StallLimitOption,
     VectorsOption,
     speech_asked_for,
 )
@@ -51,6 +53,8 @@ def serve(
     asr: AsrOption = None,
     asr_model: AsrModelOption = None,
     asr_language: AsrLanguageOption = None,
+    stall_limit: StallLimitOption = 60.0,
+    memory_limit: MemoryLimitOption = 4.0,
     rate: Annotated[float, typer.Option(min=0.1, help="Requests a second of one key or address.")] = 50.0,
     webhook_network: Annotated[
         list[str], typer.Option(metavar="NETWORK", help="A private network that webhooks may call (repeatable).")
@@ -69,8 +73,8 @@ def serve(
     settings = ServeSettings(
         library=library.expanduser().absolute(), host=host, port=port, model=model, sentences=sentences,
         text_encoder=text_encoder, vectors=vectors, allowed_hosts=tuple(allow_host), watch=tuple(watch), jobs=jobs,
-        on_screen_text=on_screen_text, speech=speech_asked_for(asr, asr_model, asr_language), requests_a_second=rate,
-        webhook_networks=tuple(webhook_network),
+        on_screen_text=on_screen_text, speech=speech_asked_for(asr, asr_model, asr_language), stall_seconds=stall_limit,
+        memory_bytes=int(memory_limit * 2**30), requests_a_second=rate, webhook_networks=tuple(webhook_network),
     )  # fmt: skip
     serve(
         settings,

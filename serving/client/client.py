@@ -62,7 +62,7 @@ class Client:
         return self._get("/library")
 
     def videos(self, *, order: str = "newest") -> Iterator[dict[str, Any]]:
-        """Every video of the library."""
+        """Every video of the library, by when it was added; what is removed meanwhile hides none of the others."""
         after = ""
         while True:
             page = self._get(f"/videos?limit=200&order={order}{after}")

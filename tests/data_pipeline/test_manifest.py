@@ -201,6 +201,17 @@ def test_thousands_of_files_of_one_name_are_told_apart_in_a_moment(tmp_path: Pat
     assert "could be 4000 files" in match.unmatched[0][1]
 
 
+def test_a_summary_names_the_dates_that_name_no_day(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    dates = ["2024-03-05", "", "3/4/2024", "2024年", "15.03.2024", "bald"]
+    path.write_text("file,date\n" + "".join(f"{n}.mp4,{text}\n" for n, text in enumerate(dates)), encoding="utf-8")
+    match = read_manifest(path).match([tmp_path / f"{n}.mp4" for n in range(len(dates))])
+    first, second = match.summary()
+    assert first.startswith(f"{path} line 4: the date '3/4/2024' names no day")
+    assert second.startswith(f"{path} line 7: the date 'bald' names no day")
+    assert match.summary(1) == [first, f"and 1 more of the dates of {path}."]
+
+
 def test_a_summary_names_a_few_rows_and_counts_the_others(tmp_path: Path) -> None:
     path = write(tmp_path / "m.csv", "file\n" + "".join(f"lost{number}.mp4\n" for number in range(8)))
     match = read_manifest(path).match([tmp_path / "a.mp4"])

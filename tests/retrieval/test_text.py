@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,27 @@ def test_normalise_folds_width_space_and_control_characters_but_keeps_case_and_s
 
 def test_fold_also_simplifies_and_lowers():
     assert fold("繁體中文 iPhone") == "繁体中文 iphone"
+
+
+@pytest.mark.parametrize(
+    ("accented", "plain"),
+    [
+        ("Café", "cafe"), ("Cafe\u0301", "cafe"), ("naïve", "naive"), ("Beyoncé", "beyonce"), ("Việt Nam", "viet nam"),
+        ("niúròu", "niurou"), ("İstanbul", "istanbul"), ("x\u0304", "x"), ("за\u0301мок", "замок"),
+    ],
+)  # fmt: skip
+def test_a_latin_letter_folds_to_the_one_without_its_accent(accented, plain):
+    assert fold(accented) == plain
+
+
+@pytest.mark.parametrize("text", ["й", "が", "プ", "각", "ή", "ø", "ł"])
+def test_a_mark_that_makes_another_letter_stays(text):
+    assert fold(text) == fold(unicodedata.normalize("NFD", text)) == text
+
+
+@pytest.mark.parametrize("text", ["e\u0301\u0302", "e\u0591\u0301\u0302", "ǰ", "ẖ", "ø\u0301", "´", "0 \u0301", "a \u0301 b"])
+def test_folding_twice_changes_nothing_however_many_marks_there_are(text):
+    assert fold(fold(text)) == fold(text)
 
 
 def test_unspaced_scripts_give_unigrams_and_bigrams_others_whole_words():

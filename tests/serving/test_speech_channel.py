@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -22,7 +23,8 @@ from serving.api.service import Service
 from serving.api.settings import ServeSettings
 from serving.cli.main import app
 from serving.cli.options import speech_asked_for
-from serving.ingest.run import AddOptions, add_videos
+from serving.ingest.pool import PoolSettings
+from serving.ingest.run import AddOptions, add_videos, pool_settings
 from serving.ingest.speech import SpeechSettings
 from tests.speech_models import SENTENCE, build_sense_voice
 from tests.videos import write_video
@@ -161,6 +163,35 @@ def test_a_service_whose_engine_cannot_be_loaded_does_not_start(
     assert heard.speech is not None
     assert served("--asr-model", str(heard.speech.model)).exit_code == 0
     assert served("--no-jobs").exit_code == 0
+
+
+def test_a_service_has_the_patience_and_the_memory_of_add_for_what_it_adds_and_for_the_engine_it_tries(
+    heard: AddOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Library.open(tmp_path / "library", write=True, create=True).close()
+    film = with_sound(tmp_path / "film.mp4", vowels(1.0), seed=1)
+    limits: list[tuple[float, int]] = []
+
+    def noted(options: AddOptions, *others: Any) -> PoolSettings:
+        limits.append((options.stall_seconds, options.memory_bytes))
+        return pool_settings(options, *others)
+
+    def adds(settings: ServeSettings, *_: Any, **__: Any) -> None:
+        with TestClient(create_app(Service(settings)), base_url="http://127.0.0.1:8000", client=("127.0.0.1", 5000)) as client:
+            client.post("/api/v1/videos", json={"paths": [str(film)]})
+            deadline = time.monotonic() + 60
+            while len(limits) < 2 and time.monotonic() < deadline:
+                time.sleep(0.1)
+
+    monkeypatch.setattr("serving.api.running.answer", adds)
+    for module in ("serving.api.running", "serving.ingest.run"):
+        monkeypatch.setattr(f"{module}.pool_settings", noted)
+    assert heard.speech is not None
+    command = ["serve", "-l", str(tmp_path / "library"), "--port", "0", "--model", "none", "--no-on-screen-text"]
+    speech = ["--asr", "sherpa-onnx", "--asr-model", str(heard.speech.model)]
+    result = CliRunner().invoke(app, [*command, *speech, "--stall-limit", "300", "--memory-limit", "6.5"])
+    assert result.exit_code == 0, result.output
+    assert limits == [(300.0, 13 << 29)] * 2
 
 
 def test_the_options_of_speech_are_those_of_add_and_serve_alike() -> None:

@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from serving.api.errors import ApiError
-from serving.api.guard import COOKIE
+from serving.api.guard import COOKIE, FORGET_COOKIE
 from serving.api.schemas import KeyRequest
 from serving.api.service import Service
 
@@ -50,9 +50,7 @@ def _routes(app: FastAPI, service: Service) -> APIRouter:
 
     @router.delete("/api/v1/session")
     def log_out() -> JSONResponse:
-        answer = JSONResponse({"role": None})
-        answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
-        return answer
+        return JSONResponse({"role": None}, headers={"Set-Cookie": FORGET_COOKIE})
 
     return router
 

@@ -12,10 +12,21 @@ from retrieval.library import StoredVideo, VideoFilter
 from retrieval.records import EvidenceKind
 from retrieval.search import SearchSettings, title_of
 from serving.api.answers import moment_json, video_json
-from serving.api.errors import not_found
+from serving.api.errors import ApiError, not_found
 from serving.api.key_moments import key_moments_json
 from serving.api.routes.search import answered
-from serving.api.schemas import MOST_HITS, Moments, QueryText, SearchAnswer, Transcript, Video, VideoId, VideoPage
+from serving.api.schemas import (
+    ID_LENGTH,
+    MOST_HITS,
+    Moments,
+    QueryText,
+    SearchAnswer,
+    Transcript,
+    Video,
+    VideoId,
+    VideoPage,
+    VideoPlace,
+)
 from serving.api.service import Service
 
 _SPOKEN: tuple[EvidenceKind, ...] = ("subtitle", "asr", "ocr")
@@ -27,14 +38,16 @@ def routes(service: Service) -> APIRouter:
 
     @router.get("/videos", response_model=VideoPage)
     def videos(
-        after: VideoId | None = None,
+        after: VideoPlace | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         order: Literal["newest", "oldest"] = "newest",
     ) -> dict[str, Any]:
-        """The videos in the order they were added."""
-        ids = service.library.video_page(after=after, limit=limit + 1, newest=order == "newest")
-        stored = list(service.library.videos(ids[:limit]).values())
-        return {"videos": _videos(service, stored), "next": ids[limit - 1] if len(ids) > limit else None}
+        """The videos in the order they were added. after: what the page before said in `next`, or a video of the library."""
+        place = None if after is None else _place(service, after)
+        found = service.library.videos_behind(place, limit=limit + 1, newest=order == "newest")
+        page = found[:limit]
+        stored = list(service.library.videos([video_id for _, video_id in page]).values())
+        return {"videos": _videos(service, stored), "next": str(page[-1][0]) if len(found) > limit else None}
 
     @router.get("/videos/{video_id}", response_model=Video)
     def video(video_id: VideoId) -> dict[str, Any]:
@@ -111,6 +124,16 @@ def similar_to(
         engine = loaded.engine.with_settings(SearchSettings(collapse=collapse))
         result = engine.search_alike(_few(vectors), count=count, where=where, without=[video_id])
     return answered(service, result, loaded.notices, request_id)
+
+
+def _place(service: Service, after: str) -> int:
+    """The place behind which a page begins, of what a client said about it."""
+    if len(after) < ID_LENGTH:
+        return int(after)
+    place = service.library.place_of(after)
+    if place is None:
+        raise ApiError(410, "gone", "The video behind which to go on is not here any more: go on with what `next` said.")
+    return place
 
 
 def _few(vectors: Any, most: int = 16) -> Any:

@@ -64,6 +64,16 @@ def test_without_a_licence_nothing_is_read_unless_somebody_answers_for_it(tmp_pa
         read_sources([tmp_path], default_license="whatever")
 
 
+def test_a_table_has_its_days_read_as_a_manifest_of_a_library_has(tmp_path):
+    dates = ["2025 年 3 月 1 日", "01.03.2025", "13/3/2025", "2025-03-01 10:00", "3/4/2025", "2025"]
+    files(tmp_path, *(f"{number}.mp4" for number in range(len(dates))))
+    table = tmp_path / "t.csv"
+    table.write_text("file,date\n" + "".join(f"{number}.mp4,{text}\n" for number, text in enumerate(dates)), encoding="utf-8")
+    found = read_sources([table], i_have_rights=True)
+    assert [row.publish_date for row in found.rows] == ["2025-03-01", "2025-03-01", "2025-03-13", "2025-03-01", None, None]
+    assert [one.where for one in found.notices] == [f"{table} line 6", f"{table} line 7"]
+
+
 def test_a_table_tells_everything_of_its_files_in_chinese_columns_too(tmp_path):
     path, other = files(tmp_path, "视频/猫.mp4", "b.mp4")
     table = tmp_path / "清单.csv"

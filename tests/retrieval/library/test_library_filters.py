@@ -111,7 +111,7 @@ def test_a_selection_is_kept_until_the_library_changes(library):
     [
         ("2023-07-01T10:00:00Z", date(2023, 7, 1)), ("20230701", date(2023, 7, 1)), ("2023/7", date(2023, 7, 1)),
         ("2023年12月5日", date(2023, 12, 5)), ("2023", date(2023, 1, 1)), ("2023-13-01", None), ("gestern", None),
-        (None, None),
+        ("2023 年 7 月 1 日", date(2023, 7, 1)), ("15.03.2024", date(2024, 3, 15)), ("3/4/2024", None), (None, None),
     ],
 )  # fmt: skip
 def test_the_day_of_a_date(text, day):

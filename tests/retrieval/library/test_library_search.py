@@ -17,7 +17,7 @@ import retrieval.text as text_module
 from retrieval.library import Library, words
 from retrieval.library.words import token_version
 from retrieval.records import Clip
-from retrieval.text import _simplified, folding_version, ngrams
+from retrieval.text import _folding, folding_version, ngrams
 
 
 def put_texts(library: Library, texts: list[str], kind: str = "asr") -> None:
@@ -168,7 +168,7 @@ def test_the_token_version_changes_with_every_character_and_pattern(monkeypatch:
     told = [version()]
     assert version() == told[0]
     for name, value in [
-        ("_simplified", lambda: {**_simplified(), 0x2A6C8: "x"}),       # far outside the common characters
+        ("_folding", lambda: {**_folding(), 0x2A6C8: "x"}),       # far outside the common characters
         ("_LETTERS_OR_DIGITS", re.compile(r"\d+|[^\W\d]+")),
         ("_RUN", re.compile(text_module._RUN.pattern.replace("\ud7af", "\ud7a3"))),
     ]:

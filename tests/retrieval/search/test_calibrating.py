@@ -147,3 +147,12 @@ def test_a_calibration_ends_with_the_vectors_that_it_was_made_with(tmp_path: Pat
 def test_a_handful_of_titles_is_too_few(tmp_path: Path) -> None:
     with library(tmp_path / "l", videos=5) as opened, pytest.raises(InputError, match="20 videos"):
         calibrate(opened, Axes())
+
+
+def test_what_looks_like_a_clip_is_no_surer_for_what_texts_reach(tmp_path: Path) -> None:
+    with library(tmp_path / "l", videos=30) as opened:
+        calibrate(opened, Axes()).save(opened)
+        result = SearchEngine(opened, encoder=Axes()).search_alike(axis(7)[None])
+        assert result.hits
+        assert {hit.confidence for hit in result.hits} == {None}
+        assert result.answered is None

@@ -123,6 +123,13 @@ def test_a_text_that_holds_the_query_stands_before_any_picture_and_one_that_brus
     assert names(engine.search("一只狗在公园里追着飞盘跑").hits) == ["seen", "named"]
 
 
+@pytest.mark.parametrize(("title", "query"), [("Café de Paris", "cafe"), ("cafe de paris", "café"), ("Cafe\u0301", "CAFÉ")])
+def test_accents_of_latin_letters_make_no_difference(library, title, query):
+    put(library, "sought", title=title)
+    put(library, "other", title="carafe")
+    assert names(SearchEngine(library).search(query).hits) == ["sought"]
+
+
 def test_only_the_channels_that_are_wanted_answer(library):
     put(library, "seen", clips=[clip(0, 8000, 0)])
     put(library, "named", title="狗狗打针")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retrieval.search import background
 from retrieval.search.background import character_probabilities
 from retrieval.search.query import Query, WordScorer
 from retrieval.text import count_of_ngrams, fold, is_unspaced, ngrams, normalise
@@ -35,6 +36,10 @@ def test_background_is_a_probability_and_unknown_characters_are_zero():
     assert 0.005 < known["的"] < 0.2
     assert 0 < known["狗"] < known["的"]
     assert known["\U00020000"] == 0.0
+
+
+def test_every_function_word_is_known_in_its_folded_form():
+    assert [word for word in background._word_shares if fold(word) != word] == []
 
 
 def test_the_library_s_own_frequencies_count():

@@ -53,6 +53,26 @@ def test_the_library_is_counted_once_for_each_edition(serve, copied, counted):
     assert len(counted) == 2
 
 
+def test_pages_go_on_behind_a_place_or_a_video_and_say_so_where_that_video_is_gone(serve, copied):
+    client = serve(copied)
+
+    def page(**asked: object) -> dict[str, Any]:
+        return client.get("/api/v1/videos", params={"limit": 2, **asked}).json()
+
+    first = page()
+    removed = first["videos"][-1]["video"]
+    rest = page(after=first["next"])
+    assert len(rest["videos"]) == 1
+    assert rest["next"] is None
+    assert page(after=removed) == rest
+    client.delete(f"/api/v1/videos/{removed}")
+    assert page(after=first["next"]) == rest
+    gone = client.get("/api/v1/videos", params={"after": removed})
+    assert (gone.status_code, gone.json()["error"]["kind"]) == (410, "gone")
+    for nonsense in ("-1", "9" * 19, "x", ""):
+        assert client.get("/api/v1/videos", params={"after": nonsense}).status_code == 422
+
+
 def test_figures_for_prometheus_do_not_wait_for_a_count_at_every_change(serve, copied, monkeypatch):
     client, slow = serve(copied), threading.Event()
     status = Library.status

@@ -80,6 +80,18 @@ def test_the_client_searches_adds_waits_and_removes(address, filled):
     assert client.library()["videos"] == 2
 
 
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+def test_the_client_walks_over_all_videos_that_stay_though_the_last_of_a_page_is_removed(address, monkeypatch, order):
+    client = Client(address)
+    every = [video["name"] for video in client.videos(order=order)]
+    get = client._get
+    monkeypatch.setattr(client, "_get", lambda path: get(path.replace("limit=200", "limit=2")))
+    walked = client.videos(order=order)
+    first, last_of_page = next(walked), next(walked)
+    client.remove(last_of_page["video"])
+    assert [first["name"], last_of_page["name"], *(video["name"] for video in walked)] == every
+
+
 def calibrated(library: Path) -> None:
     with Library.open(library, write=True) as opened:
         Calibration(made_with=mark_of(opened), clips=opened.status().clips, best={}).save(opened)

@@ -201,6 +201,47 @@ def test_a_page_can_log_in_with_a_cookie_that_scripts_and_other_sites_do_not_get
     assert (state["role"], state["keys"]) == ("read", True)
 
 
+def test_a_browser_whose_key_was_taken_back_still_gets_the_page_and_can_log_in_again_and_out(copied, serve):
+    keys = Keys(copied)
+    first, shown_first = keys.add("admin")
+    _, shown_second = keys.add("admin")
+    client = serve(copied, jobs=False)
+    client.post("/api/v1/session", json={"key": shown_first})
+    keys.remove(first.id)
+    for address in ("/", "/web/index.html", "/docs"):
+        assert client.get(address).status_code == 200, address
+    assert client.delete("/api/v1/session").status_code == 200
+    client.cookies.set("wenshi_key", shown_first, domain="127.0.0.1")
+    assert client.post("/api/v1/session", json={"key": shown_second}).json() == {"role": "admin"}
+    assert client.get("/api/v1/library").json()["role"] == "admin"
+
+
+def test_a_cookie_whose_key_is_wrong_is_deleted_and_a_wrong_key_in_a_header_deletes_none(copied, serve):
+    keys = Keys(copied)
+    first, shown_first = keys.add("read")
+    _, shown_second = keys.add("read")
+    client = serve(copied, jobs=False)
+    client.post("/api/v1/session", json={"key": shown_second})
+    refused = client.get("/api/v1/library", headers={"X-Api-Key": "wenshi_00000000_no"})
+    assert (refused.status_code, "set-cookie" in refused.headers) == (401, False)
+    assert client.get("/api/v1/library").status_code == 200
+
+    client.cookies.clear()
+    client.post("/api/v1/session", json={"key": shown_first})
+    keys.remove(first.id)
+    refused = client.get("/api/v1/library")
+    assert (refused.status_code, refused.json()["error"]["kind"]) == (401, "wrong_key")
+    assert "wenshi_key" not in client.cookies
+    assert client.get("/api/v1/library").json()["error"]["kind"] == "key_needed"
+
+
+def test_wrong_keys_at_an_open_address_are_slowed_down_too(copied, serve):
+    Keys(copied).add("read")
+    client = serve(copied, jobs=False, requests_a_second=0.1, burst=5)
+    statuses = [client.get("/docs", headers={"X-Api-Key": f"wenshi_x_{n}"}).status_code for n in range(7)]
+    assert statuses == [200] * 5 + [429] * 2
+
+
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "10.0.0.1"])
 def test_a_page_elsewhere_cannot_come_in_under_its_own_name(client, host):
     assert client.get("/api/v1/library", headers={"Host": host}).status_code == 421

@@ -57,11 +57,26 @@ def test_get_and_post_and_several_queries_at_once_answer_alike(client):
         ({"path": "*/city.mp4"}, {"city.mp4"}),
         ({"channel": ["title"]}, {"city.mp4"}),
         ({"until": "1971-01-01"}, set()),
+        ({"until": "1971年1月1日"}, set()),
+        ({"since": "1.1.1971", "longer": 3}, {"公园.mp4"}),
     ],
 )
 def test_filters_narrow_the_answer(client, filters, names):
     answer = client.get("/api/v1/search", params={"q": "城市夜景", **filters}).json()
     assert {hit["name"] for hit in answer["hits"]} == names
+
+
+def test_a_path_that_goes_up_and_down_again_is_the_same_folder(client, filled):
+    asked = {"q": "城市夜景", "path": f"{filled}/library/../videos"}
+    assert len(client.get("/api/v1/search", params=asked).json()["hits"]) == 3
+
+
+@pytest.mark.parametrize("path", ["/api/v1/search", "/api/v1/search/by-example"])
+def test_a_length_that_no_number_holds_is_refused_in_a_body_too(client, ids, path):
+    what = '"q": "猫"' if path.endswith("search") else f'"video": "{ids["city.mp4"]}"'
+    body = f"{{{what}, \"longer\": 1e400}}"
+    answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["message"].split(":")[0]) == (422, "longer")
 
 
 @pytest.mark.parametrize(
@@ -76,6 +91,9 @@ def test_filters_narrow_the_answer(client, filters, names):
         ({"q": "猫", "path": "relative"}, 400),
         ({"q": "猫", "unheard": 1}, 422),
         ({"q": "猫", "longer": "nan"}, 422),
+        ({"q": "猫", "longer": "inf"}, 422),
+        ({"q": "猫", "shorter": "1e400"}, 422),
+        ({"q": "猫", "since": "3/4/2024"}, 422),
     ],
 )
 def test_a_bad_request_is_told_in_one_sentence_with_its_id(client, parameters, status):

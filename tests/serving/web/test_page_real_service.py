@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from serving.api.app import create_app
+from serving.api.keys import Keys
 from serving.api.service import Service
 from serving.api.settings import ServeSettings
 from serving.ingest.run import AddOptions, add_videos
@@ -38,3 +39,22 @@ def test_words_lead_to_a_poster_a_strip_and_the_moment_playing(page, real_addres
     page.wait("document.querySelector('#watch .transcript mark')")
     clip = "fetch(document.querySelector('#watch .clip a').href)"
     assert page.run(f"{clip}.then((answer) => [answer.status, answer.headers.get('content-type')])") == [200, "video/mp4"]
+
+
+def test_who_logged_in_with_a_key_that_was_taken_back_is_asked_for_another(page, real_address, tmp_path):
+    keys = Keys(tmp_path / "library")
+    first, shown_first = keys.add("read")
+    _, shown_second = keys.add("read")
+
+    def log_in(shown: str) -> None:
+        page.wait("document.querySelector('#panel[open] input')")
+        page.click("#panel input")
+        page.type(shown)
+        page.press("Enter")
+        page.wait("document.querySelector('.card')")
+
+    page.go(real_address, until="#panel[open]")
+    log_in(shown_first)
+    keys.remove(first.id)
+    page.go(real_address, until="#panel[open]")
+    log_in(shown_second)
