@@ -66,6 +66,7 @@ def is_word_of_two(pair: str) -> bool:
     return pair in _words_of_two()
 
 
+@lru_cache(maxsize=1024)
 def dictionary_entry(word: str) -> tuple[int, str] | None:
     """How often jieba's dictionary counted a word, and its part of speech there (n, v, vn, a, r, ...); None = unknown."""
     line = re.search(rf"^{re.escape(word)} (\d+) (\S+)$", _dictionary()[0], re.MULTILINE)

@@ -104,7 +104,7 @@ def test_the_triplets_are_those_of_the_importance_that_its_predictors_give(setup
     only = small_recipe(shards, "objective.partial_order={weight: 1, triplets: [text], margin: 0.1}")
     (one,) = prepare(only, tmp_path / "start", Processes()).terms
     assert one(pairs).keys() == {"partial_order.text"}
-    assert float(one(pairs)["partial_order.text"]) < float(found["partial_order.text"])
+    assert one(pairs)["partial_order.text"].item() < found["partial_order.text"].item()
 
 
 def test_the_queue_holds_the_last_keys_and_compares_each_query_with_its_own(shards, tmp_path):
