@@ -14,13 +14,14 @@ from data_pipeline.corpus.about import read_about
 from data_pipeline.corpus.errors import CorpusError
 from data_pipeline.corpus.files import LOCK, disk_errors, empty, only_writer, whole_file, write_json
 from data_pipeline.corpus.line_log import append_line, read_lines
+from data_pipeline.corpus.renewing import unfinished_directory
 from data_pipeline.corpus.shard_list import RowFailure
 from data_pipeline.corpus.shard_removal import remove_videos
 from data_pipeline.corpus.video_clips import VideoClip
 from data_pipeline.export.card import CARD, content_sha256, dataset_card
 from data_pipeline.export.chosen import Chosen, Held, choose
 from data_pipeline.export.cnvid import Placing, forget_entries, write_layout
-from data_pipeline.export.frames import FrameOptions, clips_of, unfinished_directory, write_frames
+from data_pipeline.export.frames import FrameOptions, clips_of, write_frames
 from data_pipeline.export.lines import forget_lines, write_lines
 from data_pipeline.export.parquet import forget_rows, write_tables
 from data_pipeline.selection.removed import read_removed

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_pipeline.corpus.errors import CorpusError
-from data_pipeline.corpus.files import empty, only_writer
+from data_pipeline.corpus.renewing import renewed
 from data_pipeline.corpus.samples import PictureFormat, SampleText
 from data_pipeline.corpus.shard_list import ShardList
 from data_pipeline.corpus.shards import write_shards_alone
 from data_pipeline.corpus.video_clips import ClipFit, VideoClip
 from data_pipeline.export.chosen import Chosen
-from retrieval.disk import replace_directory, settle_directory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,40 +43,12 @@ def write_frames(
             rows_per_shard=options.rows_per_shard, workers=workers, progress=lambda done: progress(done, len(chosen.clips)),
         )
 
-    unfinished = unfinished_directory(directory)
-    with only_writer(unfinished):       # all along, so that no removal begins meanwhile
-        settle_directory(directory)
-        with only_writer(directory):
-            shards = _unless_other(written, directory)
-        if shards is None:
-            shards = _unless_other(written, unfinished)     # what an earlier run began there goes on
-            if shards is None:
-                empty(unfinished)
-                shards = written(unfinished)
-            replace_directory(unfinished, directory)
-        else:
-            shutil.rmtree(unfinished, ignore_errors=True)
-    return shards
-
-
-def unfinished_directory(directory: Path) -> Path:
-    """Where an export grows before it takes the place of another."""
-    return directory.with_name(f".{directory.name}.part")
+    return renewed(written, directory)
 
 
 def clips_of(chosen: Chosen, options: FrameOptions) -> Iterator[VideoClip]:
     """What the samples are made from, in order."""
     return _clips(chosen, options, threads=1)
-
-
-def _unless_other(written: Callable[[Path], ShardList], place: Path) -> ShardList | None:
-    """The shards there, None when they were made from other rows or in another form."""
-    try:
-        return written(place)
-    except CorpusError as error:
-        if error.kind != "other_rows":
-            raise
-        return None
 
 
 def _clips(chosen: Chosen, options: FrameOptions, *, threads: int) -> Iterator[VideoClip]:

@@ -234,7 +234,7 @@ def test_frames_go_on_in_what_an_ended_export_of_frames_left(corpus, tmp_path, m
     export_corpus(corpus, out, settings("webdataset"))
     forget_rows(corpus, {next(read_table(corpus / VIDEOS, VideoRow)).video_id})
     with monkeypatch.context() as patched:
-        patched.setattr("data_pipeline.export.frames.replace_directory", ended)
+        patched.setattr("data_pipeline.corpus.renewing.replace_directory", ended)
         with pytest.raises(KeyboardInterrupt):
             export_corpus(corpus, out, settings("webdataset"))
     monkeypatch.setattr("data_pipeline.corpus.video_clips.frames_of_video", None)
