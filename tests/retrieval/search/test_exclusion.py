@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import pytest
 
 from retrieval.library import Library
-from retrieval.records import Evidence, Location, Video
 from retrieval.search import SearchEngine
 from retrieval.search.asking import without_frame
 from retrieval.search.exclusion import Wanted
 from retrieval.search.numerals import in_characters, in_digits, numbers_in_the_other_script
 from retrieval.text import _simplified
+from tests.titled_videos import put_title
 
 # What is asked for, then what is not wanted.
 READ = {
@@ -100,36 +99,24 @@ def library(tmp_path: Path):
         yield library
 
 
-def put_title(library: Library, title: str) -> None:
-    video = Video(
-        id=hashlib.sha256(title.encode()).hexdigest(), size_bytes=1, duration_ms=4000, width=320, height=180,
-        frames_per_second=25.0, container="mp4", codec="h264", has_audio=False,
-    )  # fmt: skip
-    evidence = Evidence(kind="title", text=title, start_ms=0, end_ms=4000, source="manifest")
-    library.put(
-        video, Location(path=f"/{title}.mp4", size_bytes=1, modified_ns=1), evidence=[], location_evidence=[evidence],
-        clips=[], generation=None, examined={},
-    )  # fmt: skip
+def put_titles(library: Library, *titles: str) -> None:
+    for index, title in enumerate(titles):
+        put_title(library, index, title)
 
 
 def test_more_is_recalled_where_an_exclusion_leaves_too_little(library: Library) -> None:
-    for index in range(130):
-        put_title(library, f"海边狗狗 第{index}集")
     answers = {f"我们一家人在海边度假的第{index}天，风很大" for index in range(10)}
-    for title in answers:
-        put_title(library, title)
+    put_titles(library, *(f"海边狗狗 第{index}集" for index in range(130)), *answers)
     assert {hit.title for hit in SearchEngine(library).search("海边 -狗狗", count=10).hits} == answers
 
 
 def test_a_text_that_says_that_it_is_not_there_is_kept(library: Library) -> None:
-    for title in ("没有狗的安静海边", "海边 遛狗", "没有狗？海边有狗"):
-        put_title(library, title)
+    put_titles(library, "没有狗的安静海边", "海边 遛狗", "没有狗？海边有狗")
     assert [hit.title for hit in SearchEngine(library).search("海边，没有狗").hits] == ["没有狗的安静海边"]
 
 
 def test_words_that_only_ask_count_where_a_title_holds_them(library: Library) -> None:
-    for title in ("有没有人告诉你", "人告诉你"):
-        put_title(library, title)
+    put_titles(library, "有没有人告诉你", "人告诉你")
     engine = SearchEngine(library)
     assert engine.search("有没有人告诉你").hits[0].title == "有没有人告诉你"
     assert engine.search("有没有遛狗的人").hits == ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 
 from retrieval.encoders import load_text_encoder
 from retrieval.library import Library
-from retrieval.records import Evidence, Location, Video
 from retrieval.search import SearchEngine, SearchResult
 from retrieval.search.confidence import Calibration, mark_of
 from retrieval.search.exclusion import Wanted
@@ -20,6 +18,7 @@ from retrieval.search.spelling import Corrected, corrected
 from retrieval.text import fold
 from tests.lexical_suite import lexical_queries, lexical_rows
 from tests.slip_rows import AS_THEY_STAND, ONE_OTHER, PINYIN, READ_ALIKE, RIGHT, UNWANTED
+from tests.titled_videos import put_title
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +29,6 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchEngine]:
         for index, row in enumerate(lexical_rows()):
             put_title(library, index, row.text)
         yield SearchEngine(library)
-
-
-def put_title(library: Library, index: int, text: str) -> None:
-    video = Video(
-        id=hashlib.sha256(str(index).encode()).hexdigest(), size_bytes=1, duration_ms=4000, width=320, height=180,
-        frames_per_second=25.0, container="mp4", codec="h264", has_audio=False,
-    )  # fmt: skip
-    title = Evidence(kind="title", text=text, start_ms=0, end_ms=4000, source="manifest")
-    library.put(
-        video, Location(path=f"/{index}.mp4", size_bytes=1, modified_ns=1), evidence=[], location_evidence=[title],
-        clips=[], generation=None, examined={},
-    )  # fmt: skip
 
 
 def first(result: SearchResult) -> str:
