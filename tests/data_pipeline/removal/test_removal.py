@@ -153,7 +153,7 @@ def test_an_export_that_was_begun_and_ended_stops_no_removal_and_keeps_nothing(c
 def test_a_removal_leaves_a_running_export_alone_which_then_keeps_nothing_of_it(corpus, tmp_path, paths, form, monkeypatch):
     """The removal comes just before the finished export takes its place, when everything has been written."""
     done = []
-    module = "data_pipeline.export.frames" if form == "webdataset" else "data_pipeline.export.exporting"
+    module = "data_pipeline.corpus.renewing" if form == "webdataset" else "data_pipeline.export.exporting"
 
     def removed_first(new: Path, directory: Path) -> None:
         if directory.name == "running":
