@@ -41,8 +41,11 @@ def replace_directory(new: Path, directory: Path) -> None:
 def require_room(directory: Path, *, own: bool, what: str) -> None:
     """Raise InputError when something stands at `directory` that a new folder must not take the place of.
 
-    own: whether it is of the kind that may be replaced. what: names that kind, such as "text encoder".
+    own: whether it is of the kind that may be replaced. what: names that kind, such as "text encoder". The folder that a
+    command was called in stays: whoever called it would be left in one that is gone.
     """
+    if directory.absolute() == Path.cwd():
+        raise InputError(f"{directory} is the folder you are in, and the {what} would take its place: choose one inside it.")
     if own or not (directory.exists() or directory.is_symlink()):
         return
     if not directory.is_dir() or any(directory.iterdir()):

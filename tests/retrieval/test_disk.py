@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.disk import replace_directory, settle_directory
+from retrieval.disk import replace_directory, require_room, settle_directory
+from retrieval.errors import InputError
 
 
 def written(directory: Path, text: str) -> Path:
@@ -57,3 +58,12 @@ def test_a_kill_between_the_two_renames_is_mended(tmp_path: Path, monkeypatch: p
     replace_directory(new, directory)
     assert (directory / "file").read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_the_folder_one_is_in_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool) -> None:
+    monkeypatch.chdir(tmp_path)
+    for directory in (Path(), tmp_path):
+        with pytest.raises(InputError, match="is the folder you are in"):
+            require_room(directory, own=own, what="model")
+    require_room(Path("inside"), own=False, what="model")
