@@ -14,7 +14,11 @@ class Notice(str):
         notice.zh = zh
         return notice
 
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, str]]:
+        """An error that carries one may go to another process."""
+        return (str(self),), {"zh": self.zh}
+
 
 def in_chinese(sentence: str) -> str:
-    """A notice in Chinese; what is said in English alone, as the causes of errors are, stays as it is."""
+    """A notice in Chinese; what is said in English alone, as most causes of errors are, stays as it is."""
     return sentence.zh if isinstance(sentence, Notice) else sentence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from retrieval.errors import ModelError
 from retrieval.library import Library
-from retrieval.notices import Notice
+from retrieval.notices import Notice, in_chinese
 from retrieval.records import Generation
 from retrieval.search.channels import MEANING, VISUAL
 
@@ -57,7 +57,7 @@ def visual_channel_off(error: ModelError) -> str:
 
 def channel_off(channel: str, error: ModelError) -> Notice:
     """What a search says that goes on without the model of a channel."""
-    return Notice(f"The {channel} channel is off: {error}", zh=f"{_IN_CHINESE[channel]}通道已关闭：{error}")
+    return Notice(f"The {channel} channel is off: {error}", zh=f"{_IN_CHINESE[channel]}通道已关闭：{in_chinese(error.args[0])}")
 
 
 def text_encoder_for(library: Library, asked: str | None) -> tuple[TextEncoder | None, str | None]:

@@ -10,6 +10,7 @@ from typing import Any
 from retrieval.encoders.families import FAMILIES, OPEN_CLIP, Family
 from retrieval.encoders.onnx.folder import is_text_encoder
 from retrieval.errors import ModelError
+from retrieval.notices import Notice
 
 TOKENIZER_FILES = (
     "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "tokenizer.model",
@@ -43,6 +44,13 @@ class Checkpoint:
         return OPEN_CLIP_WEIGHTS if self.family is OPEN_CLIP else WEIGHTS
 
 
+def no_folder(directory: Path) -> ModelError:
+    return ModelError(Notice(
+        f"There is no model folder {directory}: check the path, or give a hub name (owner/model).",
+        zh=f"没有模型文件夹 {directory}：请检查路径，或给出 hub 上的名字（owner/model）。",
+    ))  # fmt: skip
+
+
 def open_checkpoint(
     directory: Path, *, name: str | None = None, commit: str | None = None, open_clip: bool = False
 ) -> Checkpoint:
@@ -53,7 +61,7 @@ def open_checkpoint(
     directory, or holds a kind of model that is not supported.
     """
     if not directory.is_dir():
-        raise ModelError(f"There is no model folder {directory}: check the path, or give a hub name (owner/model).")
+        raise no_folder(directory)
     config, family = _described(directory, open_clip=open_clip)
     if name is None:
         name, commit = _names(directory.resolve())

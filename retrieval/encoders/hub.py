@@ -12,6 +12,7 @@ from retrieval.encoders.checkpoint import (
     OPEN_CLIP_WEIGHTS,
     PROCESSOR_FILES,
     Checkpoint,
+    no_folder,
     open_checkpoint,
     reads_open_clip,
     weight_files,
@@ -64,7 +65,7 @@ def find_model_files(name: str, *, required: Sequence[str], wanted: Sequence[str
         whole = snapshot is not None and all((snapshot / file).is_file() for file in required)
         folder = snapshot if snapshot is not None and whole else _download(name, lambda files: list(wanted))
     if not folder.is_dir():
-        raise ModelError(f"There is no model folder {folder}: check the path, or give a hub name (owner/model).")
+        raise no_folder(folder)
     missing = [file for file in required if not (folder / file).is_file()]
     if missing:
         raise ModelError(f"The model folder {folder} is not complete: {', '.join(missing)} is not there.")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -12,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from retrieval.encoders import load_encoder
 from retrieval.errors import InputError, ModelError, WenshiError
+from serving.models import channel_off
 from tests.checkpoints import build_chinese_clip, edit_json
 
 
@@ -35,6 +37,15 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert f"There is no model folder {tmp_path / 'nothing'}" in _refusal(tmp_path / "nothing")
     assert "There is no model folder chinese-clip" in _refusal("chinese-clip")
     assert "There is no model folder" in _refusal("./models/mine")
+
+
+def test_a_folder_that_is_not_there_is_named_in_chinese_too_and_in_another_process(tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        load_encoder(str(tmp_path / "nothing"), device="cpu")
+    for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):
+        notice = channel_off("visual", error)
+        assert notice.startswith("The visual channel is off: There is no model folder")
+        assert notice.zh.startswith(f"画面通道已关闭：没有模型文件夹 {tmp_path / 'nothing'}：请检查路径")
 
 
 def test_a_folder_without_a_config_and_a_file_are_no_models(tmp_path: Path) -> None:
