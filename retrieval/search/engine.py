@@ -131,8 +131,7 @@ class SearchEngine:
             fused = fuse({name: recall.matches for name, recall in channels.items()})
         with watch.stage("diversify"):
             chosen, copies = self._diversify(fused, count)
-        some_left_out = bool(copies) or bool(unwanted)
-        if len(chosen) < count and some_left_out and recalled >= far:
+        if len(chosen) < count and (copies or unwanted) and recalled >= far:
             return self._search(text, wanted, watch, count=count, where=where, far=far * _FURTHER)
         calibration = stored_calibration(self._library)
         with watch.stage("moments"):

@@ -57,11 +57,12 @@ def corrected(library: Library, query: Query, *, nothing_else: bool) -> Correcte
     for piece in query.pieces:
         if piece in kept or piece in heard or piece in guessed:
             continue
-        if (new := _as_it_sounds(library, piece)) is not None:
+        slip = _may_be_a_slip(library, piece)
+        if (new := _as_it_sounds(library, piece, slip=slip)) is not None:
             heard[piece] = new
         elif (new := _written_otherwise(library, piece)) is not None:
             written[piece] = new
-        elif _may_be_a_slip(library, piece) and (new := _one_other(library, piece)) is not None:
+        elif slip and (new := _one_other(library, piece)) is not None:
             guessed[piece] = new
     if not (heard or written or guessed):
         return None
@@ -70,10 +71,10 @@ def corrected(library: Library, query: Query, *, nothing_else: bool) -> Correcte
     )
 
 
-def _as_it_sounds(library: Library, piece: str) -> str | None:
+def _as_it_sounds(library: Library, piece: str, *, slip: bool) -> str | None:
     if _LATIN.fullmatch(piece):
         return _spelled(library, piece) if len(piece) <= _MOST_LETTERS and not _held(library, [piece]) else None
-    return _read_alike(library, piece) if _may_be_a_slip(library, piece) else None
+    return _read_alike(library, piece) if slip else None
 
 
 def _may_be_a_slip(library: Library, piece: str) -> bool:

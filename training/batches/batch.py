@@ -165,8 +165,8 @@ class BatchMaker:
                 taken.add(int(self._videos[candidate]))
                 return found
             bad[candidate] = found
-        first, *_, last = (*bad.values(), *bad.values())
-        raise InputError(f"No usable training sample was found after {first.key}: {last.message}")
+        tried = list(bad.values())
+        raise InputError(f"No usable training sample was found after {tried[0].key}: {tried[-1].message}")
 
     def _candidates(self, number: int, taken: set[int]) -> Iterator[int]:
         """The sample, then those behind it of videos that are not taken, and as a last resort those of the others."""
